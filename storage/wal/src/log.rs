@@ -222,8 +222,11 @@ impl Log {
         let mut file = self.disk.create(&path).map_err(|source| WalError::Append { source })?;
         let block = header.encode();
         if let Err(source) = file.append_vectored(&mut [IoSlice::new(&block)]) {
-            // If it stays it is a segment that was never finished, which the next start removes.
-            let _ = self.disk.remove(&path);
+            // It must not come back after a crash: the one before would then not be the last any more, and what
+            // is appended to it from now on would be called damaged where it is only torn.
+            if let Err(error) = self.disk.remove(&path).and_then(|()| self.disk.sync_dir(&self.dir)) {
+                return Err(self.poison(format!("creating {path}: {source}; and removing it: {error}")));
+            }
             return Err(WalError::Append { source });
         }
         reserve(&mut *file, self.segment_bytes);

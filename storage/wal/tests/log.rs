@@ -10,6 +10,9 @@ use spanloom_wal::{
 
 const DIR: &str = "log";
 
+/// Segments of this size hold everything that these tests append.
+const LARGE: u64 = 100_000;
+
 fn options(segment_bytes: u64) -> Options {
     Options { segment_bytes, min_next_seq: 1, new_log_id: 0x1d }
 }
@@ -74,7 +77,7 @@ fn damage(disk: &SimDisk, segment: u64, change: impl FnOnce(&mut Vec<u8>)) {
 
 #[test]
 fn what_is_appended_is_replayed_over_many_segments() {
-    for segment_bytes in [1, 5_000, 6_000, 64 << 20] {
+    for segment_bytes in [1, 5_000, 6_000, LARGE] {
         let disk = written(segment_bytes, 100);
         for _ in 0..3 {
             let (log, report, frames) = open(&disk, segment_bytes);
@@ -114,4 +117,292 @@ fn a_group_has_ordinals_in_a_row_and_one_segment() {
     assert_eq!((appended.first_seq, appended.segment), (4, 2));
     assert_eq!(log.append_group(&[], 7).unwrap().bytes, 0);
     assert_eq!(log.next_seq(), 5);
+}
+
+#[test]
+fn a_group_that_does_not_fit_on_the_disk_leaves_nothing() {
+    for space in 0..4_000 {
+        let disk = SimDisk::new();
+        let (mut log, ..) = open(&disk, 3_000);
+        append(&mut log, &payload(1)).unwrap();
+        let entry = Entry { tenant: "tenant", kind: 1, spans: 5, payload: &[9; 700] };
+        let before = log.ledger().figures();
+        disk.set_space(Some(space));
+        let appended = log.append_group(&[entry; 3], 0);
+        disk.set_space(None);
+        assert_eq!(appended.is_ok(), space >= 3 * 754 + 4096, "with room for {space}");
+        if let Err(error) = appended {
+            assert!(error.is_disk_full(), "{error}");
+            assert_eq!((log.next_seq(), log.ledger().figures()), (2, before));
+            // What came back after a crash would have been refused and be there.
+            disk.crash(space);
+            let (.., frames) = open(&disk, 3_000);
+            assert!(frames == payloads(1..=1) || frames.is_empty(), "with room for {space}");
+        }
+    }
+}
+
+#[test]
+fn the_log_goes_on_when_there_is_room_again() {
+    for segment_bytes in [5_000, 20_000] {
+        let disk = SimDisk::new();
+        let (mut log, ..) = open(&disk, segment_bytes);
+        let mut seq = 1;
+        for space in (0..200).map(|step| step * 37) {
+            disk.set_space(Some(space));
+            while append(&mut log, &payload(seq)).is_ok() {
+                seq += 1;
+            }
+            disk.set_space(None);
+            assert_eq!(append(&mut log, &payload(seq)).unwrap(), seq);
+            seq += 1;
+        }
+        log.sync().unwrap();
+        disk.crash_losing_all();
+        let (_, report, frames) = open(&disk, segment_bytes);
+        assert_eq!(frames, payloads(1..=seq - 1));
+        assert_eq!(report.damage, []);
+    }
+}
+
+#[test]
+fn a_log_on_a_full_disk_opens_and_gives_its_room_back() {
+    let disk = written(5_000, 100);
+    disk.set_space(Some(0));
+    let (mut log, _, frames) = open(&disk, 5_000);
+    assert_eq!(frames.len(), 100);
+    assert!(append(&mut log, &payload(101)).unwrap_err().is_disk_full());
+    assert_eq!(log.sync().unwrap(), 100);
+    let segments = log.ledger().figures().segments;
+    log.ledger().sealed_all((1..=100).map(|seq| (seq, 1)));
+    // The newest stays: it tells the ordinals.
+    assert_eq!(log.ledger().release().unwrap().deleted.len() as u64, segments - 1);
+    disk.set_space(None);
+    assert_eq!(append(&mut log, &payload(101)).unwrap(), 101);
+    assert_eq!(log.ledger().release().unwrap().deleted.len(), 1);
+    log.sync().unwrap();
+    disk.sync_dir(DIR).unwrap();
+    disk.crash_losing_all();
+    let (_, report, frames) = open(&disk, 5_000);
+    assert_eq!((frames, report.damage), (payloads(101..=101), vec![]));
+}
+
+#[test]
+fn a_failed_sync_ends_the_log_for_good() {
+    let disk = written(LARGE, 3);
+    let (mut log, ..) = open(&disk, LARGE);
+    append(&mut log, &payload(4)).unwrap();
+    disk.fail_sync(0);
+    let text = "the log has failed and must be opened anew: syncing 0000000000000002.log: \
+                the simulated medium fails (EIO)";
+    assert_eq!(log.sync().unwrap_err().to_string(), text);
+    assert_eq!(log.sync().unwrap_err().to_string(), text);
+    assert_eq!(append(&mut log, &payload(5)).unwrap_err().to_string(), text);
+    disk.crash_losing_all();
+    let (log, _, frames) = open(&disk, LARGE);
+    assert_eq!((frames, log.next_seq()), (payloads(1..=3), 4));
+}
+
+#[test]
+fn a_group_that_cannot_be_taken_back_ends_the_log() {
+    let disk = SimDisk::new();
+    let (mut log, ..) = open(&disk, LARGE);
+    disk.set_space(Some(10));
+    disk.fail_set_len(true);
+    assert!(matches!(append(&mut log, &payload(1)), Err(WalError::Poisoned { .. })));
+    assert!(matches!(log.sync(), Err(WalError::Poisoned { .. })));
+}
+
+#[test]
+fn a_torn_tail_is_cut_at_the_last_good_frame() {
+    let whole = written(LARGE, 5);
+    let frame_5 = find(&whole, 1, &payload(5)) - 54;
+    let end = frame_5 + 54 + payload(5).len();
+    for cut in frame_5 + 1..end {
+        let disk = written(LARGE, 5);
+        damage(&disk, 1, |bytes| bytes[cut..].fill(0));
+        let (mut log, report, frames) = open(&disk, LARGE);
+        assert_eq!((frames, &report.damage, log.next_seq()), (payloads(1..=4), &vec![], 5));
+        assert!(report.torn_bytes > 0);
+        append(&mut log, &payload(5)).unwrap();
+        disk.kill();
+        let (_, report, frames) = open(&disk, LARGE);
+        assert_eq!((frames, report.torn_bytes, report.damage), (payloads(1..=5), 0, vec![]));
+    }
+}
+
+/// What is left of the log when `change` has been done to segment 1 of 2, and where the damage is.
+fn check_damage(change: impl FnOnce(&mut Vec<u8>), lost: &[u64], expected: &[(DamageKind, u64)]) {
+    let disk = written(LARGE, 3);
+    let (mut log, ..) = open(&disk, LARGE);
+    for seq in 4..=6 {
+        append(&mut log, &payload(seq)).unwrap();
+    }
+    disk.kill();
+    damage(&disk, 1, change);
+    // The same again and again, as long as there is something to seal.
+    for _ in 0..3 {
+        let (log, report, frames) = open(&disk, LARGE);
+        let left: Frames = payloads(1..=6).into_iter().filter(|(seq, _)| !lost.contains(seq)).collect();
+        assert_eq!((frames, log.next_seq()), (left, 7));
+        let kinds: Vec<_> = report.damage.iter().map(|d| (d.kind, d.frames)).collect();
+        assert_eq!(kinds, expected, "{report:?}");
+        assert!(report.damage.iter().all(|damage| damage.segment == 1));
+        assert_eq!(report.set_aside, if lost == [1, 2, 3] { vec![1] } else { vec![] });
+        disk.kill();
+        if lost == [1, 2, 3] {
+            break;
+        }
+    }
+    let (log, ..) = open(&disk, LARGE);
+    log.ledger().sealed_all((1..=6).filter(|seq| !lost.contains(seq)).map(|seq| (seq, 1)));
+    log.ledger().release().unwrap();
+    assert_eq!(log_files(&disk)[0], aside_name(1), "{:?}", log_files(&disk));
+    disk.kill();
+    let (log, report, frames) = open(&disk, LARGE);
+    assert_eq!((frames, log.next_seq(), report.aside_files), (vec![], 7, 1));
+    assert_eq!(report.damage, []);
+}
+
+#[test]
+fn damage_costs_only_the_frames_it_is_in_and_the_file_is_kept() {
+    let disk = written(LARGE, 3);
+    let at = |seq| find(&disk, 1, &payload(seq));
+    let (one, two, three) = (at(1), at(2), at(3));
+    let header = SEGMENT_HEADER_BYTES;
+    check_damage(|b| b[one] ^= 1, &[1], &[(DamageKind::Frames, 1)]);
+    check_damage(|b| b[two] ^= 1, &[2], &[(DamageKind::Frames, 1)]);
+    check_damage(|b| b[two - 50] ^= 1, &[2], &[(DamageKind::Frames, 1)]);
+    check_damage(|b| b[three] ^= 1, &[3], &[(DamageKind::Tail, 1)]);
+    check_damage(|b| b[one..three - 54].fill(0), &[1, 2], &[(DamageKind::Frames, 2)]);
+    check_damage(|b| b[two - 54..].fill(0), &[2, 3], &[(DamageKind::Tail, 2)]);
+    check_damage(|b| b.truncate(three), &[3], &[(DamageKind::Tail, 1)]);
+    check_damage(|b| b[..header].fill(0), &[], &[(DamageKind::Header, 0)]);
+    check_damage(|b| b[..one].fill(7), &[1], &[(DamageKind::Header, 0), (DamageKind::Frames, 1)]);
+    check_damage(|b| b.truncate(0), &[1, 2, 3], &[(DamageKind::Header, 0), (DamageKind::Tail, 3)]);
+    check_damage(|b| b[header..].fill(0xff), &[1, 2, 3], &[(DamageKind::Tail, 3)]);
+}
+
+#[test]
+fn damage_in_the_last_segment_is_told_from_a_crash_by_what_was_synced() {
+    let disk = written(LARGE, 3);
+    let two = find(&disk, 1, &payload(2));
+    damage(&disk, 1, |bytes| bytes[two] ^= 1);
+    // Frame 3 says that frame 2 was durable.
+    let (_, report, frames) = open(&disk, LARGE);
+    assert_eq!(frames.iter().map(|frame| frame.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((report.damage.len(), report.unwritten_bytes), (1, 0));
+
+    let disk = SimDisk::new();
+    let (mut log, ..) = open(&disk, LARGE);
+    for seq in 1..=3 {
+        append(&mut log, &payload(seq)).unwrap();
+    }
+    disk.kill();
+    damage(&disk, 1, |bytes| bytes[two] ^= 1);
+    for _ in 0..3 {
+        let (_, report, frames) = open(&disk, LARGE);
+        assert_eq!(frames.iter().map(|frame| frame.0).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!((report.damage.len(), report.unwritten_bytes), (0, 54 + payload(2).len() as u64));
+    }
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_is_told_and_kept() {
+    let disk = written(1, 3);
+    disk.fail_read(&format!("{DIR}/{}", segment_name(2)), true);
+    let (_, report, frames) = open(&disk, 1);
+    assert_eq!(frames, [(1, payload(1)), (3, payload(3))]);
+    assert_eq!(report.damage.last().unwrap().kind, DamageKind::Unreadable);
+    assert!(log_files(&disk).contains(&aside_name(2)));
+}
+
+#[test]
+fn a_segment_of_a_later_version_stops_the_start() {
+    let disk = written(LARGE, 1);
+    let mut block = disk.read(&format!("{DIR}/{}", segment_name(1))).unwrap();
+    block[8] = 2;
+    block[12..16].fill(0);
+    let crc = crc_fast::crc32_iscsi(&block[..48]);
+    block[12..16].copy_from_slice(&crc.to_le_bytes());
+    damage(&disk, 1, |bytes| *bytes = block);
+    let error = Log::open(Arc::new(disk), DIR, &options(1), |_| 0).err().unwrap();
+    assert_eq!(error.to_string(), "the segment has layout version 2, expected 1");
+}
+
+#[test]
+fn a_segment_that_was_never_finished_is_removed() {
+    for leftover in [&b""[..], b"SpanLog\n\x01", &[0; 5000]] {
+        let disk = written(LARGE, 2);
+        let mut file = disk.create(&format!("{DIR}/{}", segment_name(2))).unwrap();
+        file.append_vectored(&mut [std::io::IoSlice::new(leftover)]).unwrap();
+        drop(file);
+        let (_, report, frames) = open(&disk, LARGE);
+        assert_eq!((frames, report.segments, report.damage), (payloads(1..=2), 1, vec![]));
+        assert_eq!(log_files(&disk), [segment_name(1), segment_name(3)]);
+    }
+}
+
+#[test]
+fn files_of_others_are_left_alone() {
+    let disk = written(LARGE, 2);
+    disk.create(&format!("{DIR}/notes.txt")).unwrap();
+    disk.create(&format!("{DIR}/0000000000000009.log.tmp")).unwrap();
+    assert_eq!(open(&disk, LARGE).2, payloads(1..=2));
+    assert_eq!(log_files(&disk).len(), 4);
+}
+
+#[test]
+fn segments_are_released_in_any_order_and_ordinals_go_on() {
+    let disk = written(1, 6);
+    let (mut log, ..) = open(&disk, 1);
+    let ledger = log.ledger().clone();
+    assert_eq!(ledger.segment_of(3), Some(3));
+    assert!(ledger.sealed(3, 1) && ledger.sealed(5, 1));
+    assert!(!ledger.sealed(3, 1), "its span is sealed already");
+    assert_eq!(ledger.releasable(), [3, 5]);
+    assert_eq!(ledger.release().unwrap().deleted.len(), 2);
+    let figures = ledger.figures();
+    assert_eq!((figures.segments, figures.unsealed_spans, figures.oldest_unsealed_ms), (5, 4, Some(1_001)));
+    disk.crash_losing_all();
+    let (log_after, report, frames) = open(&disk, 1);
+    // The deletions were not synced.
+    assert_eq!((frames.len(), report.damage, log_after.next_seq()), (6, vec![], 7));
+    log_after.ledger().sealed_all((1..=6).map(|seq| (seq, 1)));
+    log_after.ledger().release().unwrap();
+    disk.sync_dir(DIR).unwrap();
+    assert!(log.sync().is_ok(), "nothing to sync");
+    disk.kill();
+    let (mut log, report, frames) = open(&disk, 1);
+    assert_eq!((frames, report.damage.len()), (vec![], 0));
+    assert_eq!(append(&mut log, &payload(7)).unwrap(), 7);
+}
+
+#[test]
+fn ordinals_start_where_the_caller_says_when_the_log_was_lost() {
+    let disk = SimDisk::new();
+    for (min_next_seq, expected) in [(40, 40), (1, 41), (90, 90), (1, 91)] {
+        let options = Options { min_next_seq, ..options(LARGE) };
+        let (mut log, report, _) = open_with(&|| Arc::new(disk.clone()), &options);
+        assert_eq!(append(&mut log, &payload(1)).unwrap(), expected);
+        assert_eq!(report.damage, []);
+        log.sync().unwrap();
+        disk.crash_losing_all();
+    }
+}
+
+#[test]
+fn a_payload_that_holds_frames_of_this_log_is_one_payload() {
+    let disk = written(LARGE, 3);
+    let stolen =
+        disk.read(&format!("{DIR}/{}", segment_name(1))).unwrap()[SEGMENT_HEADER_BYTES..][..200].to_vec();
+    let (mut log, ..) = open(&disk, LARGE);
+    append(&mut log, &stolen).unwrap();
+    append(&mut log, &payload(5)).unwrap();
+    disk.kill();
+    // Even where the frame around it is damaged.
+    let at = find(&disk, 2, &stolen) - 30;
+    damage(&disk, 2, |bytes| bytes[at] ^= 1);
+    let (.., frames) = open(&disk, LARGE);
+    assert_eq!(frames.iter().map(|frame| frame.0).collect::<Vec<_>>(), [1, 2, 3, 5]);
 }

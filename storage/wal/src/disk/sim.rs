@@ -199,6 +199,11 @@ impl SimDisk {
         };
     }
 
+    /// The disk is as good as new: no more injected errors.
+    pub fn forget_faults(&self) {
+        self.state.lock().faults = Faults::default();
+    }
+
     /// Changes a file's bytes behind everybody's back, live and durable: the medium has gone bad.
     pub fn damage(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let mut state = self.state.lock();
