@@ -87,7 +87,6 @@ impl Log {
         mut on_frame: impl FnMut(Replayed<'_>) -> u64,
     ) -> Result<(Self, ReplayReport), WalError> {
         disk.create_dir_all(dir).map_err(WalError::io("creating", dir))?;
-        disk.sync_dir(dir).map_err(WalError::io("syncing", dir))?;
         let ledger = SegmentLedger::new(disk.clone(), dir);
         let mut report = ReplayReport::default();
         let resume = replay(&disk, dir, &ledger, &mut report, &mut on_frame)?;

@@ -31,7 +31,8 @@ pub struct Replayed<'a> {
     pub kind: u8,
     /// How many spans it has.
     pub spans: u32,
-    /// Its bytes. Kept, it holds up to 1 MiB of its neighbours in memory.
+    /// Its bytes: a slice of the piece of the file that was read, 1 MiB or the whole frame if that is larger.
+    /// Who keeps most frames keeps the slice; who keeps few of them copies it, or each holds its piece.
     pub payload: Bytes,
 }
 

@@ -244,3 +244,107 @@ fn first_nonzero(bytes: &[u8]) -> Option<usize> {
     }
     bytes[skipped..].iter().position(|byte| *byte != 0).map(|at| skipped + at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Entry, Stamp, encode_header};
+
+    const SALT: u32 = 99;
+
+    struct Memory(Vec<u8>);
+
+    impl DiskRead for Memory {
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+            let rest = self.0.get(offset as usize..).unwrap_or_default();
+            let read = rest.len().min(buf.len());
+            buf[..read].copy_from_slice(&rest[..read]);
+            Ok(read)
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.0.len() as u64)
+        }
+    }
+
+    fn segment() -> Vec<u8> {
+        vec![0; SEGMENT_HEADER_BYTES]
+    }
+
+    fn push(bytes: &mut Vec<u8>, seq: u64, payload: &[u8]) {
+        let entry = Entry { tenant: "t", kind: 0, spans: 0, payload };
+        encode_header(SALT, &entry, Stamp { seq, synced: 0, time_ms: 0 }, bytes).unwrap();
+        bytes.extend_from_slice(payload);
+    }
+
+    fn run(bytes: Vec<u8>) -> (Scan, Vec<(u64, Bytes)>) {
+        let mut frames = Vec::new();
+        let scan = scan(&Memory(bytes), SALT, 0, &mut |header, tenant, payload| {
+            assert_eq!(tenant, "t");
+            frames.push((header.seq, payload));
+        });
+        (scan, frames)
+    }
+
+    #[test]
+    fn frames_of_every_size_pass_the_pieces_whether_kept_or_not() {
+        let sizes =
+            [0, 1, 100, PIECE_BYTES - 300, PIECE_BYTES, 5, 3 * PIECE_BYTES + 7, 40_000, PIECE_BYTES / 2];
+        let (mut bytes, mut expected) = (segment(), Vec::new());
+        for seq in 1..=60 {
+            let payload = vec![seq as u8; sizes[seq as usize % sizes.len()]];
+            push(&mut bytes, seq, &payload);
+            expected.push((seq, Bytes::from(payload)));
+        }
+        let end = bytes.len() as u64;
+        let mut passed = 0;
+        let kept_none = scan(&Memory(bytes.clone()), SALT, 0, &mut |header, _, payload| {
+            assert_eq!((header.seq, payload), expected[passed]);
+            passed += 1;
+        });
+        let (kept_all, frames) = run(bytes);
+        assert!(frames == expected && passed == expected.len());
+        for scan in [kept_none, kept_all] {
+            assert_eq!((scan.frames, scan.last_seq, scan.good_end, scan.tail), (60, 60, end, Tail::Clean));
+        }
+    }
+
+    #[test]
+    fn a_frame_behind_damage_is_found_wherever_the_pieces_meet() {
+        for fill in [0, 0xaa, FRAME_MAGIC[0]] {
+            for len in
+                (1..80).chain(PIECE_BYTES - 400..PIECE_BYTES - 250).chain(PIECE_BYTES - 8..PIECE_BYTES + 8)
+            {
+                let mut bytes = segment();
+                bytes.resize(bytes.len() + len, fill);
+                push(&mut bytes, 3, b"behind");
+                let (scan, frames) = run(bytes);
+                assert_eq!(frames, [(3, Bytes::from_static(b"behind"))], "{len} bytes of {fill}");
+                let (at, bytes) = (SEGMENT_HEADER_BYTES as u64, len as u64);
+                assert_eq!(scan.holes, [Hole { at, bytes, after: 0, before: 3, was_synced: false }]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_inside_a_damaged_payload_is_not_taken_for_one() {
+        let (mut bytes, mut inner) = (segment(), vec![1, 2, 3]);
+        push(&mut inner, 7, b"inner");
+        inner.push(4);
+        push(&mut bytes, 1, &inner);
+        *bytes.last_mut().unwrap() ^= 1;
+        push(&mut bytes, 2, b"next");
+        assert_eq!(run(bytes).1, [(2, Bytes::from_static(b"next"))]);
+    }
+
+    #[test]
+    fn a_frame_whose_ordinal_does_not_ascend_is_skipped() {
+        let mut bytes = segment();
+        for seq in [5, 5, 4, 6] {
+            push(&mut bytes, seq, b"payload");
+        }
+        let (scan, frames) = run(bytes);
+        assert_eq!(frames.iter().map(|frame| frame.0).collect::<Vec<_>>(), [5, 6]);
+        assert_eq!(scan.holes.len(), 1);
+    }
+}

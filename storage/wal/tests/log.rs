@@ -143,6 +143,23 @@ fn a_group_that_does_not_fit_on_the_disk_leaves_nothing() {
 }
 
 #[test]
+fn a_segment_that_could_not_be_created_does_not_come_back() {
+    for seed in 0..300 {
+        let disk = SimDisk::new();
+        let (mut log, ..) = open(&disk, 6_000);
+        append(&mut log, &payload(1)).unwrap();
+        // Room for a copy of the header, but not for its block.
+        disk.set_space(Some(48));
+        assert!(append(&mut log, &[7; 3_000]).unwrap_err().is_disk_full());
+        disk.set_space(None);
+        append(&mut log, &[8; 1_000]).unwrap();
+        disk.crash(seed);
+        let (_, report, frames) = open(&disk, 6_000);
+        assert_eq!((&frames[0], report.damage), (&(1, payload(1)), vec![]), "seed {seed}");
+    }
+}
+
+#[test]
 fn the_log_goes_on_when_there_is_room_again() {
     for segment_bytes in [5_000, 20_000] {
         let disk = SimDisk::new();
@@ -341,6 +358,18 @@ fn a_segment_that_was_never_finished_is_removed() {
         assert_eq!((frames, report.segments, report.damage), (payloads(1..=2), 1, vec![]));
         assert_eq!(log_files(&disk), [segment_name(1), segment_name(3)]);
     }
+}
+
+#[test]
+fn a_log_can_be_moved_to_its_thread_and_its_ledger_shared() {
+    fn moved<T: Send>(value: T) -> T {
+        value
+    }
+    fn shared<T: Send + Sync + Clone>(value: &T) -> T {
+        value.clone()
+    }
+    let (log, ..) = open(&SimDisk::new(), LARGE);
+    assert_eq!(shared(moved(log).ledger()).figures().segments, 1);
 }
 
 #[test]
