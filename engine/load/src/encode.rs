@@ -57,8 +57,8 @@ pub struct Shape {
     exception: Vec<u8>,
     /// The field `status` of a failed span.
     failed: Vec<u8>,
-    /// Whether W3C flags are written.
-    flags: bool,
+    /// Messages of its log events; none when it has no such events.
+    logs: Vec<Pattern>,
 }
 
 /// What is particular to one span.
@@ -120,8 +120,11 @@ impl Shape {
             put_bytes(o, 2, message.as_bytes());
             put_uint(o, 3, 2);
         });
-        let flags = level >= Level::Default;
-        Self { scope, role, pace, title, attributes, exception, failed, flags }
+        let logs = match level {
+            Level::Large => attributes::LOGS.iter().map(|text| Pattern::new(text)).collect(),
+            Level::Small | Level::Default => Vec::new(),
+        };
+        Self { scope, role, pace, title, attributes, exception, failed, logs }
     }
 
     /// Appends a `spans` field of `ScopeSpans`. `scratch` is used for drawn strings.
@@ -147,6 +150,9 @@ impl Shape {
         for piece in &self.attributes {
             write_piece(piece, out, scratch, random, facts);
         }
+        if !self.logs.is_empty() {
+            self.write_logs(out, scratch, random, facts);
+        }
         if facts.error {
             put_message(out, 11, |o| {
                 put_fixed64(o, 1, facts.end - (facts.end - facts.start) / 16);
@@ -154,18 +160,34 @@ impl Shape {
             });
         }
         if let Some((trace, span)) = facts.link {
-            put_message(out, 13, |o| write_link(o, trace, span, self.flags));
+            put_message(out, 13, |o| write_link(o, trace, span));
         }
         if facts.error {
             out.extend_from_slice(&self.failed);
         } else {
             out.extend_from_slice(&[0x7a, 0]);
         }
-        if self.flags {
-            let remote = matches!(self.role, Role::HttpServer | Role::GrpcServer | Role::Consumer);
-            put_fixed32(out, 16, if remote { 0x301 } else { 0x101 });
-        }
+        let remote = matches!(self.role, Role::HttpServer | Role::GrpcServer | Role::Consumer);
+        put_fixed32(out, 16, if remote { 0x301 } else { 0x101 });
         close(out, mark);
+    }
+
+    fn write_logs(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, random: &mut Random, facts: &Facts<'_>) {
+        let count = 1 + u64::from(random.below(4));
+        for ordinal in 0..count {
+            let time = facts.start + (facts.end - facts.start) * ordinal / count;
+            scratch.clear();
+            self.logs[random.below(self.logs.len() as u32) as usize].write(scratch, random, facts.context);
+            put_message(out, 11, |o| {
+                put_fixed64(o, 1, time);
+                put_bytes(o, 2, b"log");
+                put_message(o, 3, |kv| text_body(kv, "log.severity", "INFO"));
+                put_message(o, 3, |kv| {
+                    put_bytes(kv, 1, b"log.message");
+                    put_message(kv, 2, |value| put_bytes(value, 1, scratch));
+                });
+            });
+        }
     }
 }
 
@@ -180,20 +202,18 @@ fn close(out: &mut Vec<u8>, mark: usize) {
         out.truncate(mark + needed + len);
     }
     let mut rest = len;
-    for at in mark..mark + needed {
-        out[at] = rest as u8 & 0x7f | 0x80;
+    for slot in &mut out[mark..mark + needed] {
+        *slot = rest as u8 & 0x7f | 0x80;
         rest >>= 7;
     }
     out[mark + needed - 1] &= 0x7f;
 }
 
-fn write_link(out: &mut Vec<u8>, trace: TraceId, span: SpanId, flags: bool) {
+fn write_link(out: &mut Vec<u8>, trace: TraceId, span: SpanId) {
     put_bytes(out, 1, &trace.0);
     put_bytes(out, 2, &span.0);
     put_message(out, 4, |o| text_body(o, "messaging.link.reason", "batch"));
-    if flags {
-        put_fixed32(out, 6, 0x301);
-    }
+    put_fixed32(out, 6, 0x301);
 }
 
 #[inline]

@@ -126,14 +126,14 @@ fn nested(body: &[u8], attributes: u32) -> Result<u64, ProtoError> {
 
 fn attribute(body: &[u8]) -> Result<u64, ProtoError> {
     let (key, value) = view::key_value(body)?;
-    Ok(value_hash(value, xxh3_64(key), 0)?)
+    value_hash(value, xxh3_64(key), 0)
 }
 
 /// Deepest nesting of values; deeper ones count as their bytes.
 const MAX_DEPTH: u32 = 32;
 
 fn value_hash(value: ValueView<'_>, seed: u64, depth: u32) -> Result<u64, ProtoError> {
-    let hash = |kind: u64, bytes: &[u8]| xxh3_64_with_seed(bytes, seed ^ kind << 56);
+    let hash = |kind: u64, bytes: &[u8]| xxh3_64_with_seed(bytes, seed ^ (kind << 56));
     Ok(match value {
         ValueView::Empty => hash(1, b""),
         ValueView::Str(text) => hash(2, text),

@@ -113,7 +113,7 @@ fn decimal(out: &mut Vec<u8>, mut n: u32) {
 fn hex(out: &mut Vec<u8>, bits: u64, digits: u32) {
     let mut text = [0u8; 16];
     for (place, slot) in text.iter_mut().enumerate() {
-        *slot = b"0123456789abcdef"[(bits >> (60 - 4 * place) & 15) as usize];
+        *slot = b"0123456789abcdef"[((bits >> (60 - 4 * place)) & 15) as usize];
     }
     out.extend_from_slice(&text[16 - digits as usize..]);
 }
@@ -123,7 +123,7 @@ fn uuid(out: &mut Vec<u8>, high: u64, low: u64) {
         (high >> 32, 8),
         (high >> 16, 4),
         (high & 0x0fff | 0x4000, 4),
-        (low >> 48 & 0x3fff | 0x8000, 4),
+        ((low >> 48) & 0x3fff | 0x8000, 4),
         (low, 12),
     ];
     for (at, (bits, digits)) in groups.into_iter().enumerate() {

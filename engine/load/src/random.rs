@@ -8,9 +8,9 @@
 /// One step of splitmix64: a good hash of a 64-bit number.
 pub fn splitmix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// A seeded sequence of random numbers.
@@ -60,7 +60,7 @@ impl Random {
     /// A whole number below `n`, all alike; 0 when `n` is 0.
     #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
-        ((self.bits() >> 32) * u64::from(n) >> 32) as u32
+        (((self.bits() >> 32) * u64::from(n)) >> 32) as u32
     }
 
     /// A number from 0 up to, but not including, 1.
@@ -86,7 +86,7 @@ impl Random {
     #[inline]
     pub fn normal(&mut self) -> f64 {
         let bits = self.bits();
-        let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+        let sum = (bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48);
         (sum as f64 * (1.0 / 65536.0) - 2.0) * 1.732_050_807_568_877_2
     }
 
@@ -125,7 +125,7 @@ fn exp2(x: f64) -> f64 {
 #[inline]
 fn log2(x: f64) -> f64 {
     let exponent = (x.to_bits() >> 52) as i64 - 1023;
-    let mut m = f64::from_bits(x.to_bits() & 0x000f_ffff_ffff_ffff | 1023 << 52);
+    let mut m = f64::from_bits(x.to_bits() & 0x000f_ffff_ffff_ffff | (1023 << 52));
     let (mut out, mut place) = (exponent as f64, 0.5);
     for _ in 0..20 {
         m *= m;
