@@ -56,7 +56,10 @@ impl AckLog {
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let invalid = |line: &str| {
             let shown: String = line.chars().take(60).collect();
-            failed(path, std::io::Error::other(format!("found the line {shown:?}, expected a number and ids")))
+            failed(
+                path,
+                std::io::Error::other(format!("found the line {shown:?}, expected a number and ids")),
+            )
         };
         whole.lines().map(|line| parse(line).ok_or_else(|| invalid(line))).collect()
     }

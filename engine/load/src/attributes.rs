@@ -142,7 +142,8 @@ const AGENTS: &[&str] = &[
 ];
 const VARIANTS: &[&str] = &["control", "checkout-v2", "new-ranking", "fast-images", "one-page-cart"];
 const CURRENCIES: &[&str] = &["EUR", "USD", "GBP", "SEK", "PLN", "CHF"];
-const TYPES: &[&str] = &["application/json", "text/html; charset=utf-8", "application/x-protobuf", "image/webp"];
+const TYPES: &[&str] =
+    &["application/json", "text/html; charset=utf-8", "application/x-protobuf", "image/webp"];
 const REFERERS: &[&str] = &[
     "https://shop.example.com/",
     "https://shop.example.com/search?q=shoes&sort=price&page=2",
@@ -177,8 +178,16 @@ static HTTP_SERVER: &[Attribute] = &[
     a(L, "url.full", Of(Known::Url)),
     a(L, "client.address", Pattern("{n:223}.{n:256}.{n:256}.{n:256}")),
     a(L, "http.request.header.referer", Pick(REFERERS)),
-    a(L, "http.request.header.accept", Text("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8")),
-    a(L, "http.request.header.x-forwarded-for", Pattern("{n:223}.{n:256}.{n:256}.{n:256}, 10.4.{n:8}.{n:250}")),
+    a(
+        L,
+        "http.request.header.accept",
+        Text("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
+    ),
+    a(
+        L,
+        "http.request.header.x-forwarded-for",
+        Pattern("{n:223}.{n:256}.{n:256}.{n:256}, 10.4.{n:8}.{n:250}"),
+    ),
     a(L, "http.request.body.size", Size(600)),
     a(L, "http.response.body.size", Size(9_000)),
 ];
@@ -199,7 +208,11 @@ static HTTP_CLIENT: &[Attribute] = &[
     a(L, "url.path", Of(Known::Path)),
     a(L, "user_agent.original", Text("undici/7.16.0 node/24.9.0 (shop-http-client; keep-alive; pool=64)")),
     a(L, "http.request.header.traceparent", Pattern("00-{hex}{hex}-{hex}-01")),
-    a(L, "http.request.header.authorization.subject", Pattern("spiffe://shop.example.com/ns/shop/sa/caller/user/{user}")),
+    a(
+        L,
+        "http.request.header.authorization.subject",
+        Pattern("spiffe://shop.example.com/ns/shop/sa/caller/user/{user}"),
+    ),
     a(L, "http.response.header.content-type", Pick(TYPES)),
     a(L, "http.request.body.size", Size(600)),
     a(L, "http.response.body.size", Size(9_000)),
@@ -269,7 +282,13 @@ static SQL: &[Attribute] = &[
     a(L, "db.transaction.id", Pattern("tx-{uuid}")),
     a(L, "network.peer.port", Int(5432)),
     a(L, "network.transport", Text("tcp")),
-    a(L, "db.query.comment", Pattern("/* traceparent='00-{hex}{hex}-{hex}-01', application='shop', driver='jdbc:postgresql:42.7.8', route='%2Fapi' */")),
+    a(
+        L,
+        "db.query.comment",
+        Pattern(
+            "/* traceparent='00-{hex}{hex}-{hex}-01', application='shop', driver='jdbc:postgresql:42.7.8', route='%2Fapi' */",
+        ),
+    ),
 ];
 
 static CACHE: &[Attribute] = &[
@@ -304,7 +323,13 @@ static PRODUCER: &[Attribute] = &[
     a(D, "messaging.client.id", Text("checkout-producer-1")),
     a(L, "messaging.message.id", Pattern("{uuid}")),
     a(L, "messaging.message.body.size", Size(1_200)),
-    a(L, "messaging.kafka.headers", Pattern("content-type=application/x-protobuf;schema=shop.OrderPlaced/v3;traceparent=00-{hex}{hex}-{hex}-01;user={user}")),
+    a(
+        L,
+        "messaging.kafka.headers",
+        Pattern(
+            "content-type=application/x-protobuf;schema=shop.OrderPlaced/v3;traceparent=00-{hex}{hex}-{hex}-01;user={user}",
+        ),
+    ),
     a(L, "messaging.kafka.acks", Text("all")),
     a(L, "shop.order.id", Pattern("{uuid}")),
 ];
@@ -320,7 +345,13 @@ static CONSUMER: &[Attribute] = &[
     a(D, "server.address", Text("kafka")),
     a(L, "messaging.message.id", Pattern("{uuid}")),
     a(L, "messaging.message.body.size", Size(1_200)),
-    a(L, "messaging.kafka.headers", Pattern("content-type=application/x-protobuf;schema=shop.OrderPlaced/v3;traceparent=00-{hex}{hex}-{hex}-01;user={user}")),
+    a(
+        L,
+        "messaging.kafka.headers",
+        Pattern(
+            "content-type=application/x-protobuf;schema=shop.OrderPlaced/v3;traceparent=00-{hex}{hex}-{hex}-01;user={user}",
+        ),
+    ),
     a(L, "messaging.kafka.lag", Size(30)),
     a(L, "shop.order.id", Pattern("{uuid}")),
 ];
@@ -332,17 +363,31 @@ static INTERNAL: &[Attribute] = &[
     a(S, "shop.currency", Pick(CURRENCIES)),
     a(S, "shop.channel", Pick(&["web", "android", "ios", "partner"])),
     some(D, 700, "enduser.id", Pattern("{user}")),
-    a(D, "shop.customer.country", Pick(&["DE", "US", "FR", "GB", "NL", "PL", "SE", "IT", "ES", "CH", "AT", "DK"])),
+    a(
+        D,
+        "shop.customer.country",
+        Pick(&["DE", "US", "FR", "GB", "NL", "PL", "SE", "IT", "ES", "CH", "AT", "DK"]),
+    ),
     a(D, "shop.total", Amount),
     a(D, "shop.feature.enabled", Truth(true)),
     a(D, "shop.experiment", Pick(VARIANTS)),
     some(D, 400, "shop.cart.id", Pattern("{hex}")),
     a(D, "code.line.number", Below(400)),
     a(L, "shop.order.id", Pattern("{uuid}")),
-    a(L, "shop.payload", Pattern("{\"user\":{user},\"items\":[{\"sku\":\"SKU-{z:20000}\",\"qty\":{n:9}},{\"sku\":\"SKU-{z:20000}\",\"qty\":{n:9}}],\"coupon\":null,\"shipping\":\"standard\",\"gift\":false}")),
+    a(
+        L,
+        "shop.payload",
+        Pattern(
+            "{\"user\":{user},\"items\":[{\"sku\":\"SKU-{z:20000}\",\"qty\":{n:9}},{\"sku\":\"SKU-{z:20000}\",\"qty\":{n:9}}],\"coupon\":null,\"shipping\":\"standard\",\"gift\":false}",
+        ),
+    ),
     a(L, "shop.template", Text("storefront/pages/product/detail.page.tsx")),
     a(L, "shop.cache.key", Pattern("page:v3:product:P{z:20000}:eur:de:desktop")),
-    a(L, "shop.rules.applied", Text("free-shipping-over-50,autumn-sale,loyalty-points,bundle-discount,vat-eu")),
+    a(
+        L,
+        "shop.rules.applied",
+        Text("free-shipping-over-50,autumn-sale,loyalty-points,bundle-discount,vat-eu"),
+    ),
     a(L, "shop.warehouse", Pick(&["leipzig-2", "lodz-1", "orleans-4", "coventry-1"])),
 ];
 
@@ -379,7 +424,9 @@ pub fn library(language: Language, role: Role) -> (&'static str, &'static str) {
     match (language, role) {
         (_, Role::Internal) => ("", ""),
         (Go, _) if http => ("go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", "0.63.0"),
-        (Go, _) if rpc => ("go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc", "0.63.0"),
+        (Go, _) if rpc => {
+            ("go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc", "0.63.0")
+        }
         (Go, _) if queue => ("github.com/twmb/franz-go/plugin/kotel", "1.6.0"),
         (Go, Role::Cache) => ("github.com/redis/go-redis/extra/redisotel", "9.14.0"),
         (Go, _) => ("github.com/XSAM/otelsql", "0.39.0"),
@@ -408,11 +455,21 @@ pub fn library(language: Language, role: Role) -> (&'static str, &'static str) {
 /// The exception of a failed span: type, message and first frames of the stack.
 pub fn exception(language: Language) -> [&'static str; 3] {
     match language {
-        Language::Go => ["*status.Error", "rpc error: code = Unavailable desc = upstream connect error", GO_STACK],
-        Language::Java => ["java.sql.SQLTransientConnectionException", "connection is not available, request timed out after 3000ms", JAVA_STACK],
+        Language::Go => {
+            ["*status.Error", "rpc error: code = Unavailable desc = upstream connect error", GO_STACK]
+        }
+        Language::Java => [
+            "java.sql.SQLTransientConnectionException",
+            "connection is not available, request timed out after 3000ms",
+            JAVA_STACK,
+        ],
         Language::Node => ["Error", "connect ECONNREFUSED 10.4.0.17:5432", NODE_STACK],
-        Language::Python => ["psycopg.OperationalError", "server closed the connection unexpectedly", PYTHON_STACK],
-        Language::Dotnet => ["StackExchange.Redis.RedisTimeoutException", "Timeout awaiting response (5000ms)", DOTNET_STACK],
+        Language::Python => {
+            ["psycopg.OperationalError", "server closed the connection unexpectedly", PYTHON_STACK]
+        }
+        Language::Dotnet => {
+            ["StackExchange.Redis.RedisTimeoutException", "Timeout awaiting response (5000ms)", DOTNET_STACK]
+        }
         Language::Rust => ["tonic::Status", "deadline has elapsed", RUST_STACK],
     }
 }

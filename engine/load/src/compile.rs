@@ -157,7 +157,11 @@ impl Compiler {
         if let Some(&node) = self.seen.get(&key) {
             return node;
         }
-        let terms = Terms { name: work.name.to_owned(), code: work.function, ..Terms::of_service(self.services[service]) };
+        let terms = Terms {
+            name: work.name.to_owned(),
+            code: work.function,
+            ..Terms::of_service(self.services[service])
+        };
         let shape = self.shape(service, Role::Internal, &terms, work.pace);
         self.node(key, shape, work.calls)
     }
@@ -285,7 +289,9 @@ impl Terms {
             Known::Route => text(self.route),
             Known::Path => drawn(self.path),
             Known::Url => drawn(&format!("http://{}:{}{}", self.server, self.port, self.path)),
-            Known::HttpStatus => Piece::Outcome(numbers(&[200, 200, 200, 304, 201]), numbers(&[500, 503, 502])),
+            Known::HttpStatus => {
+                Piece::Outcome(numbers(&[200, 200, 200, 304, 201]), numbers(&[500, 503, 502]))
+            }
             Known::Package => text(self.package),
             Known::Function => text(self.function),
             Known::GrpcStatus => Piece::Outcome(numbers(&[0]), numbers(&[14, 13, 4])),
@@ -322,7 +328,9 @@ fn pieces<'a>(list: impl Iterator<Item = &'a Attribute>, terms: &Terms) -> Vec<P
             Source::Of(known) => terms.known(key, known),
         };
         match (out.last_mut(), piece) {
-            (_, piece) if attribute.per_mille < 1000 => out.push(Piece::Maybe(attribute.per_mille, Box::new(piece))),
+            (_, piece) if attribute.per_mille < 1000 => {
+                out.push(Piece::Maybe(attribute.per_mille, Box::new(piece)))
+            }
             (Some(Piece::Fixed(run)), Piece::Fixed(more)) => run.extend_from_slice(&more),
             (_, piece) => out.push(piece),
         }

@@ -122,7 +122,11 @@ fn grpc_verdict(answer: &Answer) -> Verdict {
     let Some(code) = text(headers, "grpc-status").and_then(|code| code.parse::<u32>().ok()) else {
         // A proxy, or something that is no gRPC server.
         let reason = format!("HTTP {} without a grpc-status", answer.status.as_u16());
-        return Verdict::Refused { retry: RETRYABLE_HTTP.contains(&answer.status.as_u16()), after: None, reason };
+        return Verdict::Refused {
+            retry: RETRYABLE_HTTP.contains(&answer.status.as_u16()),
+            after: None,
+            reason,
+        };
     };
     if code == 0 {
         let message = answer.body.get(5..).unwrap_or_default();
@@ -149,7 +153,11 @@ fn http_verdict(answer: &Answer) -> Verdict {
         .map(Duration::from_secs)
         .or_else(|| retry_delay(&answer.body));
     let message = status_message(&answer.body).unwrap_or_default();
-    Verdict::Refused { retry: RETRYABLE_HTTP.contains(&status), after, reason: format!("HTTP {status}: {message}") }
+    Verdict::Refused {
+        retry: RETRYABLE_HTTP.contains(&status),
+        after,
+        reason: format!("HTTP {status}: {message}"),
+    }
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
@@ -240,15 +248,28 @@ mod tests {
         out
     }
 
-    fn check(protocol: Protocol, status: u16, headers: &[(&'static str, &str)], body: &[u8], expected: Verdict) {
+    fn check(
+        protocol: Protocol,
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+        expected: Verdict,
+    ) {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        let answer =
-            Answer { status: StatusCode::from_u16(status).unwrap(), headers: map, body: body.to_vec().into() };
-        let exporter =
-            Exporter { protocol, compression: Compression::None, target: "localhost:1".to_owned(), tenant: None };
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: map,
+            body: body.to_vec().into(),
+        };
+        let exporter = Exporter {
+            protocol,
+            compression: Compression::None,
+            target: "localhost:1".to_owned(),
+            tenant: None,
+        };
         assert_eq!(exporter.verdict(&answer), expected, "{status} {headers:?}");
     }
 
@@ -259,7 +280,8 @@ mod tests {
     #[test]
     fn answers_over_grpc_are_understood() {
         let grpc = Protocol::Grpc;
-        let details = base64::engine::general_purpose::STANDARD_NO_PAD.encode(status_with_retry(2, 500_000_000));
+        let details =
+            base64::engine::general_purpose::STANDARD_NO_PAD.encode(status_with_retry(2, 500_000_000));
         check(grpc, 200, &[("grpc-status", "0")], &[0; 5], Verdict::Acknowledged { rejected: 0 });
         let mut partial = vec![0; 5];
         put_message(&mut partial, 1, |o| put_uint(o, 1, 3));

@@ -85,7 +85,12 @@ impl Fingerprint {
 }
 
 /// A number for a resource and a scope with their schema URLs: the bodies of both messages.
-pub fn place(resource: &[u8], resource_url: &[u8], scope: &[u8], scope_url: &[u8]) -> Result<u64, ProtoError> {
+pub fn place(
+    resource: &[u8],
+    resource_url: &[u8],
+    scope: &[u8],
+    scope_url: &[u8],
+) -> Result<u64, ProtoError> {
     let mut sum = nested(resource, 1)?;
     for part in [nested(scope, 3)?, hash_or_zero(resource_url), hash_or_zero(scope_url)] {
         sum = sum.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ part;

@@ -212,7 +212,15 @@ impl Generator {
     }
 
     /// Writes one span of the planned trace into its instance's buffer.
-    fn span(&mut self, at: usize, trace: TraceId, origin: u64, context: Context, state: &str, key: Option<u64>) {
+    fn span(
+        &mut self,
+        at: usize,
+        trace: TraceId,
+        origin: u64,
+        context: Context,
+        state: &str,
+        key: Option<u64>,
+    ) {
         let planned = self.plan.spans[at];
         let shape = &self.shop.shapes[planned.shape];
         let span = self.ids[at];
@@ -259,7 +267,9 @@ impl Generator {
         if let Some(key) = key {
             let of = self.plan.spans.len() as u32;
             let instance = &self.shop.instances[planned.instance];
-            if let Ok(print) = printed(&scope.bytes[mark..], &instance.resource, &instance.scopes[shape.scope]) {
+            if let Ok(print) =
+                printed(&scope.bytes[mark..], &instance.resource, &instance.scopes[shape.scope])
+            {
                 keep(&mut buffer.parts, key, trace, of, print);
             }
         }

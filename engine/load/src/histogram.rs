@@ -142,7 +142,9 @@ mod tests {
         histogram.merge(&other);
         let q = histogram.quantiles();
         assert_eq!((q.count, q.max_ms), (1001, 9000.0));
-        for (found, expected) in [(q.p50_ms, 501.0), (q.p90_ms, 901.0), (q.p99_ms, 991.0), (q.p999_ms, 1000.0)] {
+        for (found, expected) in
+            [(q.p50_ms, 501.0), (q.p90_ms, 901.0), (q.p99_ms, 991.0), (q.p999_ms, 1000.0)]
+        {
             assert!((found / expected - 1.0).abs() < 0.02, "{found} {expected}");
         }
     }

@@ -233,7 +233,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         _ => return Err(format!("the unit is {unit:?}, expected ms, s, m or h")),
     };
-    let number: f64 = number.parse().map_err(|_| format!("found {text:?}, expected a duration such as 30s"))?;
+    let number: f64 =
+        number.parse().map_err(|_| format!("found {text:?}, expected a duration such as 30s"))?;
     Duration::try_from_secs_f64(number * seconds).map_err(|_| format!("{text:?} is not a possible duration"))
 }
 
@@ -262,7 +263,8 @@ pub fn parse_start(text: &str) -> Result<u64, String> {
         return Ok(ns);
     }
     let wrong = || format!("found {text:?}, expected nanoseconds since 1970 or a date such as 2026-01-01");
-    let fields: Vec<u64> = text.split('-').map(|f| f.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+    let fields: Vec<u64> =
+        text.split('-').map(|f| f.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
     let &[year @ 1970..=2500, month @ 1..=12, day @ 1..=31] = fields.as_slice() else { return Err(wrong()) };
     // Days from a civil date (Howard Hinnant, chrono-compatible low-level date algorithms): March begins the year.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -290,7 +292,9 @@ mod tests {
     fn texts_are_read() {
         assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        assert!(parse_duration("5y").is_err() && parse_duration("s").is_err() && parse_duration("-1s").is_err());
+        assert!(
+            parse_duration("5y").is_err() && parse_duration("s").is_err() && parse_duration("-1s").is_err()
+        );
         assert_eq!(parse_count("1.5M"), Ok(1_500_000));
         assert_eq!(parse_count("1_000"), Ok(1000));
         assert!(parse_count("x").is_err() && parse_count("-1").is_err() && parse_count("").is_err());
@@ -306,7 +310,11 @@ mod tests {
             let endpoint = Some(endpoint.to_owned());
             LoadOptions { endpoint, allow_remote, ..LoadOptions::default() }.check().is_ok()
         };
-        assert!(check("127.0.0.1:4317", false) && check("http://localhost:1/", false) && check("[::1]:4317", false));
+        assert!(
+            check("127.0.0.1:4317", false)
+                && check("http://localhost:1/", false)
+                && check("[::1]:4317", false)
+        );
         assert!(!check("10.0.0.1:4317", false) && !check("example.com:4317", false));
         assert!(check("10.0.0.1:4317", true));
         assert!(!check("localhost", true) && !check("localhost:x", true));

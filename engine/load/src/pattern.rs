@@ -48,7 +48,8 @@ impl Pattern {
         let mut rest = text;
         while let Some(at) = rest.find('{') {
             literal.push_str(&rest[..at]);
-            let inner = rest[at..].find('}').and_then(|end| Some((part(&rest[at + 1..at + end])?, at + end + 1)));
+            let inner =
+                rest[at..].find('}').and_then(|end| Some((part(&rest[at + 1..at + end])?, at + end + 1)));
             if let Some((part, next)) = inner {
                 if !literal.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut literal).into_bytes()));

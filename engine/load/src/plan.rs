@@ -79,7 +79,8 @@ impl Plan {
         let mut failed = random.chance(FAILS_PER_MILLE);
         for edge in &node.edges {
             if random.chance(edge.per_mille) {
-                failed |= self.edge(shop, random, edge, instance, at, &mut now) && random.chance(SPREADS_PER_MILLE);
+                failed |=
+                    self.edge(shop, random, edge, instance, at, &mut now) && random.chance(SPREADS_PER_MILLE);
             }
         }
         let end = now + own - own / 3;

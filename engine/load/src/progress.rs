@@ -105,7 +105,8 @@ impl Display {
 
 fn new_bar() -> ProgressBar {
     let bar = ProgressBar::new(1000);
-    if let Ok(style) = ProgressStyle::with_template("[{elapsed_precise}] {bar:40} {percent:>3} % {wide_msg}") {
+    if let Ok(style) = ProgressStyle::with_template("[{elapsed_precise}] {bar:40} {percent:>3} % {wide_msg}")
+    {
         bar.set_style(style);
     }
     bar

@@ -94,7 +94,12 @@ impl fmt::Display for LoadReport {
         writeln!(f, "  acknowledged      {}", grouped(self.acknowledged_spans))?;
         writeln!(f, "  refused           {}", grouped(self.refused_spans))?;
         writeln!(f, "  failed            {}", grouped(self.failed_spans))?;
-        writeln!(f, "requests            {} ({} pushed back)", grouped(self.requests), grouped(self.pushed_back))?;
+        writeln!(
+            f,
+            "requests            {} ({} pushed back)",
+            grouped(self.requests),
+            grouped(self.pushed_back)
+        )?;
         for (reason, times) in &self.reasons {
             writeln!(f, "  {times} times        {reason}")?;
         }

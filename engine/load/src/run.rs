@@ -40,7 +40,9 @@ pub async fn run(options: LoadOptions, progress: Progress) -> Result<LoadReport,
     let target = options.target();
     connect(&target).await.map_err(|broken| match broken {
         Broken::Gone(source) => LoadError::Connect { target: target.clone(), source },
-        Broken::Unknown(reason) => LoadError::Connect { target: target.clone(), source: std::io::Error::other(reason) },
+        Broken::Unknown(reason) => {
+            LoadError::Connect { target: target.clone(), source: std::io::Error::other(reason) }
+        }
     })?;
     let (sample, sampler) = Sample::new(options.verify);
     let dispatch = Arc::new(Dispatch {
@@ -75,8 +77,9 @@ pub async fn run(options: LoadOptions, progress: Progress) -> Result<LoadReport,
     settle(&options, &mut client, &mut server, &display).await;
     report.server = server.used(report.acknowledged_spans);
     let spans = report.acknowledged_spans.max(1) as f64;
-    report.disk_bytes_per_span =
-        disk_before.zip(blocks_bytes(&options)).map(|(before, after)| after.saturating_sub(before) as f64 / spans);
+    report.disk_bytes_per_span = disk_before
+        .zip(blocks_bytes(&options))
+        .map(|(before, after)| after.saturating_sub(before) as f64 / spans);
     if !sample.is_empty() || options.read_absent > 0 {
         display.say("reading traces back");
         let reads = options.reads.unwrap_or(sample.len() as u64);
@@ -210,7 +213,8 @@ fn report(
     let sample = noted.sample.take().map(Sample::finish).unwrap_or_default();
     let counts = &dispatch.counts;
     let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let (sent, bytes, acknowledged) = (get(&counts.sent_spans), get(&counts.sent_bytes), get(&counts.acknowledged));
+    let (sent, bytes, acknowledged) =
+        (get(&counts.sent_spans), get(&counts.sent_bytes), get(&counts.acknowledged));
     let bytes_per_span = bytes as f64 / sent.max(1) as f64;
     let report = LoadReport {
         profile: options.profile,

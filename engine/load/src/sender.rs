@@ -86,7 +86,11 @@ pub struct Noted {
 }
 
 /// Takes jobs until there are no more.
-pub async fn work(dispatch: Arc<Dispatch>, jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>, mut wire: Wire) {
+pub async fn work(
+    dispatch: Arc<Dispatch>,
+    jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
+    mut wire: Wire,
+) {
     loop {
         let job = jobs.lock().await.recv().await;
         let Some(job) = job else { return };

@@ -34,7 +34,10 @@ impl Body for Chunks {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.pop_front().map(|bytes| Ok(Frame::data(bytes))))
     }
 
@@ -160,7 +163,8 @@ async fn read(response: hyper::Result<Response<Incoming>>, most: usize) -> Resul
 }
 
 async fn open_http1(target: &str) -> Result<http1::SendRequest<Chunks>, Broken> {
-    let (sender, connection) = http1::handshake(TokioIo::new(connect(target).await?)).await.map_err(unknown)?;
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(connect(target).await?)).await.map_err(unknown)?;
     tokio::spawn(connection);
     Ok(sender)
 }

@@ -86,7 +86,11 @@ impl ReadBack {
         if found.is_empty() {
             self.missing_traces += 1;
             self.missing_spans += expected.spans.len() as u64;
-            self.example(format!("trace {}: missing, expected {} spans", expected.trace, expected.spans.len()));
+            self.example(format!(
+                "trace {}: missing, expected {} spans",
+                expected.trace,
+                expected.spans.len()
+            ));
             return Ok(());
         }
         for sent in &expected.spans {
@@ -98,7 +102,10 @@ impl ReadBack {
                 Some((read, times)) => {
                     if times > 1 {
                         self.duplicated_spans += 1;
-                        self.example(format!("trace {}: span {} came {times} times", expected.trace, sent.span));
+                        self.example(format!(
+                            "trace {}: span {} came {times} times",
+                            expected.trace, sent.span
+                        ));
                     }
                     let fields = sent.differences(&read);
                     if !fields.is_empty() {
@@ -137,27 +144,39 @@ fn spans_of(answer: &[u8]) -> Result<Vec<(TraceId, Fingerprint)>, ProtoError> {
     Ok(out)
 }
 
-/// The fields of a `ResourceSpans` or `ScopeSpans`: the head, the rows and the schema URL.
-fn head_rows_url(body: &[u8]) -> Result<(&[u8], Vec<&[u8]>, &[u8]), ProtoError> {
-    let (mut head, mut rows, mut url): (&[u8], _, &[u8]) = (&[], Vec::new(), &[]);
-    let mut reader = Reader::new(body);
-    while let Some(field) = reader.next()? {
-        match field {
-            (1, Value::Bytes(body)) => head = body,
-            (2, Value::Bytes(body)) => rows.push(body),
-            (3, Value::Bytes(text)) => url = text,
-            _ => {}
+/// A `ResourceSpans` or a `ScopeSpans`, whose fields have the same numbers.
+#[derive(Default)]
+struct Group<'a> {
+    /// Body of the resource or scope.
+    head: &'a [u8],
+    /// Bodies of the scope spans or spans.
+    rows: Vec<&'a [u8]>,
+    /// The schema URL.
+    url: &'a [u8],
+}
+
+impl<'a> Group<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, ProtoError> {
+        let mut out = Self::default();
+        let mut reader = Reader::new(body);
+        while let Some(field) = reader.next()? {
+            match field {
+                (1, Value::Bytes(body)) => out.head = body,
+                (2, Value::Bytes(body)) => out.rows.push(body),
+                (3, Value::Bytes(text)) => out.url = text,
+                _ => {}
+            }
         }
+        Ok(out)
     }
-    Ok((head, rows, url))
 }
 
 fn spans_of_resource(body: &[u8], out: &mut Vec<(TraceId, Fingerprint)>) -> Result<(), ProtoError> {
-    let (resource, scopes, resource_url) = head_rows_url(body)?;
-    for scope_spans in scopes {
-        let (scope, spans, scope_url) = head_rows_url(scope_spans)?;
-        let place = fingerprint::place(resource, resource_url, scope, scope_url)?;
-        for span in spans {
+    let resource = Group::read(body)?;
+    for scope_spans in resource.rows {
+        let scope = Group::read(scope_spans)?;
+        let place = fingerprint::place(resource.head, resource.url, scope.head, scope.url)?;
+        for span in scope.rows {
             out.push(Fingerprint::of_span(span, place)?);
         }
     }
@@ -202,7 +221,13 @@ impl QueryClient {
     }
 
     /// Reads traces, going round the sample `reads` times in all, and then random ids.
-    pub async fn read_back(&mut self, sample: &[SampledTrace], reads: u64, absent: u64, seed: u64) -> ReadBack {
+    pub async fn read_back(
+        &mut self,
+        sample: &[SampledTrace],
+        reads: u64,
+        absent: u64,
+        seed: u64,
+    ) -> ReadBack {
         let mut out = ReadBack {
             traces: sample.len() as u64,
             spans: sample.iter().map(|t| t.spans.len() as u64).sum(),

@@ -1,5 +1,7 @@
 //! The generated requests, checked against prost's decoding of them.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use std::collections::{HashMap, HashSet};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -7,6 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use spanloom_load::sample::{Sample, Sampler};
 use spanloom_load::{Generator, GeneratorOptions, Profile, Request};
+use spanloom_span::slice::{SliceLimits, slice};
 
 fn requests(profile: Profile, seed: u64, spans: u64) -> Vec<Request> {
     let options = GeneratorOptions { max_spans: Some(spans), ..GeneratorOptions::new(profile, seed) };
@@ -26,7 +29,8 @@ fn spans(request: &Request) -> Vec<Span> {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    let bytes = |seed| -> Vec<_> { requests(Profile::Default, seed, 30_000).into_iter().map(|r| r.bytes).collect() };
+    let bytes =
+        |seed| -> Vec<_> { requests(Profile::Default, seed, 30_000).into_iter().map(|r| r.bytes).collect() };
     assert_eq!(bytes(1), bytes(1));
     assert_ne!(bytes(1), bytes(2));
 }
@@ -85,13 +89,27 @@ fn traces_are_whole_and_realistic() {
     let single = traces.values().filter(|t| t.len() == 1).count() as f64 / traces.len() as f64;
     let spread = requests_of.values().filter(|r| r.len() > 1).count() as f64 / traces.len() as f64;
     let error_share = errors as f64 / total as f64;
-    println!("mean {mean:.1} largest {largest} single {single:.2} errors {error_share:.4} links {links} spread {spread:.2} attributes {attributes:?}");
+    println!(
+        "mean {mean:.1} largest {largest} single {single:.2} errors {error_share:.4} links {links} spread {spread:.2} attributes {attributes:?}"
+    );
     assert!((13.0..17.0).contains(&mean), "{mean}");
     assert!((300..=1_500).contains(&largest), "{largest}");
     assert!((0.15..0.5).contains(&single), "{single}");
     assert!((0.015..0.025).contains(&error_share), "{error_share}");
     assert!(links > 100 && spread > 0.5, "{links} {spread}");
     assert!(attributes.0 >= 12, "{attributes:?}");
+}
+
+#[test]
+fn the_walk_takes_every_request() {
+    for profile in [Profile::Small, Profile::Default, Profile::Large] {
+        for request in requests(profile, 5, 20_000) {
+            let batch = slice(request.bytes.clone(), &SliceLimits::default()).unwrap();
+            let traces: HashSet<_> = request.spans.iter().map(|(trace, _)| *trace).collect();
+            assert_eq!((batch.spans().len(), batch.groups().len()), (request.spans.len(), traces.len()));
+            assert_eq!(batch.resources().len(), 1);
+        }
+    }
 }
 
 #[test]
