@@ -1,0 +1,19 @@
+//! Foreign bytes and OTLP bytes: what senders and readers speak, translated without a socket in sight.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `inflate.rs` | content encodings, under a limit |
+//! | `otlp_json/` | OTLP/JSON requests to protobuf |
+//! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
+//! | `json_out.rs` | writing JSON text |
+//!
+//! **Invariant:** everything here takes bytes and gives bytes; no input makes it panic, recurse without a bound
+//! or allocate more than a stated multiple of what it was given.
+
+pub mod inflate;
+pub mod json_out;
+pub mod otlp_json;
+pub mod status;
+
+pub use inflate::{Encoding, InflateError};
+pub use status::{Code, ExportResponse, Status};
