@@ -61,13 +61,14 @@ pub fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
-/// Appends an integer.
+/// Appends an integer of at most 64 bits.
 pub fn integer(out: &mut Vec<u8>, value: impl Into<i128>) {
     let value: i128 = value.into();
+    debug_assert!((i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value));
     if value < 0 {
         out.push(b'-');
     }
-    let mut digits = [0u8; 40];
+    let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = value.unsigned_abs() as u64;
     loop {
@@ -99,6 +100,106 @@ pub fn double(out: &mut Vec<u8>, value: f64) {
         return;
     };
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends a list.
+pub fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+    out.push(b']');
+}
+
+/// An object being written. All but [`Object::key`] and [`Object::object`] leave out what is zero or empty.
+pub struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'o> Object<'o> {
+    /// Opens an object.
+    pub fn begin(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, empty: true }
+    }
+
+    /// Closes it.
+    pub fn end(self) {
+        self.out.push(b'}');
+    }
+
+    /// Appends a key; its value goes to what is handed back.
+    pub fn key(&mut self, name: &str) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        string(self.out, name);
+        self.out.push(b':');
+        self.out
+    }
+
+    /// An object, even an empty one.
+    pub fn object(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>)) {
+        let mut inner = Object::begin(self.key(name));
+        write(&mut inner);
+        inner.end();
+    }
+
+    /// A string.
+    pub fn text(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            string(self.key(name), text);
+        }
+    }
+
+    /// A 32-bit integer.
+    pub fn integer(&mut self, name: &str, value: u32) {
+        if value != 0 {
+            integer(self.key(name), value);
+        }
+    }
+
+    /// A 64-bit integer: a string, since readers may keep numbers as doubles.
+    pub fn quoted_integer(&mut self, name: &str, value: u64) {
+        if value != 0 {
+            let out = self.key(name);
+            out.push(b'"');
+            integer(out, value);
+            out.push(b'"');
+        }
+    }
+
+    /// An enum: its name, or its number when it has none.
+    pub fn named(&mut self, name: &str, value: i32, names: impl Fn(i32) -> Option<&'static str>) {
+        match names(value) {
+            _ if value == 0 => {}
+            Some(text) => string(self.key(name), text),
+            None => integer(self.key(name), value),
+        }
+    }
+
+    /// Bytes as base64.
+    pub fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            base64(self.key(name), bytes);
+        }
+    }
+
+    /// A list of objects.
+    pub fn list<T>(&mut self, name: &str, items: &[T], write: impl Fn(&mut Object<'_>, &T)) {
+        if items.is_empty() {
+            return;
+        }
+        list(self.key(name), items, |out, item| {
+            let mut object = Object::begin(out);
+            write(&mut object, item);
+            object.end();
+        });
+    }
 }
 
 #[cfg(test)]
