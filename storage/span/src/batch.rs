@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::TraceId;
+use crate::proto::{put_bytes, put_message, put_text};
 
 /// A stretch of the batch's bytes. Requests are below 4 GiB (the receivers' limit is far lower).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,6 +97,7 @@ pub struct Batch {
     pub(crate) scopes: Vec<ScopeSlice>,
     pub(crate) spans: Vec<SpanSlice>,
     pub(crate) groups: Vec<TraceGroup>,
+    pub(crate) refused_spans: u32,
     /// Dropped with the batch: gives its bytes back to a memory budget.
     pub(crate) permit: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -126,6 +128,11 @@ impl Batch {
         &self.groups
     }
 
+    /// Spans left out because they are larger than the limit.
+    pub fn refused_spans(&self) -> u32 {
+        self.refused_spans
+    }
+
     /// The spans of a group.
     pub fn group_spans(&self, group: &TraceGroup) -> &[SpanSlice] {
         &self.spans[group.first as usize..(group.first + group.count) as usize]
@@ -143,6 +150,39 @@ impl Batch {
             + self.scopes.capacity() * size_of::<ScopeSlice>()
             + self.spans.capacity() * size_of::<SpanSlice>()
             + self.groups.capacity() * size_of::<TraceGroup>()
+    }
+
+    /// A request of its own with the spans of one group alone, so that they no longer hold the whole batch.
+    pub fn extract(&self, group: &TraceGroup) -> Bytes {
+        let mut out = Vec::with_capacity(group.bytes as usize + 512);
+        let spans = self.group_spans(group);
+        let mut at = 0;
+        while at < spans.len() {
+            let resource_at = self.scopes[spans[at].scope as usize].resource;
+            let resource = &self.resources[resource_at as usize];
+            put_message(&mut out, 1, |out| {
+                put_bytes(out, 1, self.get(resource.resource));
+                while at < spans.len() && self.scopes[spans[at].scope as usize].resource == resource_at {
+                    at = self.extract_scope(spans, at, out);
+                }
+                put_text(out, 3, self.get(resource.schema_url));
+            });
+        }
+        out.into()
+    }
+
+    fn extract_scope(&self, spans: &[SpanSlice], mut at: usize, out: &mut Vec<u8>) -> usize {
+        let scope_at = spans[at].scope;
+        let scope = &self.scopes[scope_at as usize];
+        put_message(out, 2, |out| {
+            put_bytes(out, 1, self.get(scope.scope));
+            while at < spans.len() && spans[at].scope == scope_at {
+                put_bytes(out, 2, self.get(spans[at].body));
+                at += 1;
+            }
+            put_text(out, 3, self.get(scope.schema_url));
+        });
+        at
     }
 
     /// Ties a memory permit to the batch, so that it is given back when the last holder lets the batch go.

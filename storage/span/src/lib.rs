@@ -20,13 +20,13 @@
 //! **Invariant:** no runtime and no IO here.
 
 pub mod batch;
-// pub mod decode;
-// pub mod encode;
+pub mod decode;
+pub mod encode;
 pub mod id;
-// pub mod join;
+pub mod join;
 pub mod model;
 pub mod proto;
-// pub mod slice;
+pub mod slice;
 pub mod tenant;
 pub mod view;
 

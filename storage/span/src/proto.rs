@@ -106,8 +106,7 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn fixed<const N: usize>(&mut self, start: usize) -> Result<[u8; N], ProtoError> {
-        let bytes =
-            self.bytes[self.at..].first_chunk::<N>().ok_or(ProtoError::Truncated { at: start })?;
+        let bytes = self.bytes[self.at..].first_chunk::<N>().ok_or(ProtoError::Truncated { at: start })?;
         self.at += N;
         Ok(*bytes)
     }
@@ -152,7 +151,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// Bytes that a varint takes.
 pub fn varint_len(value: u64) -> usize {
-    (70 - (value | 1).leading_zeros() as usize - 1) / 7
+    (70 - (value | 1).leading_zeros() as usize) / 7
 }
 
 /// Appends a varint field.
@@ -178,6 +177,13 @@ pub fn put_bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     put_varint(out, u64::from(field) << 3 | 2);
     put_varint(out, value.len() as u64);
     out.extend_from_slice(value);
+}
+
+/// Appends a string or bytes field unless it is empty, as proto3 does.
+pub fn put_text(out: &mut Vec<u8>, field: u32, value: &[u8]) {
+    if !value.is_empty() {
+        put_bytes(out, field, value);
+    }
 }
 
 /// Appends a message field whose body `write` appends.
