@@ -1,4 +1,4 @@
-//! The chores of the house: `cargo xtask tidy | test | clients | config-docs`.
+//! The chores of the house: `cargo xtask tidy | test | clients | config-docs | fuzz | fuzz-seeds`.
 //!
 //! | file | holds |
 //! |---|---|
@@ -8,12 +8,14 @@
 //! | `checks.rs` | the steps that are cargo commands: format, lints, builds, tests |
 //! | `clients.rs` | real senders: installs them in pinned versions and runs them against a `spanloom` |
 //! | `generated.rs` | files that the binary writes and the repository keeps |
+//! | `fuzz.rs` | fuzz targets and their seeds |
 //!
 //! **Invariant:** nothing here is part of the product; no other crate depends on it.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line speaks to its terminal
 
 mod checks;
 mod clients;
+mod fuzz;
 mod generated;
 mod repo;
 mod steps;
@@ -32,6 +34,9 @@ usage: cargo xtask COMMAND
   clients [--spanloom PATH] [--only SENDER]
                            OpenTelemetry SDKs send traces to a running spanloom and read them back
   config-docs [--check]    write docs/CONFIG.md from the binary, or compare the two
+  fuzz TARGET [--seconds N]
+                           run a fuzz target, or all of them, for 60 seconds or so many
+  fuzz-seeds               write the seeds in engine/fuzz/corpus anew
 ";
 
 fn main() -> ExitCode {
@@ -56,6 +61,8 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["clients", rest @ ..] => clients::command(&repo, rest),
         ["config-docs"] => generated::write(&repo),
         ["config-docs", "--check"] => generated::check(&repo).map(|outcome| outcome.is_good()),
+        ["fuzz", rest @ ..] => fuzz::command(&repo, rest),
+        ["fuzz-seeds"] => fuzz::write_seeds(&repo),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(true)

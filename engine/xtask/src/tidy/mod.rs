@@ -7,14 +7,14 @@
 //! | `source.rs` | Rust text told apart into code and comments |
 //! | `rust.rs` | sizes, opening lines, unfinished work, `unsafe`, stops of the walk |
 //! | `links.rs` | links in Markdown lead somewhere |
-//! | `hosts.rs` | nothing that is true on one machine only |
+//! | `text.rs` | nothing that is true on one machine only, no merge left undone |
 
 mod crates;
-mod hosts;
 mod links;
 mod manifests;
 mod rust;
 mod source;
+mod text;
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ pub fn check(repo: &Repo) -> Result<Vec<Violation>, String> {
 fn check_files(files: &[TextFile]) -> Vec<Violation> {
     let mut found = Vec::new();
     for file in files {
-        found.extend(hosts::check(file));
+        found.extend(text::check(file));
         if file.path.ends_with("Cargo.toml") {
             found.extend(manifests::check(file));
         }

@@ -1,4 +1,5 @@
-//! Nothing that is true on one machine only: no paths of somebody's home, no private registries in lock files.
+//! Laws on every text file: nothing that is true on one machine only (paths of somebody's home, private
+//! registries in lock files), and no merge left undone.
 
 use super::Violation;
 use crate::repo::TextFile;
@@ -24,6 +25,9 @@ const REGISTRIES: [(&str, &str, &str); 4] = [
     ("requirements.txt", "-index", "a pinned name alone"),
 ];
 
+/// How the lines begin that an unfinished merge leaves. (The one in between also underlines headings.)
+const UNMERGED: [&str; 2] = [concat!("<<<", "<<<<"), concat!(">>>", ">>>>")];
+
 /// Checks one text file.
 pub fn check(file: &TextFile) -> Vec<Violation> {
     let mut found = Vec::new();
@@ -31,6 +35,9 @@ pub fn check(file: &TextFile) -> Vec<Violation> {
         for marker in MACHINE_PATHS.iter().filter(|marker| begins_a_path(line, marker)) {
             let text = format!("a path of one machine (`{marker}`), expected a relative path");
             found.push(Violation::new(&file.path, at + 1, text));
+        }
+        if UNMERGED.contains(&line.split(' ').next().unwrap_or_default()) {
+            found.push(Violation::new(&file.path, at + 1, format!("`{line}`, expected a finished merge")));
         }
         for (name, sign, expected) in REGISTRIES {
             if file.path.ends_with(name) && line.contains(sign) && !line.contains(expected) {
@@ -69,6 +76,15 @@ mod tests {
         verdict("a.rs", &format!("let a = \"{}ann\";", MACHINE_PATHS[0]), 1);
         verdict("a.md", &format!("https://example.org{}x", MACHINE_PATHS[0]), 0);
         verdict("a.md", "at home, at work/", 0);
+    }
+
+    #[test]
+    fn unmerged() {
+        for sign in UNMERGED {
+            verdict("a.toml", &format!("{sign} main"), 1);
+            verdict("a.md", &format!("see {sign}"), 0);
+        }
+        verdict("a.md", "=======", 0);
     }
 
     #[test]
