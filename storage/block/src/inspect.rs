@@ -93,9 +93,13 @@ fn report(block: &Inner, column: usize, len: &impl Fn(u32) -> u64) -> Option<Col
             out.distinct = Some(chunk.seq.len);
             continue;
         }
+        if chunk.part > 0 {
+            continue;
+        }
         out.values += chunk.seq.len;
         encodings.insert(match (chunk.mode, chunk.seq.kind) {
             (Mode::Plain, _) => "plain",
+            (Mode::Templates, _) => "templates",
             (Mode::Codes, SeqKind::Const) => "dictionary, constant",
             (Mode::Codes, _) => "dictionary",
             (_, SeqKind::Const) => "constant",

@@ -7,6 +7,7 @@
 //! | `columns.rs` | tables, fields, types: what a column is |
 //! | `pack.rs`, `seq.rs` | integers: bit-packed, constant or by dictionary |
 //! | `store.rs` | byte strings in pages |
+//! | `template.rs` | text with numbers in it |
 //! | `shape.rs` | which columns a row has values in |
 //! | `filter.rs` | which trace ids may be in the block |
 //! | `writer/` | stop 7 of the walk: spans into columns |
@@ -30,6 +31,7 @@ mod reader;
 mod seq;
 mod shape;
 mod store;
+mod template;
 mod trailer;
 mod verify;
 mod writer;

@@ -8,7 +8,7 @@ use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::column::ColumnReader;
 use crate::reader::table::TableReader;
 use crate::reader::{Block, Inner};
-use crate::seq::NONE;
+use crate::seq::{NONE, SeqView};
 use crate::shape::{ArchivedShapes, ShapesView};
 use crate::store::{StoreKind, StoreView};
 
@@ -71,11 +71,15 @@ fn verify_chunks(block: &Inner, report: &mut VerifyReport) -> Result<()> {
         // Constant sequences take no bytes, whatever length they claim; there is nothing to read.
         report.chunks += 1;
         if chunk.mode == Mode::Dictionary {
-            if chunk.group != DICTIONARY_GROUP {
+            if (chunk.group == DICTIONARY_GROUP) != (chunk.part == 0) {
                 return Err(BlockError::Damaged("a dictionary belongs to a row group"));
             }
             StoreView::open(&block.sections, StoreKind::Dictionary, &chunk.store())?.verify()?;
             report.values += chunk.seq.len;
+            continue;
+        }
+        if chunk.part > 0 {
+            verify_ints(&SeqView::open(&block.sections, &chunk.seq)?)?;
             continue;
         }
         let mut reader = ColumnReader::of_chunk(block, chunk)?;
@@ -90,6 +94,13 @@ fn verify_chunks(block: &Inner, report: &mut VerifyReport) -> Result<()> {
                 other => drop(other.bytes(at)?.len()),
             }
         }
+    }
+    Ok(())
+}
+
+fn verify_ints(values: &SeqView<'_>) -> Result<()> {
+    if !matches!(values, SeqView::Const { .. }) {
+        (0..values.len()).try_for_each(|at| values.get(at).map(drop))?;
     }
     Ok(())
 }
