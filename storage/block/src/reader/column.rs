@@ -46,11 +46,13 @@ impl<'a> ColumnReader<'a> {
     pub fn of_chunk(block: &'a Inner, chunk: &Chunk) -> Result<Self> {
         let id = block.columns.get(chunk.column as usize).or_damaged("there is no such column")?;
         Ok(match (id.storage(), chunk.mode) {
-            (Storage::Ints, Mode::Ints) => Self::Ints(SeqView::open(&block.sections, &chunk.seq)?),
+            (Storage::Ints, Mode::Ints | Mode::ClassInts) => {
+                Self::Ints(SeqView::open(&block.sections, &chunk.seq)?)
+            }
             (Storage::Bytes, Mode::Plain) => {
                 Self::Plain(StoreView::open(&block.sections, StoreKind::Plain, &chunk.store())?)
             }
-            (Storage::Bytes, Mode::Codes) => {
+            (Storage::Bytes, Mode::Codes | Mode::ClassCodes) => {
                 let dictionary = block.chunk(chunk.column, DICTIONARY_GROUP);
                 let dictionary = dictionary.or_damaged("a column has codes and no dictionary")?;
                 if dictionary.mode != Mode::Dictionary {
