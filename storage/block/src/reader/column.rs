@@ -81,6 +81,18 @@ impl<'a> ColumnReader<'a> {
         }
     }
 
+    /// Reads every value.
+    pub fn verify(&mut self) -> Result<()> {
+        let checks = match self {
+            Self::Marker => 0,
+            Self::Ints(values) => return values.verify(),
+            Self::Plain(values) => return values.verify(),
+            Self::Codes { codes, .. } => codes.checks(),
+            Self::Templates(values) => values.checks(),
+        };
+        (0..checks).try_for_each(|at| self.bytes(at).map(drop))
+    }
+
     /// The integer at `at`.
     #[inline]
     pub fn int(&self, at: u64) -> Result<u64> {
@@ -120,6 +132,10 @@ impl<'a> TemplatesView<'a> {
             numbers: numbers.iter().map(open).collect::<Result<_>>()?,
             text: Vec::new(),
         })
+    }
+
+    fn checks(&self) -> u64 {
+        self.numbers.iter().chain([&self.codes]).map(SeqView::checks).max().unwrap_or(0)
     }
 
     fn get(&mut self, at: u64) -> Result<&[u8]> {

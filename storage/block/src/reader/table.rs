@@ -218,19 +218,25 @@ impl<'a> TableReader<'a> {
         let step = RANK_STEP as u64;
         let mut counts = vec![0u64; self.slots_of.len()];
         let chunk_of = |column: usize| self.block.chunk(base + column as u32, self.group);
-        let mut row = 0;
-        while row < self.len() {
-            let rows = row..self.len().min(row + step);
-            match self.classes.unwrap_or(self.shape_codes) {
-                // The same shape for every row: counted at once, so that a claimed length costs little.
-                SeqView::Const { .. } => self.count(row, rows.end - rows.start, &mut counts)?,
-                _ => rows.clone().try_for_each(|row| self.count(row, 1, &mut counts))?,
+        if let SeqView::Const { len, .. } = self.classes.unwrap_or(self.shape_codes) {
+            // The same shape for every row: counted at once, so that a claimed length costs nothing.
+            if len > 0 {
+                self.count(0, len, &mut counts)?;
             }
-            row = rows.end;
-            for (column, &count) in counts.iter().enumerate().filter(|_| row < self.len()) {
-                let Some(chunk) = chunk_of(column).filter(|chunk| chunk.rank != NO_RANK) else { continue };
-                if self.rank(chunk.rank, row / step)? != count {
-                    return Err(BlockError::Damaged("a column's ranks do not fit its rows"));
+        } else {
+            for row in 0..self.len() {
+                self.count(row, 1, &mut counts)?;
+                let next = row + 1;
+                if !next.is_multiple_of(step) || next == self.len() {
+                    continue;
+                }
+                for (column, &count) in counts.iter().enumerate() {
+                    let Some(chunk) = chunk_of(column).filter(|chunk| chunk.rank != NO_RANK) else {
+                        continue;
+                    };
+                    if self.rank(chunk.rank, next / step)? != count {
+                        return Err(BlockError::Damaged("a column's ranks do not fit its rows"));
+                    }
                 }
             }
         }
@@ -252,7 +258,8 @@ impl<'a> TableReader<'a> {
     fn count(&self, row: u64, times: u64, counts: &mut [u64]) -> Result<()> {
         for item in self.shape(row)?.1 {
             let count = counts.get_mut(item.to_native() as usize);
-            *count.or_damaged("a shape names an unknown column")? += times;
+            let count = count.or_damaged("a shape names an unknown column")?;
+            *count = count.saturating_add(times);
         }
         Ok(())
     }
@@ -262,7 +269,8 @@ impl<'a> TableReader<'a> {
         let (Some(ranks), true) = (&self.ranks, rank != NO_RANK) else {
             return Err(BlockError::Damaged("a column has no ranks"));
         };
-        let steps = self.len().div_ceil(RANK_STEP as u64) - 1;
-        ranks.get(u64::from(rank) * steps + step - 1)
+        let steps = self.len().div_ceil(RANK_STEP as u64).saturating_sub(1);
+        let at = u64::from(rank).checked_mul(steps).and_then(|at| at.checked_add(step - 1));
+        ranks.get(at.or_damaged("a rank is out of range")?)
     }
 }
