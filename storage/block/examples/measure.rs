@@ -16,6 +16,14 @@ fn cpu_ns() -> f64 {
     text.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(f64::NAN)
 }
 
+/// A line of this process's status, in MiB.
+fn status_mib(name: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|rest| rest.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
+}
+
 /// SplitMix64.
 struct Random(u64);
 
@@ -146,7 +154,8 @@ fn requests(traces: u64) -> Vec<Trace> {
 }
 
 fn main() {
-    let traces: u64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(13_333);
+    let argument = |place: usize| std::env::args().nth(place).and_then(|a| a.parse::<u64>().ok());
+    let traces = argument(1).unwrap_or(13_333);
     let mut parts: BTreeMap<TraceId, Vec<TracePart>> = BTreeMap::new();
     for (at, request) in requests(traces).iter().enumerate() {
         let batch = slice(encode::traces_data(request).into(), &SliceLimits::default()).unwrap();
@@ -156,10 +165,13 @@ fn main() {
             parts.entry(found.id).or_default().push(part);
         }
     }
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let resident = status_mib("VmRSS");
     let mut finished = None;
     let mut best = (f64::MAX, f64::MAX);
-    for _ in 0..7 {
+    for _ in 0..argument(2).unwrap_or(7) {
         let from = cpu_ns();
+        drop(finished.take());
         let mut builder = BlockBuilder::new(&Tenant::default(), BuilderOptions::default()).unwrap();
         for (id, parts) in &parts {
             builder.push_trace(*id, parts[parts.len() - 1].seq, parts).unwrap();
@@ -174,6 +186,7 @@ fn main() {
         finished = Some(block);
     }
     let finished = finished.unwrap();
+    println!("memory: {:.0} MiB at its peak beside the requests", status_mib("VmHWM") - resident);
     println!("build: {:.0} ns a span, {:.0} before the last row group", best.1, best.0);
     let path = std::env::temp_dir().join(format!("spanloom-measure-{}.block", std::process::id()));
     std::fs::write(&path, &finished.bytes).unwrap();
@@ -184,14 +197,14 @@ fn main() {
     let from = cpu_ns();
     let report = block.verify().unwrap();
     println!("verify: {:.0} ms, {report:?}", (cpu_ns() - from) / 1e6);
-    read(&block);
+    read(&block, argument(3).unwrap_or(3));
     println!("{}", block.inspect());
 }
 
-fn read(block: &Block) {
+fn read(block: &Block, rounds: u64) {
     let ids: Vec<TraceId> = block.trace_ids().unwrap().collect();
     let mut random = Random(1);
-    for round in 0..3 {
+    for round in 0..rounds {
         let (mut times, mut spans, start) = (Vec::new(), 0, cpu_ns());
         for _ in 0..5000 {
             let id = ids[random.below(ids.len() as u64) as usize];

@@ -110,11 +110,24 @@ impl<'a> TableReader<'a> {
         self.next_row = row;
         self.step = row / RANK_STEP as u64;
         self.between.fill(0);
+        // Classes are counted first, so that a shape is looked at once and not once a row.
+        let mut counts: Vec<(u64, u32)> = Vec::with_capacity(64);
+        let mut places =
+            vec![UNKNOWN; self.classes.map_or(0, |_| self.shape_codes.len().min(1 << 16) as usize)];
         for row in self.step * RANK_STEP as u64..row {
-            let (_, items) = self.shape(row)?;
-            for item in items {
+            let class = self.class_of(row)?;
+            match places.get_mut(class as usize) {
+                Some(place) if *place != UNKNOWN => counts[*place as usize].1 += 1,
+                place => {
+                    place.into_iter().for_each(|place| *place = counts.len() as u32);
+                    counts.push((class, 1));
+                }
+            }
+        }
+        for (class, times) in counts {
+            for item in self.shape_of(class)?.1 {
                 if let Some(count) = self.between.get_mut(item.to_native() as usize) {
-                    *count = count.saturating_add(1);
+                    *count = count.saturating_add(times);
                 }
             }
         }

@@ -377,5 +377,8 @@ enum Boundary {
 
 /// Text that was checked when it came in; bytes that are no text can only come from a forged block.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
