@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -153,12 +154,35 @@ fn requests(traces: u64) -> Vec<Trace> {
     requests
 }
 
+/// The requests, made by another process, so that what making them takes does not blur what is measured.
+fn requests_from_child(traces: u64) -> Vec<Vec<u8>> {
+    let program = std::env::current_exe().unwrap();
+    let child = std::process::Command::new(program).args(["requests", &traces.to_string()]).output().unwrap();
+    let mut rest = &child.stdout[..];
+    let mut out = Vec::new();
+    while let Some((len, tail)) = rest.split_first_chunk::<8>() {
+        let (request, tail) = tail.split_at(u64::from_le_bytes(*len) as usize);
+        out.push(request.to_vec());
+        rest = tail;
+    }
+    out
+}
+
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("requests") {
+        let traces = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(0);
+        for request in requests(traces) {
+            let bytes = encode::traces_data(&request);
+            std::io::stdout().write_all(&(bytes.len() as u64).to_le_bytes()).unwrap();
+            std::io::stdout().write_all(&bytes).unwrap();
+        }
+        return;
+    }
     let argument = |place: usize| std::env::args().nth(place).and_then(|a| a.parse::<u64>().ok());
     let traces = argument(1).unwrap_or(13_333);
     let mut parts: BTreeMap<TraceId, Vec<TracePart>> = BTreeMap::new();
-    for (at, request) in requests(traces).iter().enumerate() {
-        let batch = slice(encode::traces_data(request).into(), &SliceLimits::default()).unwrap();
+    for (at, request) in requests_from_child(traces).into_iter().enumerate() {
+        let batch = slice(request.into(), &SliceLimits::default()).unwrap();
         let batch = Arc::new(batch);
         for (group, found) in batch.groups().iter().enumerate() {
             let part = TracePart { batch: batch.clone(), group: group as u32, seq: at as u64 + 1 };
