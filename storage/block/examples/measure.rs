@@ -11,6 +11,10 @@ use spanloom_span::model::*;
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode};
 
+/// The allocator of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Nanoseconds that this thread has spent on a CPU: what a busy machine does besides is left out.
 fn cpu_ns() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
