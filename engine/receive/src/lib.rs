@@ -1,0 +1,28 @@
+//! The listeners: bytes from senders, admitted, inflated, handed to a [`Sink`]. Stop 1 of the walk.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `sink.rs` | what a listener hands a request to, and the one table from refusal to gRPC code and HTTP status |
+//! | `config.rs` | what an operator may set |
+//! | `text.rs` | durations and sizes as people write them |
+//! | `metrics.rs` | what is counted |
+//! | `tenant.rs` | whose spans they are |
+//! | `serve/` | connections: HTTP/1.1 and h2c on one port, bounded, ending gracefully; the query API uses it too |
+//! | `otlp/` | OTLP over gRPC and HTTP |
+//!
+//! **Invariants:** no byte of a body is kept before it was admitted. Nobody waits for a sender that stalls:
+//! every await on the network has a limit. This crate knows nothing of the engine behind the sink.
+
+pub mod config;
+pub mod metrics;
+pub mod otlp;
+pub mod serve;
+pub mod sink;
+pub mod tenant;
+pub mod text;
+
+pub use config::{ReceiveConfig, ServeConfig};
+pub use metrics::{ReceiveMetrics, ServeMetrics};
+pub use otlp::Otlp;
+pub use serve::{Shutdown, Trigger, bind, serve, shutdown};
+pub use sink::{Accepted, Held, Refusal, Sink};

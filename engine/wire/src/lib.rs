@@ -1,0 +1,27 @@
+//! Foreign bytes and OTLP bytes: what senders and readers speak, translated without a socket in sight.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `inflate.rs` | content encodings, under a limit |
+//! | `otlp_json/` | OTLP/JSON requests to protobuf |
+//! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
+//! | `trace_json.rs` | a trace as JSON, for the query API |
+//! | `trace_llm.rs` | the same in few words |
+//! | `trace_proto.rs` | a trace as protobuf |
+//! | `json_out.rs` | writing JSON text |
+//!
+//! **Invariant:** everything here takes bytes and gives bytes; no input makes it panic, recurse without a bound
+//! or allocate more than a stated multiple of what it was given.
+
+pub mod inflate;
+pub mod json_out;
+pub mod otlp_json;
+pub mod status;
+pub mod trace_json;
+pub mod trace_llm;
+pub mod trace_proto;
+
+pub use inflate::{Encoding, InflateError};
+pub use json_out::Object;
+pub use status::{Code, ExportResponse, Status};
+pub use trace_json::TraceReport;
