@@ -155,3 +155,15 @@ pub fn status(body: &[u8]) -> Result<(i32, &[u8]), ProtoError> {
     }
     Ok((if code == 0 && deprecated != 0 { 2 } else { code }, message))
 }
+
+/// The name in a span's body.
+pub fn name(body: &[u8]) -> Result<&[u8], ProtoError> {
+    let mut fields = SpanFields::new(body);
+    let mut name: &[u8] = &[];
+    while let Some(field) = fields.next()? {
+        if let SpanField::Name(text) = field {
+            name = text;
+        }
+    }
+    Ok(name)
+}

@@ -1,0 +1,221 @@
+//! Stop 6 of 9: log. The thread that owns the log.
+//!
+//! Receives routed requests from all connections, numbers and appends them as one group, hands them to the
+//! shards in that order, syncs once, and acknowledges all of the group. While it syncs the next group gathers.
+//! Budget: 400 ns a span of 400 B, most of it the kernel's.
+//!
+//! A request that cannot be appended reaches no shard, so it leaves nothing behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use spanloom_stage::{Clock, Door, Shut};
+use spanloom_wal::{Entry, Log, WalError};
+use tokio::sync::oneshot;
+
+use crate::metrics::IngestMetrics;
+use crate::options::Durability;
+use crate::refusal::Refusal;
+use crate::shard::{PushSpans, Routed, Shard};
+
+/// The kind of a log frame that holds an OTLP request.
+pub const FRAME_OTLP: u8 = 1;
+
+/// What the head is asked.
+enum Order {
+    Append(Arc<Routed>, oneshot::Sender<Result<(), Refusal>>),
+    Stop,
+}
+
+/// Gives requests to the head.
+#[derive(Clone)]
+pub struct HeadDoor {
+    orders: Sender<Order>,
+    state: Arc<HeadState>,
+}
+
+/// What others may know of the head.
+#[derive(Debug, Default)]
+pub struct HeadState {
+    /// The log failed and takes nothing until the engine is started anew.
+    pub failed: AtomicBool,
+    /// Ordinal of the last request in the log.
+    pub last_seq: AtomicU64,
+}
+
+impl HeadDoor {
+    /// Gives a request to the log; the answer is its acknowledgement.
+    pub fn append(&self, request: Arc<Routed>) -> Result<oneshot::Receiver<Result<(), Refusal>>, Refusal> {
+        let (tell, told) = oneshot::channel();
+        match self.orders.try_send(Order::Append(request, tell)) {
+            Ok(()) => Ok(told),
+            Err(crossbeam::channel::TrySendError::Full(_)) => Err(Refusal::Exhausted {
+                message: "too many requests wait for the log".into(),
+                retry_after: Duration::from_secs(1),
+            }),
+            Err(crossbeam::channel::TrySendError::Disconnected(_)) => Err(Refusal::Stopping),
+        }
+    }
+
+    /// What others may know of the head.
+    pub fn state(&self) -> &HeadState {
+        &self.state
+    }
+
+    /// Lets the head finish what it has and end. May block while its channel is full.
+    pub fn stop(&self) {
+        // Already gone is stopped too.
+        let _ = self.orders.send(Order::Stop);
+    }
+}
+
+/// What the head is made of.
+pub struct HeadParts {
+    /// The log, replayed.
+    pub log: Log,
+    /// The shards.
+    pub shards: Vec<Door<Shard>>,
+    /// When a request is acknowledged.
+    pub durability: Durability,
+    /// Most bytes of a group.
+    pub group_bytes: usize,
+    /// Most requests waiting.
+    pub max_requests: usize,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counts.
+    pub metrics: Arc<IngestMetrics>,
+}
+
+/// Starts the head's thread.
+pub fn start(parts: HeadParts) -> std::io::Result<(HeadDoor, JoinHandle<()>)> {
+    let (orders, received) = bounded(parts.max_requests);
+    let state = Arc::new(HeadState::default());
+    let mut head = Head { parts, received, state: state.clone(), stopping: false };
+    let thread = std::thread::Builder::new().name("head".into()).spawn(move || head.run())?;
+    Ok((HeadDoor { orders, state }, thread))
+}
+
+type Waiting = (Arc<Routed>, oneshot::Sender<Result<(), Refusal>>);
+
+struct Head {
+    parts: HeadParts,
+    received: Receiver<Order>,
+    state: Arc<HeadState>,
+    stopping: bool,
+}
+
+impl Head {
+    fn run(&mut self) {
+        let mut group = Vec::new();
+        while !self.stopping {
+            self.gather(&mut group);
+            if !group.is_empty() {
+                self.commit(&mut group);
+            }
+        }
+        if let Err(error) = self.parts.log.sync() {
+            tracing::error!(%error, "the log could not be synced at the end");
+        }
+    }
+
+    /// Waits for a request, then takes what else is there.
+    fn gather(&mut self, group: &mut Vec<Waiting>) {
+        let mut bytes = 0;
+        let mut next = self.received.recv().ok();
+        loop {
+            match next {
+                Some(Order::Append(request, tell)) => {
+                    bytes += request.batch.bytes().len();
+                    group.push((request, tell));
+                }
+                Some(Order::Stop) => return self.stopping = true,
+                None if group.is_empty() => return self.stopping = true,
+                None => return,
+            }
+            if bytes >= self.parts.group_bytes {
+                return;
+            }
+            next = self.received.try_recv().ok();
+        }
+    }
+
+    fn commit(&mut self, group: &mut Vec<Waiting>) {
+        let outcome = self.write(group);
+        let answer = match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refusal(&error)),
+        };
+        for (_, tell) in group.drain(..) {
+            // A sender that has gone does not hear it.
+            let _ = tell.send(answer.clone());
+        }
+    }
+
+    fn write(&mut self, group: &mut [Waiting]) -> Result<(), WalError> {
+        let metrics = self.parts.metrics.clone();
+        let begun = Instant::now();
+        let entries: Vec<Entry<'_>> = group
+            .iter()
+            .map(|(request, _)| Entry {
+                tenant: request.tenant.name.as_str(),
+                kind: FRAME_OTLP,
+                payload: request.batch.bytes(),
+                spans: request.batch.spans().len() as u32,
+            })
+            .collect();
+        let appended = self.parts.log.append_group(&entries, self.parts.clock.wall_ns() / 1_000_000)?;
+        metrics.log_write_seconds.observe(begun.elapsed());
+        metrics.log_frames.inc_by(group.len() as u64);
+        metrics.log_bytes.inc_by(appended.bytes);
+        metrics.log_group_requests.observe(group.len() as f64);
+        for (seq, (request, _)) in (appended.first_seq..).zip(group.iter()) {
+            dispatch(&self.parts.shards, request, seq, &metrics);
+            self.state.last_seq.store(seq, Ordering::Release);
+        }
+        if self.parts.durability == Durability::Fsync {
+            let begun = Instant::now();
+            self.parts.log.sync()?;
+            metrics.log_sync_seconds.observe(begun.elapsed());
+            metrics.log_syncs.inc();
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, error: &WalError) -> Refusal {
+        self.parts.metrics.log_errors.inc();
+        tracing::error!(%error, "the log did not take a group of requests");
+        if matches!(error, WalError::Poisoned { .. }) {
+            self.state.failed.store(true, Ordering::Release);
+        }
+        Refusal::Unavailable(format!("the log does not take requests: {error}"))
+    }
+}
+
+/// Hands a request to the shards that own its traces. It is in the log already, so it is never dropped: a full
+/// shard is waited for. (Admission bounds how many requests are under way, so that is rare.)
+pub fn dispatch(shards: &[Door<Shard>], request: &Arc<Routed>, seq: u64, metrics: &IngestMetrics) {
+    for (shard, door) in shards.iter().enumerate() {
+        if request.routes[shard].is_empty() {
+            continue;
+        }
+        let mut message = PushSpans { request: request.clone(), seq };
+        loop {
+            match door.pass(message) {
+                Ok(()) => break,
+                Err(Shut::Full(back)) => {
+                    metrics.shard_waits.inc();
+                    message = back;
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                Err(Shut::Closed(_)) => {
+                    tracing::error!(shard, "a shard is gone; its spans stay in the log until the next start");
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The ingest role as a whole.
+
+use std::any::Any;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use spanloom_bucket::Bucket;
+use spanloom_peer::{Answer, FindTrace, FoundParts, Peer, PeerError};
+use spanloom_ring::Tokens;
+use spanloom_span::{Tenant, TracePart};
+use spanloom_stage::{Budget, Clock, Door, Permit, Shut, Stage};
+use spanloom_wal::disk::Disk;
+use spanloom_wal::{Log, Options as LogOptions, ReplayReport, SegmentLedger, WalError};
+use tokio::sync::oneshot;
+
+use crate::distributor::{Distributor, LiveLimits};
+use crate::head::{self, HeadDoor, HeadParts};
+use crate::metrics::IngestMetrics;
+use crate::options::IngestOptions;
+use crate::refusal::{Accepted, Refusal};
+use crate::replay::Replay;
+use crate::seal::{self, SealDoor, SealParts};
+use crate::shard::{FindLive, Shard, ShardParts, ShardState};
+use crate::tenants::{Tenants, TraceKey};
+
+/// Room in the memory budget that somebody holds; dropping it gives it back.
+pub type Held = Box<dyn Any + Send + Sync>;
+
+/// Why the role could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log could not be opened or replayed.
+    #[error(transparent)]
+    Log(#[from] WalError),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// What is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LiveStatus {
+    /// Live traces.
+    pub traces: u64,
+    /// Bytes of their spans.
+    pub bytes: u64,
+    /// Bytes of requests held.
+    pub held_bytes: u64,
+    /// Tenants seen.
+    pub tenants: u64,
+    /// Whether the log takes requests.
+    pub log_ok: bool,
+    /// Files of the log.
+    pub log_segments: u64,
+    /// Bytes of the log.
+    pub log_bytes: u64,
+    /// Spans in the log that are in no block.
+    pub unsealed_spans: u64,
+}
+
+/// Takes spans in, keeps them, and answers for what is live. Clones share one.
+#[derive(Clone)]
+pub struct Ingest {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: IngestOptions,
+    distributor: Distributor,
+    shards: Vec<Door<Shard>>,
+    states: Arc<[Arc<ShardState>]>,
+    head: HeadDoor,
+    seal: SealDoor,
+    budget: Arc<Budget>,
+    tenants: Arc<Tenants>,
+    ledger: SegmentLedger,
+    metrics: Arc<IngestMetrics>,
+    stopping: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Ingest {
+    /// Starts shards, sealer and head on a stage, and brings back what the log holds.
+    pub fn start(
+        stage: &Stage,
+        disk: Arc<dyn Disk>,
+        bucket: Arc<Bucket>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<IngestMetrics>,
+        options: IngestOptions,
+    ) -> Result<(Self, ReplayReport), StartError> {
+        let budget = Budget::new(options.live_bytes);
+        let states: Arc<[Arc<ShardState>]> =
+            (0..options.shards.get()).map(|_| Arc::new(ShardState::default())).collect();
+        let shards = start_shards(stage, &states, &budget, &clock, &metrics, &options);
+        let tenants = Arc::new(Tenants::new(options.max_tenants));
+        let limits =
+            LiveLimits { max_live_traces: options.max_live_traces, max_trace_bytes: options.max_trace_bytes };
+        let distributor = Distributor::new(states.clone(), options.slice, limits, metrics.clone());
+        let ledger = Arc::new(OnceLock::new());
+        let (seal, seal_thread) = seal::start(SealParts {
+            shards: shards.clone(),
+            bucket: bucket.clone(),
+            ledger: ledger.clone(),
+            budget: budget.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            options: options.clone(),
+        })?;
+        let hurry = || seal.hurry();
+        let replay = Replay {
+            bucket: &bucket,
+            tenants: &tenants,
+            distributor: &distributor,
+            shards: &shards,
+            budget: &budget,
+            hurry: &hurry,
+            metrics: &metrics,
+        };
+        let log_options = LogOptions {
+            segment_bytes: options.segment_bytes,
+            min_next_seq: bucket.last_seq() + 1,
+            new_log_id: clock.wall_ns(),
+        };
+        let (log, report) = Log::open(disk, "log", &log_options, |frame| replay.frame(frame))?;
+        let account = ledger.get_or_init(|| log.ledger().clone()).clone();
+        let (head, head_thread) = head::start(HeadParts {
+            log,
+            shards: shards.clone(),
+            durability: options.durability,
+            group_bytes: options.group_bytes,
+            clock,
+            max_requests: options.max_requests,
+            metrics: metrics.clone(),
+        })?;
+        let threads = Mutex::new(vec![head_thread, seal_thread]);
+        let stopping = AtomicBool::new(false);
+        let inner = Inner {
+            options,
+            distributor,
+            shards,
+            states,
+            head,
+            seal,
+            budget,
+            tenants,
+            ledger: account,
+            metrics,
+            stopping,
+            threads,
+        };
+        Ok((Self { inner: Arc::new(inner) }, report))
+    }
+
+    /// Admission: takes room for so many bytes, waiting a little for it.
+    pub async fn admit(&self, bytes: usize) -> Result<Permit, Refusal> {
+        let inner = &self.inner;
+        if inner.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::Stopping);
+        }
+        if let Some(permit) = inner.budget.try_acquire(bytes) {
+            return Ok(permit);
+        }
+        inner.seal.hurry();
+        inner.budget.acquire(bytes, inner.options.admission_wait).await.ok_or_else(|| {
+            inner.metrics.refused("memory");
+            Refusal::Exhausted {
+                message: format!(
+                    "RATE_LIMITED: {} bytes of requests are held, {} are allowed",
+                    inner.budget.used(),
+                    inner.budget.limit()
+                ),
+                retry_after: inner.options.retry_after,
+            }
+        })
+    }
+
+    /// Stops 2 to 6: checks a request, gives it to its shards and the log, and returns when it is kept.
+    ///
+    /// `held` is the room that [`Self::admit`] gave for the request's bytes; it is exchanged for what the sliced
+    /// request holds.
+    pub async fn push(&self, tenant: &Tenant, request: Bytes, held: Held) -> Result<Accepted, Refusal> {
+        let begun = Instant::now();
+        let result = self.take(tenant, request, held, begun).await;
+        let metrics = &self.inner.metrics;
+        match &result {
+            Ok(accepted) => {
+                metrics.spans_accepted.inc_by(accepted.spans);
+                metrics.acknowledge_seconds.observe(begun.elapsed());
+            }
+            Err(refusal) => metrics.refused(refusal.reason()),
+        }
+        result
+    }
+
+    async fn take(
+        &self,
+        tenant: &Tenant,
+        request: Bytes,
+        held: Held,
+        begun: Instant,
+    ) -> Result<Accepted, Refusal> {
+        let inner = &self.inner;
+        let metrics = &inner.metrics;
+        metrics.requests.inc();
+        if inner.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::Stopping);
+        }
+        let tenant = inner.tenants.find_or_add(tenant).ok_or_else(|| Refusal::Exhausted {
+            message: format!("there are {} tenants already, no more are taken", inner.options.max_tenants),
+            retry_after: inner.options.retry_after,
+        })?;
+        let bytes = request.len() as u64;
+        let batch = inner.distributor.slice(request)?;
+        let sliced = Instant::now();
+        metrics.slice_seconds.observe(sliced - begun);
+        metrics.spans_received.inc_by(batch.spans().len() as u64 + u64::from(batch.refused_spans()));
+        let (batch, left_out) = inner.distributor.limit(&tenant, batch)?;
+        let accepted = Accepted {
+            spans: batch.spans().len() as u64,
+            refused_spans: left_out.spans,
+            message: left_out.message,
+        };
+        if accepted.spans == 0 {
+            return Ok(accepted);
+        }
+        let permit = inner.budget.force(batch.held_bytes());
+        drop(held);
+        let routed = inner.distributor.route(tenant, batch.with_permit(Box::new(permit)));
+        metrics.route_seconds.observe(sliced.elapsed());
+        let acknowledged = inner.head.append(Arc::new(routed))?;
+        if inner.budget.used() > inner.options.soft_bytes {
+            inner.seal.hurry();
+        }
+        acknowledged.await.map_err(|_| Refusal::Stopping)??;
+        metrics.bytes_accepted.inc_by(bytes);
+        Ok(accepted)
+    }
+
+    /// Puts everything that is live into blocks.
+    pub async fn flush(&self) -> Result<(), String> {
+        self.inner.seal.flush().await.unwrap_or_else(|_| Err("the sealer has stopped".into()))
+    }
+
+    /// Takes nothing new, lets the log finish, seals everything, ends the threads. The stage is the caller's.
+    pub async fn stop(&self) -> Result<(), String> {
+        let inner = &self.inner;
+        if inner.stopping.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let head = inner.head.clone();
+        let threads = std::mem::take(&mut *inner.threads.lock());
+        let mut threads = threads.into_iter();
+        let (head_thread, seal_thread) = (threads.next(), threads.next());
+        let ended = tokio::task::spawn_blocking(move || {
+            head.stop();
+            head_thread.is_none_or(|thread| thread.join().is_ok())
+        });
+        let log_ended = ended.await.unwrap_or(false);
+        let flushed = self.flush().await;
+        let seal = inner.seal.clone();
+        let ended = tokio::task::spawn_blocking(move || {
+            seal.stop();
+            seal_thread.is_none_or(|thread| thread.join().is_ok())
+        });
+        match (log_ended, ended.await.unwrap_or(false)) {
+            (true, true) => flushed,
+            _ => Err("the log's or the sealer's thread panicked".into()),
+        }
+    }
+
+    /// What is live.
+    pub fn status(&self) -> LiveStatus {
+        let inner = &self.inner;
+        let log = inner.ledger.figures();
+        LiveStatus {
+            traces: inner.states.iter().map(|s| s.directory.len() as u64).sum(),
+            bytes: inner.states.iter().map(|s| s.live_bytes.load(Ordering::Relaxed)).sum(),
+            held_bytes: inner.budget.used() as u64,
+            tenants: inner.tenants.count() as u64,
+            log_ok: !inner.head.state().failed.load(Ordering::Acquire),
+            log_segments: log.segments,
+            log_bytes: log.bytes,
+            unsealed_spans: log.unsealed_spans,
+        }
+    }
+
+    async fn find(&self, question: FindTrace) -> Result<Vec<TracePart>, PeerError> {
+        let inner = &self.inner;
+        // A tenant that never sent anything since the start has nothing live.
+        let Some(tenant) = inner.tenants.find(&question.tenant) else { return Ok(Vec::new()) };
+        let shard = Tokens::of(&question.tenant).token(&question.id).shard(inner.options.shards);
+        let key = TraceKey { tenant: tenant.number, id: question.id };
+        let (reply, answer) = oneshot::channel();
+        inner.shards[shard].pass(FindLive { key, reply }).map_err(|shut| match shut {
+            Shut::Full(_) => PeerError::Busy,
+            Shut::Closed(_) => PeerError::Gone,
+        })?;
+        answer.await.map_err(|_| PeerError::Gone)
+    }
+}
+
+impl Peer for Ingest {
+    fn find_trace(&self, question: FindTrace) -> Answer<'_, FoundParts> {
+        Box::pin(async move { Ok(FoundParts { parts: self.find(question).await? }) })
+    }
+}
+
+fn start_shards(
+    stage: &Stage,
+    states: &[Arc<ShardState>],
+    budget: &Arc<Budget>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<IngestMetrics>,
+    options: &IngestOptions,
+) -> Vec<Door<Shard>> {
+    let start = |(number, state): (usize, &Arc<ShardState>)| {
+        let parts = ShardParts {
+            number,
+            state: state.clone(),
+            metrics: metrics.clone(),
+            budget: budget.clone(),
+            clock: clock.clone(),
+            hosting: options.hosting,
+            mailbox: options.max_requests,
+        };
+        stage.start(number, options.max_requests, move |_| Shard::new(parts))
+    };
+    states.iter().enumerate().map(start).collect()
+}

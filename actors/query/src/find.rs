@@ -1,0 +1,123 @@
+//! Trace by id: every part of the trace, joined.
+
+use std::sync::Arc;
+
+use spanloom_block::BlockError;
+use spanloom_bucket::{Bucket, Listed};
+use spanloom_peer::{FindTrace, Peer, PeerError};
+use spanloom_span::model::Trace;
+use spanloom_span::proto::ProtoError;
+use spanloom_span::{Tenant, TraceId, TracePart, decode, join};
+
+/// Why a question has no answer. Asking changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The shard that owns the trace did not answer; asking again may help.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// A block cannot be read. Its name is in the message.
+    #[error("block {path} cannot be read: {source}")]
+    Block {
+        /// The block's file.
+        path: String,
+        /// Why.
+        source: BlockError,
+    },
+    /// Live bytes that were checked when they came cannot be read: a defect.
+    #[error("live spans cannot be read: {0}")]
+    Live(#[from] ProtoError),
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+/// Where to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sources {
+    /// Live traces and blocks.
+    #[default]
+    All,
+    /// Live traces only: the answer may be a part of the trace.
+    Live,
+    /// Blocks only: the answer may be a part of the trace.
+    Blocks,
+}
+
+/// A whole trace, and what it took.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FoundTrace {
+    /// All its spans, each once; `None` when nothing is known of it.
+    pub trace: Option<Trace>,
+    /// Spans that were found more than once.
+    pub duplicates: u64,
+    /// Blocks that were read.
+    pub blocks: u64,
+    /// Requests whose spans are still live.
+    pub live_parts: u64,
+}
+
+/// Finds traces. Clones share one.
+#[derive(Clone)]
+pub struct Querier {
+    peer: Arc<dyn Peer>,
+    bucket: Arc<Bucket>,
+}
+
+impl Querier {
+    /// Asks this peer and these blocks.
+    pub fn new(peer: Arc<dyn Peer>, bucket: Arc<Bucket>) -> Self {
+        Self { peer, bucket }
+    }
+
+    /// Everything that is known of a trace; what was acknowledged before is in it.
+    pub async fn find_trace(&self, tenant: &Tenant, id: TraceId) -> Result<FoundTrace, QueryError> {
+        self.find_trace_in(Sources::All, tenant, id).await
+    }
+
+    /// What some of the sources know of a trace.
+    pub async fn find_trace_in(
+        &self,
+        sources: Sources,
+        tenant: &Tenant,
+        id: TraceId,
+    ) -> Result<FoundTrace, QueryError> {
+        let live = match sources {
+            Sources::Blocks => Vec::new(),
+            _ => self.peer.find_trace(FindTrace { tenant: tenant.clone(), id }).await?.parts,
+        };
+        // After the live parts: see the module's promise.
+        let blocks = match sources {
+            Sources::Live => Arc::default(),
+            _ => self.bucket.blocks(tenant),
+        };
+        let candidates: Vec<Listed> = blocks.iter().filter(|l| l.block.may_contain(&id)).cloned().collect();
+        if candidates.is_empty() && live.is_empty() {
+            return Ok(FoundTrace::default());
+        }
+        // Mapped pages may have to come from the disk: not on a runtime's worker.
+        let answer = tokio::task::spawn_blocking(move || gather(&id, &candidates, &live));
+        answer.await.map_err(|_| QueryError::Stopping)?
+    }
+}
+
+fn gather(id: &TraceId, candidates: &[Listed], live: &[TracePart]) -> Result<FoundTrace, QueryError> {
+    let mut parts: Vec<Trace> = Vec::with_capacity(candidates.len() + live.len());
+    for listed in candidates {
+        let failed = |source| QueryError::Block { path: listed.path.to_string(), source };
+        parts.extend(listed.block.trace(id).map_err(failed)?);
+    }
+    let blocks = parts.len() as u64;
+    for part in live {
+        parts.push(decode::trace_part(part)?);
+    }
+    if parts.is_empty() {
+        return Ok(FoundTrace::default());
+    }
+    let joined = join::join(parts);
+    Ok(FoundTrace {
+        trace: Some(joined.trace),
+        duplicates: joined.duplicates as u64,
+        blocks,
+        live_parts: live.len() as u64,
+    })
+}

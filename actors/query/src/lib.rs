@@ -1,0 +1,12 @@
+//! Stop 9 of 9: ask. Answers questions from live traces and blocks together.
+//!
+//! Live parts are asked for first and blocks are looked up after, so a trace on its way from one to the other is
+//! seen in at least one of them; duplicates are removed when the parts are joined.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `find.rs` | trace by id |
+
+mod find;
+
+pub use find::{FoundTrace, Querier, QueryError, Sources};

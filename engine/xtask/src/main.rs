@@ -1,0 +1,73 @@
+//! The chores of the house: `cargo xtask tidy | test | clients | config-docs | fuzz | fuzz-seeds`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `repo.rs` | the repository: its root, its files, running a command in it |
+//! | `tidy/` | the laws as code |
+//! | `steps.rs` | the table of steps that `cargo xtask test` runs, and the runner |
+//! | `checks.rs` | the steps that are cargo commands: format, lints, builds, tests |
+//! | `clients.rs` | real senders: installs them in pinned versions and runs them against a `spanloom` |
+//! | `generated.rs` | files that the binary writes and the repository keeps |
+//! | `fuzz.rs` | fuzz targets and their seeds |
+//!
+//! **Invariant:** nothing here is part of the product; no other crate depends on it.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line speaks to its terminal
+
+mod checks;
+mod clients;
+mod fuzz;
+mod generated;
+mod repo;
+mod steps;
+mod tidy;
+
+use std::process::ExitCode;
+
+use repo::Repo;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  tidy                     check the laws of the house (folders, doors, files, links)
+  test [--quick] [--only STEP]... [--skip STEP]... [--list]
+                           everything that CI runs; --quick leaves out what takes minutes
+  clients [--spanloom PATH] [--only SENDER]
+                           OpenTelemetry SDKs send traces to a running spanloom and read them back
+  config-docs [--check]    write docs/CONFIG.md from the binary, or compare the two
+  fuzz TARGET [--seconds N]
+                           run a fuzz target, or all of them, for 60 seconds or so many
+  fuzz-seeds               write the seeds in engine/fuzz/corpus anew
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs one command; `Ok(false)` means that it ran and found something wrong.
+fn run(words: &[&str]) -> Result<bool, String> {
+    let repo = Repo::find()?;
+    match words {
+        ["tidy"] => tidy::report(&repo),
+        ["test", rest @ ..] => steps::run(&repo, rest),
+        ["clients", rest @ ..] => clients::command(&repo, rest),
+        ["config-docs"] => generated::write(&repo),
+        ["config-docs", "--check"] => generated::check(&repo).map(|outcome| outcome.is_good()),
+        ["fuzz", rest @ ..] => fuzz::command(&repo, rest),
+        ["fuzz-seeds"] => fuzz::write_seeds(&repo),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        [] => Err(format!("no command given\n{USAGE}")),
+        other => Err(format!("unknown command `{}`\n{USAGE}", other.join(" "))),
+    }
+}

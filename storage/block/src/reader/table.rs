@@ -1,0 +1,221 @@
+//! Rows of a table in one row group, read one after the other. The columns' places are found once per seek, from
+//! the ranks; from then on every column moves with the rows.
+
+use rkyv::rend::u32_le;
+
+use crate::columns::{Field, Storage, Table};
+use crate::directory::NO_RANK;
+use crate::error::{BlockError, OrDamaged, Result};
+use crate::reader::Inner;
+use crate::reader::column::ColumnReader;
+use crate::seq::SeqView;
+use crate::shape::ShapesView;
+use crate::writer::table::RANK_STEP;
+
+const UNKNOWN: u32 = u32::MAX;
+
+/// A column that rows have named so far, and the place of its next value.
+struct Slot<'a> {
+    column: u32,
+    reader: ColumnReader<'a>,
+    next: u64,
+    /// Seek in which `next` was found.
+    seek: u32,
+}
+
+/// Reads the rows of a table in one row group.
+pub(crate) struct TableReader<'a> {
+    block: &'a Inner,
+    table: Table,
+    group: u32,
+    shapes: ShapesView<'a>,
+    row_shapes: SeqView<'a>,
+    ranks: Option<SeqView<'a>>,
+    /// Slot of each column of the table.
+    slots_of: Vec<u32>,
+    slots: Vec<Slot<'a>>,
+    /// Row that comes next, and the seek that led there.
+    next_row: u64,
+    seek: u32,
+    /// Rows between the last rank and the row sought: values of each column.
+    between: Vec<u32>,
+    step: u64,
+}
+
+impl<'a> TableReader<'a> {
+    /// Opens the rows; `None` when the table has none in this group.
+    pub fn open(block: &'a Inner, table: Table, group: u32) -> Result<Option<Self>> {
+        let Some(column) = block.field_column(table, Field::Shape) else { return Ok(None) };
+        let Some(chunk) = block.chunk(column, group) else { return Ok(None) };
+        let shapes = ShapesView::new(block.sections.archive(block.shapes[table as usize])?);
+        let ranks =
+            match block.field_column(table, Field::Ranks).and_then(|column| block.chunk(column, group)) {
+                Some(chunk) => Some(SeqView::open(&block.sections, &chunk.seq)?),
+                None => None,
+            };
+        let columns = block.table_columns(table).len();
+        Ok(Some(Self {
+            block,
+            table,
+            group,
+            shapes,
+            row_shapes: SeqView::open(&block.sections, &chunk.seq)?,
+            ranks,
+            slots_of: vec![UNKNOWN; columns],
+            slots: Vec::new(),
+            next_row: 0,
+            seek: 0,
+            between: vec![0; columns],
+            step: 0,
+        }))
+    }
+
+    /// The row that comes next.
+    pub fn row(&self) -> u64 {
+        self.next_row
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> u64 {
+        self.row_shapes.len()
+    }
+
+    /// Makes `row` the next row.
+    pub fn seek(&mut self, row: u64) -> Result<()> {
+        if row == self.next_row {
+            return Ok(());
+        }
+        if row > self.len() {
+            return Err(BlockError::Damaged("a row lies outside of its group"));
+        }
+        self.seek += 1;
+        self.next_row = row;
+        self.step = row / RANK_STEP as u64;
+        self.between.fill(0);
+        for row in self.step * RANK_STEP as u64..row {
+            let (_, items) = self.shape(row)?;
+            for item in items {
+                if let Some(count) = self.between.get_mut(item.to_native() as usize) {
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next row: the head of its shape, and its columns.
+    pub fn next_row(&mut self) -> Result<(&'a [u32_le], &'a [u32_le])> {
+        let shape = self.shape(self.next_row)?;
+        self.next_row += 1;
+        Ok(shape)
+    }
+
+    fn shape(&self, row: u64) -> Result<(&'a [u32_le], &'a [u32_le])> {
+        let items = self.shapes.get(self.row_shapes.get(row)?).or_damaged("a row has an unknown shape")?;
+        items.split_at_checked(self.table.shape_header()).or_damaged("a shape is too short")
+    }
+
+    /// Takes the next value of a column that the row's shape names.
+    #[inline]
+    pub fn take(&mut self, column: u32) -> Result<(&mut ColumnReader<'a>, u64)> {
+        let slot = match self.slots_of.get(column as usize) {
+            Some(&UNKNOWN) => self.add_slot(column)?,
+            Some(&slot) => slot,
+            None => return Err(BlockError::Damaged("a shape names an unknown column")),
+        };
+        if self.slots[slot as usize].seek != self.seek {
+            let next = self.place(column)?;
+            let slot = &mut self.slots[slot as usize];
+            (slot.next, slot.seek) = (next, self.seek);
+        }
+        let slot = &mut self.slots[slot as usize];
+        let at = slot.next;
+        slot.next += 1;
+        Ok((&mut slot.reader, at))
+    }
+
+    /// The column of a field that every row has.
+    pub fn dense(&mut self, field: Field) -> Result<&mut ColumnReader<'a>> {
+        let column = self.block.field_column(self.table, field).or_damaged("a field has no column")?;
+        let column = column - self.block.table_columns(self.table).start;
+        let slot = match self.slots_of.get(column as usize) {
+            Some(&UNKNOWN) => self.add_slot(column)?,
+            Some(&slot) => slot,
+            None => return Err(BlockError::Damaged("a field has no column")),
+        };
+        Ok(&mut self.slots[slot as usize].reader)
+    }
+
+    fn add_slot(&mut self, column: u32) -> Result<u32> {
+        let global = self.block.table_columns(self.table).start + column;
+        let reader = ColumnReader::open(self.block, global, self.group)?;
+        let slot = self.slots.len() as u32;
+        self.slots.push(Slot { column, reader, next: 0, seek: UNKNOWN });
+        debug_assert_eq!(self.slots[slot as usize].column, column);
+        self.slots_of[column as usize] = slot;
+        Ok(slot)
+    }
+
+    /// Values that a column has before the row sought.
+    fn place(&self, column: u32) -> Result<u64> {
+        let between = u64::from(self.between[column as usize]);
+        if self.step == 0 {
+            return Ok(between);
+        }
+        let global = self.block.table_columns(self.table).start + column;
+        // A column without a chunk is a mark, which has no values to find.
+        let Some(chunk) = self.block.chunk(global, self.group) else { return Ok(between) };
+        self.rank(chunk.rank, self.step)?.checked_add(between).or_damaged("a rank is out of range")
+    }
+
+    /// Checks that every column has as many values as the rows name it, and that the ranks count them right.
+    pub fn verify_ranks(&self) -> Result<()> {
+        let base = self.block.table_columns(self.table).start;
+        let step = RANK_STEP as u64;
+        let mut counts = vec![0u64; self.slots_of.len()];
+        let chunk_of = |column: usize| self.block.chunk(base + column as u32, self.group);
+        let mut row = 0;
+        while row < self.len() {
+            let rows = row..self.len().min(row + step);
+            match self.row_shapes {
+                // The same shape for every row: counted at once, so that a claimed length costs little.
+                SeqView::Const { .. } => self.count(row, rows.end - rows.start, &mut counts)?,
+                _ => rows.clone().try_for_each(|row| self.count(row, 1, &mut counts))?,
+            }
+            row = rows.end;
+            for (column, &count) in counts.iter().enumerate().filter(|_| row < self.len()) {
+                let Some(chunk) = chunk_of(column).filter(|chunk| chunk.rank != NO_RANK) else { continue };
+                if self.rank(chunk.rank, row / step)? != count {
+                    return Err(BlockError::Damaged("a column's ranks do not fit its rows"));
+                }
+            }
+        }
+        for (column, &count) in counts.iter().enumerate() {
+            let id = self.block.column(self.table, column as u32)?;
+            let expected = if Field::is_dense(id.field) { self.len() } else { count };
+            let found = chunk_of(column).map(|chunk| chunk.seq.len);
+            let is_exempt = id.storage() == Storage::Marker || id.field == Field::Ranks as u8;
+            if !is_exempt && found.unwrap_or(0) != expected {
+                return Err(BlockError::Damaged("a column has another count of values than its rows name"));
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, row: u64, times: u64, counts: &mut [u64]) -> Result<()> {
+        for item in self.shape(row)?.1 {
+            let count = counts.get_mut(item.to_native() as usize);
+            *count.or_damaged("a shape names an unknown column")? += times;
+        }
+        Ok(())
+    }
+
+    /// Values before the row `step * RANK_STEP` of the column with the given row of the rank matrix.
+    fn rank(&self, rank: u32, step: u64) -> Result<u64> {
+        let (Some(ranks), true) = (&self.ranks, rank != NO_RANK) else {
+            return Err(BlockError::Damaged("a column has no ranks"));
+        };
+        let steps = self.len().div_ceil(RANK_STEP as u64) - 1;
+        ranks.get(u64::from(rank) * steps + step - 1)
+    }
+}

@@ -1,0 +1,136 @@
+//! The trace table: which trace has which rows.
+
+use std::ops::Range;
+
+use spanloom_span::TraceId;
+
+use crate::columns::{Field, Table, ValueType};
+use crate::error::{BlockError, OrDamaged, Result};
+use crate::reader::table::TableReader;
+use crate::reader::{Block, Inner};
+use crate::seq::SeqView;
+
+/// A trace's row of the trace table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TraceRow {
+    /// Its rows in the table of spans.
+    pub rows: Range<u64>,
+    /// Earliest start.
+    pub start: u64,
+    /// First of its orphans.
+    pub first_orphan: u64,
+}
+
+/// What the trace table says of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceSummary {
+    /// The trace.
+    pub id: TraceId,
+    /// Its spans in this block.
+    pub spans: u64,
+    /// Earliest start, nanoseconds since 1970.
+    pub start: u64,
+    /// Latest end minus earliest start, in nanoseconds.
+    pub duration: u64,
+    /// Spans with status error.
+    pub errors: u64,
+    /// Log ordinal through which it is sealed.
+    pub sealed_through: u64,
+    /// Name of its first span without a parent.
+    pub root_name: Option<String>,
+    /// `service.name` of that span's resource.
+    pub root_service: Option<String>,
+}
+
+impl Inner {
+    /// The trace ids, 16 bytes each, ascending.
+    pub fn ids(&self) -> Result<&[[u8; 16]]> {
+        Ok(self.sections.checked(self.ids)?.as_chunks::<16>().0)
+    }
+
+    /// A trace's place in the table.
+    pub fn find(&self, id: &TraceId) -> Result<Option<u64>> {
+        Ok(self.ids()?.binary_search(&id.0).ok().map(|place| place as u64))
+    }
+
+    /// A column of the trace table.
+    pub fn trace_column(&self, field: Field) -> Result<SeqView<'_>> {
+        let column = self.field_column(Table::Traces, field);
+        let chunk = column.and_then(|column| self.chunk(column, 0));
+        let chunk = chunk.or_damaged("the trace table lacks a column")?;
+        SeqView::open(&self.sections, &chunk.seq)
+    }
+
+    /// A trace's row.
+    pub fn trace_row(&self, place: u64) -> Result<TraceRow> {
+        let first_rows = self.trace_column(Field::FirstRow)?;
+        let from = first_rows.get(place)?;
+        let to = if place + 1 < first_rows.len() { first_rows.get(place + 1)? } else { self.meta.spans };
+        if from >= to || to > self.meta.spans {
+            return Err(BlockError::Damaged("the rows of the traces are out of order"));
+        }
+        Ok(TraceRow {
+            rows: from..to,
+            start: self.trace_column(Field::Start)?.get(place)?,
+            first_orphan: self.trace_column(Field::FirstOrphan)?.get(place)?,
+        })
+    }
+
+    /// The id of a parent that is not in its trace.
+    pub fn orphan(&self, place: u64) -> Result<u64> {
+        self.trace_column(Field::Orphan)?.get(place)
+    }
+}
+
+impl Block {
+    /// What the trace table says of the trace at a place: 0 for the least id.
+    pub fn summary(&self, place: u64) -> Result<TraceSummary> {
+        let block = &*self.inner;
+        let row = block.trace_row(place)?;
+        let id = usize::try_from(place).ok().zip(block.ids().ok()).and_then(|(place, ids)| ids.get(place));
+        let root_row = block.trace_column(Field::RootRow)?.get(place)?;
+        let root = root_row.checked_sub(1).and_then(|root| row.rows.start.checked_add(root));
+        let (mut root_name, mut root_service) = (None, None);
+        if let Some(root) = root {
+            let (group, rows) = block.group_of(root).or_damaged("a root lies in no group")?;
+            let mut spans =
+                TableReader::open(block, Table::Spans, group)?.or_damaged("a group has no spans")?;
+            let at = root - rows.start;
+            root_name = Some(text(spans.dense(Field::Name)?.bytes(at)?));
+            root_service = block.service(spans.dense(Field::Scope)?.int(at)?)?;
+        }
+        Ok(TraceSummary {
+            id: TraceId(*id.or_damaged("there is no such trace")?),
+            spans: row.rows.end - row.rows.start,
+            start: row.start,
+            duration: block.trace_column(Field::Duration)?.get(place)?,
+            errors: block.trace_column(Field::Errors)?.get(place)?,
+            sealed_through: block.trace_column(Field::SealedThrough)?.get(place)?,
+            root_name,
+            root_service,
+        })
+    }
+}
+
+impl Inner {
+    /// `service.name` of the resource of a scope.
+    fn service(&self, scope: u64) -> Result<Option<String>> {
+        let scopes = TableReader::open(self, Table::Scopes, 0)?;
+        let resource = scopes.or_damaged("there are no scopes")?.dense(Field::Resource)?.int(scope)?;
+        let mut resources =
+            TableReader::open(self, Table::Resources, 0)?.or_damaged("there are no resources")?;
+        resources.seek(resource)?;
+        for item in resources.next_row()?.1 {
+            let id = self.column(Table::Resources, item.to_native())?;
+            if id.field == 0 && id.key == "service.name" && id.value_type == ValueType::Str {
+                let (reader, at) = resources.take(item.to_native())?;
+                return Ok(Some(text(reader.bytes(at)?)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,166 @@
+//! A column while a block is built: the values of the open row group, and the dictionary of the whole block.
+
+use crate::columns::Storage;
+use crate::directory::{Chunk, DICTIONARY_GROUP, Mode};
+use crate::error::Result;
+use crate::seq::Seq;
+use crate::store::{Store, StoreKind};
+use crate::template::Templates;
+use crate::writer::interner::Interner;
+use crate::writer::output::Output;
+
+/// A dictionary that grows beyond this is given up for plain values.
+const MAX_DICTIONARY_BYTES: usize = 8 << 20;
+
+/// Distinct values before a dictionary may be judged useless.
+const MIN_JUDGED: usize = 128;
+
+/// A column of the block that is being built.
+pub(crate) struct Column {
+    /// 0 for an attribute, else the field's number.
+    pub field: u8,
+    /// Type of the attribute's values.
+    pub value_type: u8,
+    /// Key of the attribute.
+    pub key: Box<[u8]>,
+    /// Values of the open row group.
+    pub values: Values,
+}
+
+/// Values of the open row group.
+pub(crate) enum Values {
+    /// None: the rows' shapes say all.
+    Marker,
+    /// Integers.
+    Ints(Vec<u64>),
+    /// Byte strings.
+    Bytes(Box<ByteValues>),
+}
+
+impl Values {
+    /// Empty, for the given storage.
+    pub fn new(storage: Storage) -> Self {
+        match storage {
+            Storage::Marker => Self::Marker,
+            Storage::Ints => Self::Ints(Vec::new()),
+            Storage::Bytes => Self::Bytes(Box::default()),
+        }
+    }
+}
+
+/// Byte strings of the open row group: codes into the block's dictionary, or plain, one after the other.
+#[derive(Default)]
+pub(crate) struct ByteValues {
+    dictionary: Interner,
+    /// Whether a finished row group refers to the dictionary.
+    in_use: bool,
+    /// Whether most values are distinct, so that they are kept plain.
+    is_plain: bool,
+    pushed: usize,
+    last: u32,
+    codes: Vec<u32>,
+    bytes: Vec<u8>,
+    lens: Vec<u32>,
+}
+
+impl ByteValues {
+    /// Appends a value.
+    #[inline]
+    pub fn push(&mut self, value: &[u8]) {
+        self.pushed += 1;
+        if self.is_plain {
+            self.push_plain(value);
+        } else if self.dictionary.len() > 0 && self.dictionary.get(self.last) == value {
+            self.codes.push(self.last);
+        } else {
+            self.push_coded(value);
+        }
+    }
+
+    fn push_coded(&mut self, value: &[u8]) {
+        let (code, is_new) = self.dictionary.intern(value);
+        self.codes.push(code);
+        self.last = code;
+        let distinct = self.dictionary.len();
+        let useless = distinct > MIN_JUDGED && distinct * 2 > self.pushed;
+        if is_new && (useless || self.dictionary.byte_len() > MAX_DICTIONARY_BYTES) {
+            self.give_up_dictionary();
+        }
+    }
+
+    fn push_plain(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.lens.push(value.len() as u32);
+    }
+
+    fn give_up_dictionary(&mut self) {
+        self.is_plain = true;
+        for code in std::mem::take(&mut self.codes) {
+            let value = self.dictionary.get(code);
+            self.bytes.extend_from_slice(value);
+            self.lens.push(value.len() as u32);
+        }
+        if !self.in_use {
+            self.dictionary = Interner::default();
+        }
+    }
+}
+
+impl Column {
+    /// Writes the values of the open row group, if there are any, and forgets them.
+    pub fn cut(&mut self, out: &mut Output, column: u32, group: u32, chunks: &mut Vec<Chunk>) -> Result<()> {
+        let chunk = |mode, seq| Chunk::new(column, group, mode, seq);
+        match &mut self.values {
+            Values::Ints(values) if !values.is_empty() => {
+                chunks.push(chunk(Mode::Ints, Seq::write(out, values)?));
+                values.clear();
+            }
+            Values::Bytes(values) if !values.lens.is_empty() => {
+                match Templates::split(&values.bytes, &values.lens) {
+                    Some(split) => write_templates(out, &split, chunk, chunks)?,
+                    None => {
+                        let store = Store::write(out, StoreKind::Plain, &values.bytes, &values.lens)?;
+                        chunks.push(chunk(Mode::Plain, store.positions).with_store(&store));
+                    }
+                }
+                values.bytes.clear();
+                values.lens.clear();
+            }
+            Values::Bytes(values) if !values.codes.is_empty() => {
+                let codes: Vec<u64> = values.codes.iter().map(|&code| u64::from(code)).collect();
+                values.codes.clear();
+                values.in_use = true;
+                chunks.push(chunk(Mode::Codes, Seq::write_packed(out, &codes)?));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the dictionary, if row groups refer to it.
+    pub fn finish(&self, out: &mut Output, column: u32) -> Result<Option<Chunk>> {
+        let Values::Bytes(values) = &self.values else { return Ok(None) };
+        if !values.in_use {
+            return Ok(None);
+        }
+        let (bytes, lens) = values.dictionary.parts();
+        let store = Store::write(out, StoreKind::Dictionary, bytes, &lens)?;
+        Ok(Some(Chunk::new(column, DICTIONARY_GROUP, Mode::Dictionary, store.positions).with_store(&store)))
+    }
+}
+
+fn write_templates(
+    out: &mut Output,
+    split: &Templates,
+    chunk: impl Fn(Mode, Seq) -> Chunk,
+    chunks: &mut Vec<Chunk>,
+) -> Result<()> {
+    chunks.push(chunk(Mode::Templates, Seq::write_packed(out, &split.codes)?));
+    let (bytes, lens) = split.templates.parts();
+    let store = Store::write(out, StoreKind::Dictionary, bytes, &lens)?;
+    chunks.push(chunk(Mode::Dictionary, store.positions).with_store(&store).with_part(1));
+    for (place, numbers) in split.numbers.iter().enumerate() {
+        chunks.push(chunk(Mode::Ints, Seq::write(out, numbers)?).with_part(2 + place));
+    }
+    Ok(())
+}

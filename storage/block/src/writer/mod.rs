@@ -1,0 +1,425 @@
+//! Stop 7 of 9: cut traces, sorted by id, become one block. Spans are decoded once, into columns.
+//!
+//! Receives traces as parts of requests; hands on the bytes of a file. Budget: 1,300 ns a span.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | the builder |
+//! | `span.rs` | a span's body into columns |
+//! | `scope.rs` | resources and scopes, each once |
+//! | `trace.rs` | the trace that is being pushed: duplicates, parents |
+//! | `table.rs` | a table: its columns and its rows' shapes |
+//! | `column.rs` | a column: values, dictionary |
+//! | `interner.rs` | distinct byte strings |
+//! | `output.rs` | the file as it grows |
+//!
+//! **Invariant:** memory holds one row group's values, the dictionaries and the finished bytes; never a span as an
+//! object.
+
+pub(crate) mod column;
+pub(crate) mod interner;
+pub(crate) mod output;
+pub(crate) mod scope;
+pub(crate) mod span;
+pub(crate) mod table;
+pub(crate) mod trace;
+
+use spanloom_span::{Tenant, TraceId, TracePart};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::columns::{Field, Table, ValueType};
+use crate::directory::{Chunk, ColumnId, Directory, FINGERPRINT, Group, Mode};
+use crate::error::{BlockError, Result};
+use crate::filter::Filter;
+use crate::meta::BlockMeta;
+use crate::seq::{NONE, Seq};
+use crate::trailer::{TRAILER_BYTES, Trailer};
+use crate::{FORMAT_VERSION, header};
+use output::Output;
+use scope::{ScopeRow, ScopeTables};
+use span::{SpanHead, SpanTables};
+use table::TableBuilder;
+use trace::{OpenTrace, ParentLink};
+
+/// Rows of a row group.
+pub const GROUP_ROWS: usize = 65_536;
+
+/// A row group is cut early when its values take more than this many bytes.
+const GROUP_BYTES: usize = 16 << 20;
+
+/// Columns whose values are known only when the trace is whole.
+const LATE: [Field; 2] = [Field::Parent, Field::Start];
+
+/// How a block is built.
+#[derive(Debug, Clone, Copy)]
+pub struct BuilderOptions {
+    /// When the block is made, in nanoseconds since 1970.
+    pub created: u64,
+    /// zstd level of pages that are worth compressing: 1 is fast, 3 smaller; negative ones are faster still.
+    pub zstd_level: i32,
+}
+
+impl Default for BuilderOptions {
+    fn default() -> Self {
+        Self { created: 0, zstd_level: 1 }
+    }
+}
+
+/// What was pushed of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PushedTrace {
+    /// Spans that are in the block.
+    pub spans: usize,
+    /// Spans left out, since one with the same id and kind came before.
+    pub duplicates: usize,
+}
+
+/// A block's bytes, ready to be written aside, synced and renamed.
+#[derive(Debug)]
+pub struct FinishedBlock {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What it holds.
+    pub meta: BlockMeta,
+}
+
+/// Builds one block of one tenant, trace by trace.
+pub struct BlockBuilder {
+    out: Output,
+    meta: BlockMeta,
+    tables: SpanTables,
+    scopes: ScopeTables,
+    head: SpanHead,
+    trace: OpenTrace,
+    last_trace: Option<TraceId>,
+    ids: Vec<TraceId>,
+    trace_columns: TraceColumns,
+    groups: Vec<Group>,
+    open_group: Group,
+    /// Chunks of each table, by [`Table`] number; columns are numbered within the table.
+    chunks: [Vec<Chunk>; 6],
+    /// Values of [`LATE`] columns from the first row whose group is not written yet.
+    late_parents: Vec<u64>,
+    late_starts: Vec<u64>,
+    /// Row groups that are cut and wait for their late columns, with their rows.
+    waiting: Vec<(u32, usize)>,
+}
+
+/// The trace table's columns.
+#[derive(Default)]
+struct TraceColumns {
+    first_row: Vec<u64>,
+    start: Vec<u64>,
+    duration: Vec<u64>,
+    root_row: Vec<u64>,
+    errors: Vec<u64>,
+    sealed_through: Vec<u64>,
+    first_orphan: Vec<u64>,
+    orphans: Vec<u64>,
+}
+
+impl BlockBuilder {
+    /// Starts a block.
+    pub fn new(tenant: &Tenant, options: BuilderOptions) -> Result<Self> {
+        let meta = BlockMeta {
+            tenant: tenant.clone(),
+            version: FORMAT_VERSION,
+            created: options.created,
+            spans: 0,
+            traces: 0,
+            raw_bytes: 0,
+            min_start: u64::MAX,
+            max_end: 0,
+            min_sealed_through: u64::MAX,
+            max_sealed_through: 0,
+            file_bytes: 0,
+        };
+        let new = TableBuilder::new;
+        Ok(Self {
+            out: Output::new(&header::write(FINGERPRINT), options.zstd_level)?,
+            meta,
+            tables: SpanTables {
+                spans: new(Table::Spans),
+                events: new(Table::Events),
+                links: new(Table::Links),
+            },
+            scopes: ScopeTables::new(),
+            head: SpanHead::default(),
+            trace: OpenTrace::default(),
+            last_trace: None,
+            ids: Vec::new(),
+            trace_columns: TraceColumns::default(),
+            groups: Vec::new(),
+            open_group: Group::new(0),
+            chunks: Default::default(),
+            late_parents: Vec::new(),
+            late_starts: Vec::new(),
+            waiting: Vec::new(),
+        })
+    }
+
+    /// Pushes a trace: its parts in order of arrival. Ids must come strictly ascending. Every part of the trace
+    /// with `seq <= sealed_through` is in this block or an earlier one.
+    pub fn push_trace(
+        &mut self,
+        id: TraceId,
+        sealed_through: u64,
+        parts: &[TracePart],
+    ) -> Result<PushedTrace> {
+        if let Some(last) = self.last_trace.filter(|&last| last >= id) {
+            return Err(BlockError::Order { last, next: id });
+        }
+        self.trace.clear();
+        let first_row = self.meta.spans;
+        let mut pushed = PushedTrace::default();
+        for part in parts {
+            self.push_part(part, &mut pushed).map_err(|error| match error {
+                BlockError::Proto(source) => BlockError::Span { trace: id, source },
+                other => other,
+            })?;
+        }
+        self.last_trace = Some(id);
+        if pushed.spans > 0 {
+            self.end_trace(id, sealed_through, first_row)?;
+        }
+        Ok(pushed)
+    }
+
+    /// Bytes of the finished part, and of what is held open, about.
+    pub fn held_bytes(&self) -> usize {
+        let open = [&self.tables.spans, &self.tables.events, &self.tables.links];
+        self.out.bytes.len()
+            + self.scopes.held_bytes()
+            + open.iter().map(|table| table.pending_bytes).sum::<usize>()
+    }
+
+    fn push_part(&mut self, part: &TracePart, pushed: &mut PushedTrace) -> Result<()> {
+        let batch = &part.batch;
+        let mut last: Option<(u32, u32, ScopeRow)> = None;
+        for slice in part.spans() {
+            let body = batch.get(slice.body);
+            self.head.read(body)?;
+            let parent = self.head.parent(body);
+            let link = match <[u8; 8]>::try_from(parent) {
+                Ok(id) => ParentLink::Id(u64::from_be_bytes(id)),
+                Err(_) => ParentLink::None,
+            };
+            if !self.trace.add(self.head.fields.span_id, self.head.fields.kind, link) {
+                pushed.duplicates += 1;
+                continue;
+            }
+            let scope_slice = &batch.scopes()[slice.scope as usize];
+            let (row, boundary) = match last {
+                Some((scope, _, row)) if scope == slice.scope => (row, Boundary::None),
+                Some((_, resource, _)) if resource == scope_slice.resource => {
+                    (self.scopes.row(batch, scope_slice)?, Boundary::Scope)
+                }
+                _ => (self.scopes.row(batch, scope_slice)?, Boundary::Resource),
+            };
+            last = Some((slice.scope, scope_slice.resource, row));
+            self.mark(boundary, row);
+            if parent.len() != 8 && !parent.is_empty() {
+                self.tables.spans.sparse_bytes(Field::ParentBytes, parent);
+            }
+            self.push_row(body, row, parent.is_empty())?;
+            pushed.spans += 1;
+        }
+        Ok(())
+    }
+
+    /// Marks the row when its scope alone does not say that a new `ResourceSpans` or `ScopeSpans` begins.
+    fn mark(&mut self, boundary: Boundary, row: ScopeRow) {
+        let implied = match self.trace.scope {
+            Some(before) if before == row => Boundary::None,
+            Some(before) if before.resource == row.resource => Boundary::Scope,
+            _ => Boundary::Resource,
+        };
+        if boundary > implied {
+            let is_resource = boundary == Boundary::Resource;
+            self.tables.spans.mark(if is_resource { Field::NewResourceSpans } else { Field::NewScopeSpans });
+        }
+        self.trace.scope = Some(row);
+    }
+
+    fn push_row(&mut self, body: &[u8], row: ScopeRow, is_root: bool) -> Result<()> {
+        let (span_id, start, end) = (self.head.fields.span_id, self.head.fields.start, self.head.fields.end);
+        let spans = &mut self.tables.spans;
+        spans.dense_int(Field::SpanId, span_id);
+        spans.dense_int(Field::Duration, end.saturating_sub(start));
+        spans.dense_int(Field::Scope, u64::from(row.scope));
+        if end < start {
+            spans.sparse_int(Field::End, end);
+        }
+        let code = self.head.push(body, &mut self.tables)?;
+        self.late_starts.push(start);
+        let trace = &mut self.trace;
+        trace.start = trace.start.min(start);
+        trace.end = trace.end.max(end);
+        trace.errors += u64::from(code == 2);
+        if is_root && trace.root.is_none() {
+            trace.root = Some(trace.len() as u64 - 1);
+        }
+        self.open_group.add(start, end);
+        self.meta.spans += 1;
+        self.meta.raw_bytes += body.len() as u64;
+        let pending = [&self.tables.spans, &self.tables.events, &self.tables.links];
+        let pending: usize = pending.iter().map(|table| table.pending_bytes).sum();
+        if self.tables.spans.rows() >= GROUP_ROWS || pending >= GROUP_BYTES {
+            self.cut_group()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the open row group but for its late columns.
+    fn cut_group(&mut self) -> Result<()> {
+        let rows = self.tables.spans.rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let group = self.groups.len() as u32;
+        let SpanTables { spans, events, links } = &mut self.tables;
+        spans.cut(&mut self.out, group, &mut self.chunks[Table::Spans as usize])?;
+        events.cut(&mut self.out, group, &mut self.chunks[Table::Events as usize])?;
+        links.cut(&mut self.out, group, &mut self.chunks[Table::Links as usize])?;
+        self.groups.push(self.open_group);
+        self.open_group = Group::new(self.meta.spans);
+        self.waiting.push((group, rows));
+        Ok(())
+    }
+
+    fn end_trace(&mut self, id: TraceId, sealed_through: u64, first_row: u64) -> Result<()> {
+        let Self { trace, trace_columns: columns, late_parents, late_starts, meta, .. } = self;
+        let rows = trace.len();
+        let first_late = late_starts.len() - rows;
+        for start in &mut late_starts[first_late..] {
+            *start -= trace.start;
+        }
+        columns.first_row.push(first_row);
+        columns.start.push(trace.start);
+        columns.duration.push(trace.end.wrapping_sub(trace.start));
+        columns.root_row.push(trace.root.map_or(0, |row| row + 1));
+        columns.errors.push(trace.errors);
+        columns.sealed_through.push(sealed_through);
+        columns.first_orphan.push(columns.orphans.len() as u64);
+        columns.orphans.extend_from_slice(trace.link(late_parents));
+        self.ids.push(id);
+        meta.traces += 1;
+        meta.min_start = meta.min_start.min(trace.start);
+        meta.max_end = meta.max_end.max(trace.end);
+        meta.min_sealed_through = meta.min_sealed_through.min(sealed_through);
+        meta.max_sealed_through = meta.max_sealed_through.max(sealed_through);
+        self.write_late()
+    }
+
+    /// Writes the late columns of the row groups that wait for them.
+    fn write_late(&mut self) -> Result<()> {
+        for (group, rows) in std::mem::take(&mut self.waiting) {
+            for (field, values) in LATE.into_iter().zip([&mut self.late_parents, &mut self.late_starts]) {
+                let seq = Seq::write_packed(&mut self.out, &values[..rows])?;
+                values.drain(..rows);
+                let column = self.tables.spans.column_of(field);
+                self.chunks[Table::Spans as usize].push(Chunk::new(column, group, Mode::Ints, seq));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, and gives the block's bytes.
+    pub fn finish(mut self) -> Result<FinishedBlock> {
+        self.cut_group()?;
+        self.write_late()?;
+        self.scopes.resources.cut(&mut self.out, 0, &mut self.chunks[Table::Resources as usize])?;
+        self.scopes.scopes.cut(&mut self.out, 0, &mut self.chunks[Table::Scopes as usize])?;
+        let trace_ids = self.trace_columns.write(&mut self.out, &mut self.chunks[Table::Traces as usize])?;
+        let mut columns = Vec::new();
+        let mut chunks = Vec::new();
+        let mut shapes = [NONE; 6];
+        let SpanTables { spans, events, links } = &mut self.tables;
+        let ScopeTables { resources, scopes, .. } = &mut self.scopes;
+        for (number, table) in [spans, events, links, resources, scopes].into_iter().enumerate() {
+            let (ids, section) = table.finish(&mut self.out, &mut self.chunks[number])?;
+            let base = columns.len() as u32;
+            chunks.extend(self.chunks[number].iter().map(|c| Chunk { column: base + c.column, ..*c }));
+            columns.extend(ids);
+            shapes[number] = section;
+        }
+        let base = columns.len() as u32;
+        chunks.extend(self.chunks[5].iter().map(|c| Chunk { column: base + c.column, ..*c }));
+        columns.extend(trace_ids);
+        chunks.sort_unstable_by_key(Chunk::key);
+        let ids = self.out.raw(&self.ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>());
+        let filter = self.out.archive(&Filter::new(&self.ids))?;
+        if self.meta.traces == 0 {
+            (self.meta.min_start, self.meta.min_sealed_through) = (0, 0);
+        }
+        let Self { mut out, meta, groups, .. } = self;
+        let places = std::mem::take(&mut out.places);
+        let directory = Directory { meta, places, columns, chunks, groups, shapes, ids, filter };
+        close(out, directory)
+    }
+}
+
+/// Appends directory and trailer.
+fn close(mut out: Output, directory: Directory) -> Result<FinishedBlock> {
+    let listing = directory.write()?;
+    out.align();
+    let offset = out.bytes.len() as u64;
+    out.bytes.extend_from_slice(&listing);
+    out.align();
+    let file_len = (out.bytes.len() + TRAILER_BYTES) as u64;
+    let trailer = Trailer { offset, len: listing.len() as u64, sum: xxh3_64(&listing), file_len };
+    out.bytes.extend_from_slice(&trailer.write());
+    Ok(FinishedBlock { bytes: out.bytes, meta: BlockMeta { file_bytes: file_len, ..directory.meta } })
+}
+
+/// What begins with a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Boundary {
+    None,
+    Scope,
+    Resource,
+}
+
+impl TraceColumns {
+    /// Writes the columns and gives their identities.
+    fn write(&self, out: &mut Output, chunks: &mut Vec<Chunk>) -> Result<Vec<ColumnId>> {
+        let fields = Field::of_table(Table::Traces);
+        let columns = [
+            &self.first_row,
+            &self.start,
+            &self.duration,
+            &self.root_row,
+            &self.errors,
+            &self.sealed_through,
+            &self.first_orphan,
+            &self.orphans,
+        ];
+        for (column, values) in columns.into_iter().enumerate() {
+            if !values.is_empty() {
+                chunks.push(Chunk::new(column as u32, 0, Mode::Ints, Seq::write_packed(out, values)?));
+            }
+        }
+        let id = |&field: &Field| ColumnId {
+            table: Table::Traces,
+            field: field as u8,
+            value_type: ValueType::Empty,
+            key: String::new(),
+        };
+        Ok(fields.iter().map(id).collect())
+    }
+}
+
+impl Group {
+    /// A group without rows.
+    fn new(first_row: u64) -> Self {
+        Self { first_row, min_start: u64::MAX, max_end: 0, min_duration: u64::MAX, max_duration: 0 }
+    }
+
+    fn add(&mut self, start: u64, end: u64) {
+        let duration = end.saturating_sub(start);
+        self.min_start = self.min_start.min(start);
+        self.max_end = self.max_end.max(end);
+        self.min_duration = self.min_duration.min(duration);
+        self.max_duration = self.max_duration.max(duration);
+    }
+}

@@ -1,0 +1,62 @@
+//! The file as it grows: sections one after the other, each aligned, with its place and checksum.
+
+use rkyv::api::high::HighSerializer;
+use rkyv::rancor;
+use rkyv::ser::allocator::ArenaHandle;
+use rkyv::util::AlignedVec;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::directory::Place;
+use crate::error::{BlockError, Result};
+use crate::header::ALIGNMENT;
+
+/// Sections written so far.
+pub(crate) struct Output {
+    /// The file from its first byte.
+    pub bytes: Vec<u8>,
+    /// Where each section lies.
+    pub places: Vec<Place>,
+    compressor: zstd::bulk::Compressor<'static>,
+}
+
+impl Output {
+    /// Starts with the header; pages are compressed with the given zstd level.
+    pub fn new(header: &[u8], level: i32) -> Result<Self> {
+        let compressor = zstd::bulk::Compressor::new(level)?;
+        Ok(Self { bytes: header.to_vec(), places: Vec::new(), compressor })
+    }
+
+    /// Writes an archive as a section and gives its number.
+    pub fn archive<T>(&mut self, value: &T) -> Result<u32>
+    where
+        T: for<'a> rkyv::Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, rancor::Error>>,
+    {
+        let bytes =
+            rkyv::to_bytes::<rancor::Error>(value).map_err(|error| BlockError::Write(error.to_string()))?;
+        Ok(self.raw(&bytes))
+    }
+
+    /// Writes bytes as a section and gives its number.
+    pub fn raw(&mut self, bytes: &[u8]) -> u32 {
+        self.align();
+        let place = Place { offset: self.bytes.len() as u64, len: bytes.len() as u64, sum: xxh3_64(bytes) };
+        self.bytes.extend_from_slice(bytes);
+        self.places.push(place);
+        (self.places.len() - 1) as u32
+    }
+
+    /// Fills with zeros up to where a section may start.
+    pub fn align(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT), 0);
+    }
+
+    /// Appends `raw`, compressed.
+    pub fn compress(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let from = out.len();
+        let bound = zstd::zstd_safe::compress_bound(raw.len());
+        out.resize(from + bound, 0);
+        let len = self.compressor.compress_to_buffer(raw, &mut out[from..])?;
+        out.truncate(from + len);
+        Ok(())
+    }
+}

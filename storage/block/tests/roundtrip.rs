@@ -1,0 +1,101 @@
+//! What goes into a block comes out of it.
+
+mod common;
+
+use common::*;
+use proptest::prelude::*;
+use spanloom_block::Block;
+use spanloom_span::TraceId;
+use spanloom_span::model::*;
+
+fn check(requests: &[Trace]) -> Block {
+    let parts = parts_of(requests);
+    let (finished, pushed) = build(&parts);
+    let block = Block::from_bytes(finished.bytes).unwrap();
+    assert_eq!(block.meta(), &finished.meta);
+    assert_eq!(block.trace_ids().unwrap().collect::<Vec<_>>(), parts.keys().copied().collect::<Vec<_>>());
+    let mut spans = 0;
+    for ((id, parts), pushed) in parts.iter().zip(pushed) {
+        let expected = expected(parts);
+        assert!(block.may_contain(id));
+        assert_eq!(block.trace(id).unwrap().as_ref(), Some(&expected.trace));
+        assert_eq!(block.sealed_through(id).unwrap(), Some(parts.last().unwrap().seq));
+        assert_eq!((pushed.spans, pushed.duplicates), (expected.trace.span_count(), expected.duplicates));
+        spans += pushed.spans;
+    }
+    assert_eq!((block.meta().spans, block.meta().traces), (spans as u64, parts.len() as u64));
+    assert_eq!(block.trace(&TraceId([0xee; 16])).unwrap(), None);
+    block
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+    #[test]
+    fn any_trace_reads_back_as_it_was_sent(requests in any_requests()) {
+        check(&requests);
+    }
+}
+
+#[test]
+fn a_block_without_traces_opens() {
+    let block = check(&[]);
+    assert_eq!(block.meta().spans, 0);
+}
+
+#[test]
+fn equal_resources_and_scopes_are_neither_merged_nor_split() {
+    let one = request(vec![span(1, 1)]).resource_spans.remove(0);
+    let scope_spans = one.scope_spans[0].clone();
+    let with = |ids: &[u64]| ScopeSpans {
+        spans: ids.iter().map(|&id| span(1, id)).collect(),
+        ..scope_spans.clone()
+    };
+    let twice = ResourceSpans { scope_spans: vec![with(&[1, 2]), with(&[3]), with(&[4])], ..one.clone() };
+    let again = ResourceSpans { scope_spans: vec![with(&[5]), with(&[6, 7])], ..one.clone() };
+    check(&[Trace { resource_spans: vec![twice.clone(), again.clone()] }]);
+    // The first spans of the second request are duplicates: what begins there begins with the next one.
+    let late = ResourceSpans { scope_spans: vec![with(&[1, 2]), with(&[3, 8]), with(&[9])], ..one };
+    check(&[Trace { resource_spans: vec![twice, again] }, Trace { resource_spans: vec![late] }]);
+}
+
+#[test]
+fn traces_span_row_groups() {
+    let spans = |trace: u8, count: u64| {
+        let of = |id: u64| {
+            let mut span = span(trace, id + 1);
+            // Parents before, behind, in another row group and nowhere.
+            let parent = [id / 2 + 1, count - id, count + id, 1][id as usize % 4];
+            span.parent_span_id = parent.to_be_bytes().to_vec();
+            if id.is_multiple_of(3) {
+                span.attributes.push(text("third", &format!("value {}", id % 100)));
+            }
+            if id.is_multiple_of(1000) {
+                span.attributes.push(text("rare", &format!("{id:050}")));
+                span.events = vec![Event { name: format!("event {id}"), ..Event::default() }; 3];
+                span.links = vec![Link { trace_id: vec![id as u8; 16], ..Link::default() }];
+            }
+            span
+        };
+        (0..count).map(of).collect::<Vec<_>>()
+    };
+    let block = check(&[request(spans(1, 70_000)), request(spans(2, 10)), request(spans(3, 140_000))]);
+    assert_eq!(block.groups().len(), 4);
+}
+
+#[test]
+fn a_large_attribute_reads_back() {
+    let mut large = span(1, 1);
+    let noise: String = (0..5_000_000u64).map(|i| char::from(b'a' + (i * i % 23) as u8)).collect();
+    large.attributes = vec![text("noise", &noise), text("zeros", &"0".repeat(10_000_000))];
+    large.attributes.push(KeyValue { key: "k".repeat(5000), value: AnyValue::Int(7) });
+    check(&[request(vec![large.clone(), span(1, 2), span(2, 3)]), request(vec![Span { kind: 5, ..large }])]);
+}
+
+#[test]
+fn keys_beyond_the_columns_read_back() {
+    let of = |id: u64| {
+        let key = |i: u64| KeyValue { key: format!("key {}", id * 100 + i), value: AnyValue::Int(i as i64) };
+        Span { attributes: (0..100).map(key).collect(), ..span(1, id) }
+    };
+    check(&[request((1..80).map(of).collect())]);
+}

@@ -1,0 +1,173 @@
+//! Where blocks are kept: one folder per tenant under `blocks/` of the data directory.
+//!
+//! A block is written aside, synced, renamed, and only then listed; readers hold a snapshot of the listing and
+//! keep their blocks mapped for as long as they need them. At the start the folders are read, what cannot be
+//! opened is renamed to `<name>.aside` (never deleted), and files that were being written are removed: the log
+//! still has what was in them.
+//!
+//! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
+
+mod listing;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use spanloom_block::{Block, BlockError, FinishedBlock};
+use spanloom_span::{Tenant, TraceId};
+use spanloom_wal::disk::{Disk, write_file_durably};
+
+use listing::Listing;
+
+/// The folder of blocks within the data directory.
+pub const FOLDER: &str = "blocks";
+
+/// Why the bucket did not do what was asked. A block that could not be put is not listed and may be put again.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// A file or folder could not be read or written.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A block could not be built or read.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+}
+
+/// What was found at the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Blocks opened.
+    pub blocks: u64,
+    /// Files set aside because they could not be opened, with the reason.
+    pub set_aside: Vec<(String, String)>,
+    /// Files that were being written when the process ended, now removed.
+    pub unfinished: u64,
+}
+
+/// A block and its file's name.
+#[derive(Clone)]
+pub struct Listed {
+    /// Path within the data directory.
+    pub path: Arc<str>,
+    /// The block, open.
+    pub block: Block,
+}
+
+/// The blocks of all tenants.
+pub struct Bucket {
+    disk: Arc<dyn Disk>,
+    /// Where the disk's files can be mapped; `None` for a disk that is none (a simulated one).
+    root: Option<PathBuf>,
+    listing: Listing,
+    number: AtomicU32,
+}
+
+impl Bucket {
+    /// Opens all blocks of a data directory.
+    pub fn open(disk: Arc<dyn Disk>, root: Option<PathBuf>) -> Result<(Self, OpenReport), BucketError> {
+        let bucket = Self { disk, root, listing: Listing::default(), number: AtomicU32::new(0) };
+        let mut report = OpenReport::default();
+        bucket.disk.create_dir_all(FOLDER).map_err(io("creating", FOLDER))?;
+        for folder in bucket.disk.list(FOLDER).map_err(io("listing", FOLDER))? {
+            match Tenant::new(&folder.name) {
+                Ok(tenant) if folder.is_dir => bucket.open_tenant(&tenant, &mut report)?,
+                _ => tracing::warn!(name = folder.name, "not a tenant's folder of blocks; left alone"),
+            }
+        }
+        Ok((bucket, report))
+    }
+
+    fn open_tenant(&self, tenant: &Tenant, report: &mut OpenReport) -> Result<(), BucketError> {
+        let folder = format!("{FOLDER}/{tenant}");
+        for file in self.disk.list(&folder).map_err(io("listing", &folder))? {
+            let path = format!("{folder}/{}", file.name);
+            if file.name.ends_with(".tmp") {
+                self.disk.remove(&path).map_err(io("removing", &path))?;
+                report.unfinished += 1;
+            } else if file.name.ends_with(".block") {
+                match self.open_block(&path) {
+                    Ok(block) => {
+                        self.listing.add(tenant, Listed { path: path.into(), block });
+                        report.blocks += 1;
+                    }
+                    Err(error) => {
+                        let aside = format!("{path}.aside");
+                        self.disk.rename(&path, &aside).map_err(io("setting aside", &path))?;
+                        report.set_aside.push((aside, error.to_string()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_block(&self, path: &str) -> Result<Block, BucketError> {
+        match &self.root {
+            Some(root) => Ok(Block::open(root.join(path))?),
+            None => Ok(Block::from_bytes(self.disk.read(path).map_err(io("reading", path))?)?),
+        }
+    }
+
+    /// Keeps a block: when this returns it is durable and listed. Yields its size in bytes.
+    pub fn put(&self, tenant: &Tenant, block: FinishedBlock, now_ns: u64) -> Result<u64, BucketError> {
+        let folder = format!("{FOLDER}/{tenant}");
+        self.disk.create_dir_all(&folder).map_err(io("creating", &folder))?;
+        let number = self.number.fetch_add(1, Ordering::Relaxed) & 0xffff;
+        let name = format!("{now_ns:016x}-{number:04x}.block");
+        let path = format!("{folder}/{name}");
+        let bytes = block.bytes.len() as u64;
+        write_file_durably(self.disk.as_ref(), &folder, &name, &[&block.bytes])
+            .map_err(io("writing", &path))?;
+        drop(block);
+        let block = self.open_block(&path)?;
+        self.listing.add(tenant, Listed { path: path.into(), block });
+        Ok(bytes)
+    }
+
+    /// A tenant's blocks as they are now, oldest first.
+    pub fn blocks(&self, tenant: &Tenant) -> Arc<Vec<Listed>> {
+        self.listing.of(tenant)
+    }
+
+    /// Blocks of all tenants: how many, and their bytes.
+    pub fn totals(&self) -> (u64, u64) {
+        let mut totals = (0, 0);
+        for tenant in self.tenants() {
+            for listed in self.blocks(&tenant).iter() {
+                totals = (totals.0 + 1, totals.1 + listed.block.meta().file_bytes);
+            }
+        }
+        totals
+    }
+
+    /// Every tenant that has blocks.
+    pub fn tenants(&self) -> Vec<Tenant> {
+        self.listing.tenants()
+    }
+
+    /// The highest log ordinal through which some block has sealed a trace.
+    pub fn sealed_through(&self, tenant: &Tenant, id: &TraceId) -> Result<Option<u64>, BlockError> {
+        let mut through = None;
+        for listed in self.blocks(tenant).iter().filter(|listed| listed.block.may_contain(id)) {
+            through = through.max(listed.block.sealed_through(id)?);
+        }
+        Ok(through)
+    }
+
+    /// The highest log ordinal that any block knows of.
+    pub fn last_seq(&self) -> u64 {
+        let blocks = self.tenants().into_iter().map(|tenant| self.blocks(&tenant));
+        blocks.flat_map(|b| b.iter().map(|l| l.block.meta().max_sealed_through).max()).max().unwrap_or(0)
+    }
+}
+
+fn io(action: &'static str, path: &str) -> impl FnOnce(std::io::Error) -> BucketError {
+    move |source| BucketError::Io { action, path: path.to_owned(), source }
+}
