@@ -125,12 +125,9 @@ impl<'a, S: Sink> Intake<'a, S> {
 
     /// The whole body.
     pub(super) fn finish(mut self) -> Load {
-        if self.buffer.capacity() - self.buffer.len() > self.buffer.len() / 8 {
-            self.buffer.shrink_to_fit();
-        }
         let held = if self.held.len() == 1 { self.held.pop() } else { None };
         let held = held.unwrap_or_else(|| Box::new(self.held));
-        Load { bytes: self.buffer.into(), held, admitted: self.admitted }
+        Load { bytes: trimmed(self.buffer), held, admitted: self.admitted }
     }
 }
 
@@ -173,7 +170,7 @@ impl Load {
     {
         let Load { bytes, held, admitted } = self;
         let (out, held) = work(bytes.len(), held, move || translate(&bytes)).await?;
-        let bytes = out.map_err(Refusal::Invalid)?.into();
+        let bytes = trimmed(out.map_err(Refusal::Invalid)?);
         Ok(Load { bytes, held, admitted }.fit(sink))
     }
 
@@ -189,6 +186,14 @@ impl Load {
         }
         self
     }
+}
+
+/// Gives back what was reserved and not used: the bytes live as long as their traces.
+fn trimmed(mut buffer: Vec<u8>) -> Bytes {
+    if buffer.capacity() - buffer.len() > buffer.len() / 8 {
+        buffer.shrink_to_fit();
+    }
+    buffer.into()
 }
 
 /// Runs work here when it is short, beside the event loop when it is long. The permits for what it works on go
