@@ -66,15 +66,22 @@ pub(crate) enum Mode {
     Codes = 1,
     /// A plain store; the sequence has the lengths.
     Plain = 2,
-    /// The column's dictionary; the sequence has the ends.
+    /// A dictionary: of the column in the group [`DICTIONARY_GROUP`], or the templates of a chunk, as its part 1;
+    /// the sequence has the ends.
     Dictionary = 3,
+    /// Codes of the chunk's templates; their numbers are the chunk's parts 2, 3...
+    Templates = 4,
 }
+
+const MODES: [Mode; 5] = [Mode::Ints, Mode::Codes, Mode::Plain, Mode::Dictionary, Mode::Templates];
 
 /// The values of one column in one row group, or its dictionary.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chunk {
     pub column: u32,
     pub group: u32,
+    /// 0, or what it is of a chunk that is kept in several sequences.
+    pub part: u32,
     pub mode: Mode,
     pub seq: Seq,
     pub pages: u32,
@@ -85,12 +92,21 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     pub fn new(column: u32, group: u32, mode: Mode, seq: Seq) -> Self {
-        Self { column, group, mode, seq, pages: NONE, data: NONE, rank: NO_RANK }
+        Self { column, group, part: 0, mode, seq, pages: NONE, data: NONE, rank: NO_RANK }
     }
 
     pub fn with_store(mut self, store: &Store) -> Self {
         (self.pages, self.data) = (store.pages, store.data);
         self
+    }
+
+    /// What chunks are sorted by.
+    pub fn key(&self) -> (u32, u32, u32) {
+        (self.column, self.group, self.part)
+    }
+
+    pub fn with_part(self, part: usize) -> Self {
+        Self { part: part as u32, ..self }
     }
 
     pub fn store(&self) -> Store {
@@ -139,7 +155,7 @@ pub(crate) struct Directory {
     pub meta: BlockMeta,
     pub places: Vec<Place>,
     pub columns: Vec<ColumnId>,
-    /// Ascending by (column, group).
+    /// Ascending by (column, group, part).
     pub chunks: Vec<Chunk>,
     pub groups: Vec<Group>,
     /// Section of each table's shapes; [`NONE`] where it has none.
@@ -163,7 +179,7 @@ pub(crate) struct Listing {
     pub keys: Vec<u8>,
     /// mode, sequence kind of each chunk.
     pub chunk_kinds: Vec<u8>,
-    /// column, group, section a, section b, pages, data, rank of each chunk.
+    /// column, group, part, section a, section b, pages, data, rank of each chunk.
     pub chunk_parts: Vec<u32>,
     /// sequence length, constant value of each chunk.
     pub chunk_values: Vec<u64>,
@@ -203,7 +219,16 @@ impl Directory {
         for chunk in &self.chunks {
             let Seq { kind, len, value, a, b } = chunk.seq;
             out.chunk_kinds.extend([chunk.mode as u8, kind as u8]);
-            out.chunk_parts.extend([chunk.column, chunk.group, a, b, chunk.pages, chunk.data, chunk.rank]);
+            out.chunk_parts.extend([
+                chunk.column,
+                chunk.group,
+                chunk.part,
+                a,
+                b,
+                chunk.pages,
+                chunk.data,
+                chunk.rank,
+            ]);
             out.chunk_values.extend([len, value]);
         }
         for group in &self.groups {
@@ -244,7 +269,7 @@ impl Directory {
             return Err(BlockError::Damaged("the directory names a section that does not exist"));
         }
         for pair in self.chunks.windows(2) {
-            if (pair[0].column, pair[0].group) >= (pair[1].column, pair[1].group) {
+            if pair[0].key() >= pair[1].key() {
                 return Err(BlockError::Damaged("the directory's chunks are out of order"));
             }
         }
@@ -336,21 +361,20 @@ fn read_columns(listing: &ArchivedListing) -> Result<Vec<ColumnId>> {
 
 fn read_chunks(listing: &ArchivedListing) -> Result<Vec<Chunk>> {
     let kinds = listing.chunk_kinds.as_slice().as_chunks::<2>().0;
-    let parts = listing.chunk_parts.as_slice().as_chunks::<7>().0;
+    let parts = listing.chunk_parts.as_slice().as_chunks::<8>().0;
     let values = listing.chunk_values.as_slice().as_chunks::<2>().0;
     if kinds.len() != parts.len() || parts.len() != values.len() {
         return Err(BlockError::Damaged("the directory's chunks are incomplete"));
     }
     let read =
-        |((kinds, parts), values): ((&[u8; 2], &[rkyv::rend::u32_le; 7]), &[rkyv::rend::u64_le; 2])| {
-            let [column, group, a, b, pages, data, rank] = parts.map(|v| v.to_native());
+        |((kinds, parts), values): ((&[u8; 2], &[rkyv::rend::u32_le; 8]), &[rkyv::rend::u64_le; 2])| {
+            let [column, group, part, a, b, pages, data, rank] = parts.map(|v| v.to_native());
             let [len, value] = values.map(|v| v.to_native());
-            let mode =
-                [Mode::Ints, Mode::Codes, Mode::Plain, Mode::Dictionary].get(kinds[0] as usize).copied();
+            let mode = MODES.get(kinds[0] as usize).copied();
             let kind = [SeqKind::Const, SeqKind::Packed, SeqKind::Dict].get(kinds[1] as usize).copied();
             let kind = kind.or_damaged("a chunk has an unknown kind of sequence")?;
             let mode = mode.or_damaged("a chunk has an unknown mode")?;
-            Ok(Chunk { column, group, mode, seq: Seq { kind, len, value, a, b }, pages, data, rank })
+            Ok(Chunk { column, group, part, mode, seq: Seq { kind, len, value, a, b }, pages, data, rank })
         };
     kinds.iter().zip(parts).zip(values).map(read).collect()
 }

@@ -7,6 +7,7 @@
 //! | `columns.rs` | tables, fields, types: what a column is |
 //! | `pack.rs`, `seq.rs` | integers: bit-packed, constant or by dictionary |
 //! | `store.rs` | byte strings in pages |
+//! | `template.rs` | text with numbers in it |
 //! | `shape.rs` | which columns a row has values in |
 //! | `filter.rs` | which trace ids may be in the block |
 //! | `writer/` | stop 7 of the walk: spans into columns |
@@ -22,6 +23,7 @@ mod directory;
 mod error;
 mod filter;
 mod header;
+mod inspect;
 mod map;
 mod meta;
 mod pack;
@@ -29,12 +31,16 @@ mod reader;
 mod seq;
 mod shape;
 mod store;
+mod template;
 mod trailer;
+mod verify;
 mod writer;
 
 pub use directory::Group;
 pub use error::{BlockError, Result};
 pub use header::FORMAT_VERSION;
+pub use inspect::{ColumnReport, Inspection};
 pub use meta::BlockMeta;
 pub use reader::{Block, MAX_TRACE_BYTES, TraceSummary};
+pub use verify::VerifyReport;
 pub use writer::{BlockBuilder, BuilderOptions, FinishedBlock, GROUP_ROWS, PushedTrace};

@@ -1,7 +1,5 @@
 //! A sequence of integers in the form that takes fewest bytes: `docs/formats/block.md`, section "Sequences".
 
-use rkyv::rend::u64_le;
-
 use crate::error::{OrDamaged, Result};
 use crate::pack::{ArchivedPacked, PACKED_OVERHEAD, Packed, PackedView, pack, width_of};
 use crate::reader::section::Sections;
@@ -154,9 +152,4 @@ impl<'a> SeqView<'a> {
         }
         .or_damaged("an integer lies outside of its sequence")
     }
-}
-
-/// The first place at which `holds` is false, in a slice where it is true before and false after.
-pub(crate) fn first_above(sorted: &[u64_le], limit: u64) -> usize {
-    sorted.partition_point(|v| v.to_native() <= limit)
 }

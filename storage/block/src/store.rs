@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::section::Sections;
-use crate::seq::{NONE, Seq, SeqView, first_above};
+use crate::seq::{NONE, Seq, SeqView};
 use crate::writer::output::Output;
 
 /// Raw bytes of a plain page; a longer value has a page of its own.
@@ -225,7 +225,6 @@ impl<'a> StoreView<'a> {
         // By value, not by position: a page may begin with empty values.
         let page = self.page_of(at);
         let start = pages.raw_starts.get(page).map_or(0, |v| v.to_native());
-        debug_assert!(first_above(pages.raw_starts, from) > page || from < start);
         let relative = from.checked_sub(start).zip(to.checked_sub(start));
         relative.map(|(from, to)| (page, from, to)).or_damaged("a value lies before its page")
     }

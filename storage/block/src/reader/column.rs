@@ -6,6 +6,7 @@ use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::Inner;
 use crate::seq::SeqView;
 use crate::store::{StoreKind, StoreView};
+use crate::template::{self, MAX_NUMBERS};
 
 /// The values of one column in one row group.
 pub(crate) enum ColumnReader<'a> {
@@ -18,6 +19,16 @@ pub(crate) enum ColumnReader<'a> {
         dictionary: StoreView<'a>,
     },
     Plain(StoreView<'a>),
+    /// Codes of the templates, and their numbers.
+    Templates(Box<TemplatesView<'a>>),
+}
+
+/// Texts as templates and numbers, read in place.
+pub(crate) struct TemplatesView<'a> {
+    codes: SeqView<'a>,
+    templates: StoreView<'a>,
+    numbers: Vec<SeqView<'a>>,
+    text: Vec<u8>,
 }
 
 impl<'a> ColumnReader<'a> {
@@ -50,6 +61,9 @@ impl<'a> ColumnReader<'a> {
                     dictionary: StoreView::open(&block.sections, StoreKind::Dictionary, &dictionary.store())?,
                 }
             }
+            (Storage::Bytes, Mode::Templates) => {
+                Self::Templates(Box::new(TemplatesView::open(block, chunk)?))
+            }
             _ => return Err(BlockError::Damaged("a column's values are of another storage than its type")),
         })
     }
@@ -61,6 +75,7 @@ impl<'a> ColumnReader<'a> {
             Self::Ints(values) => values.len(),
             Self::Codes { codes, .. } => codes.len(),
             Self::Plain(values) => values.len(),
+            Self::Templates(values) => values.codes.len(),
         }
     }
 
@@ -79,7 +94,37 @@ impl<'a> ColumnReader<'a> {
         match self {
             Self::Codes { codes, dictionary } => dictionary.get(codes.get(at)?),
             Self::Plain(values) => values.get(at),
+            Self::Templates(values) => values.get(at),
             _ => Err(BlockError::Damaged("a column has no bytes")),
         }
+    }
+}
+
+impl<'a> TemplatesView<'a> {
+    fn open(block: &'a Inner, chunk: &Chunk) -> Result<Self> {
+        let [_, templates, numbers @ ..] = block.parts(chunk.column, chunk.group) else {
+            return Err(BlockError::Damaged("a column has templates and they are missing"));
+        };
+        if templates.mode != Mode::Dictionary
+            || numbers.len() > MAX_NUMBERS
+            || numbers.iter().any(|part| part.mode != Mode::Ints || part.seq.len != chunk.seq.len)
+        {
+            return Err(BlockError::Damaged("the parts of a column with templates do not fit"));
+        }
+        let open = |part: &Chunk| SeqView::open(&block.sections, &part.seq);
+        Ok(Self {
+            codes: open(chunk)?,
+            templates: StoreView::open(&block.sections, StoreKind::Dictionary, &templates.store())?,
+            numbers: numbers.iter().map(open).collect::<Result<_>>()?,
+            text: Vec::new(),
+        })
+    }
+
+    fn get(&mut self, at: u64) -> Result<&[u8]> {
+        let Self { codes, templates, numbers, text } = self;
+        let template = templates.get(codes.get(at)?)?;
+        let number = |place: usize| numbers.get(place).and_then(|column: &SeqView<'_>| column.get(at).ok());
+        template::fill(template, text, number).or_damaged("a template does not fit its numbers")?;
+        Ok(text)
     }
 }

@@ -184,10 +184,18 @@ impl Inner {
 
     /// The chunk of a column in a group.
     pub fn chunk(&self, column: u32, group: u32) -> Option<&Chunk> {
+        self.parts(column, group).first().filter(|chunk| chunk.part == 0)
+    }
+
+    /// The chunk of a column in a group, and its further parts.
+    pub fn parts(&self, column: u32, group: u32) -> &[Chunk] {
         let column = column as usize;
-        let (from, to) = (*self.chunk_starts.get(column)?, *self.chunk_starts.get(column + 1)?);
-        let chunks = self.chunks.get(from as usize..to as usize)?;
-        chunks.binary_search_by_key(&group, |chunk| chunk.group).ok().map(|at| &chunks[at])
+        let range = self.chunk_starts.get(column).zip(self.chunk_starts.get(column + 1));
+        let chunks =
+            range.and_then(|(&from, &to)| self.chunks.get(from as usize..to as usize)).unwrap_or_default();
+        let from = chunks.partition_point(|chunk| chunk.group < group);
+        let len = chunks[from..].iter().take_while(|chunk| chunk.group == group).count();
+        &chunks[from..from + len]
     }
 
     /// Columns of a table.

@@ -3,7 +3,7 @@
 
 use rkyv::rend::u32_le;
 
-use crate::columns::{Field, Table};
+use crate::columns::{Field, Storage, Table};
 use crate::directory::NO_RANK;
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::Inner;
@@ -165,11 +165,57 @@ impl<'a> TableReader<'a> {
         let global = self.block.table_columns(self.table).start + column;
         // A column without a chunk is a mark, which has no values to find.
         let Some(chunk) = self.block.chunk(global, self.group) else { return Ok(between) };
-        let (Some(ranks), true) = (&self.ranks, chunk.rank != NO_RANK) else {
+        self.rank(chunk.rank, self.step)?.checked_add(between).or_damaged("a rank is out of range")
+    }
+
+    /// Checks that every column has as many values as the rows name it, and that the ranks count them right.
+    pub fn verify_ranks(&self) -> Result<()> {
+        let base = self.block.table_columns(self.table).start;
+        let step = RANK_STEP as u64;
+        let mut counts = vec![0u64; self.slots_of.len()];
+        let chunk_of = |column: usize| self.block.chunk(base + column as u32, self.group);
+        let mut row = 0;
+        while row < self.len() {
+            let rows = row..self.len().min(row + step);
+            match self.row_shapes {
+                // The same shape for every row: counted at once, so that a claimed length costs little.
+                SeqView::Const { .. } => self.count(row, rows.end - rows.start, &mut counts)?,
+                _ => rows.clone().try_for_each(|row| self.count(row, 1, &mut counts))?,
+            }
+            row = rows.end;
+            for (column, &count) in counts.iter().enumerate().filter(|_| row < self.len()) {
+                let Some(chunk) = chunk_of(column).filter(|chunk| chunk.rank != NO_RANK) else { continue };
+                if self.rank(chunk.rank, row / step)? != count {
+                    return Err(BlockError::Damaged("a column's ranks do not fit its rows"));
+                }
+            }
+        }
+        for (column, &count) in counts.iter().enumerate() {
+            let id = self.block.column(self.table, column as u32)?;
+            let expected = if Field::is_dense(id.field) { self.len() } else { count };
+            let found = chunk_of(column).map(|chunk| chunk.seq.len);
+            let is_exempt = id.storage() == Storage::Marker || id.field == Field::Ranks as u8;
+            if !is_exempt && found.unwrap_or(0) != expected {
+                return Err(BlockError::Damaged("a column has another count of values than its rows name"));
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, row: u64, times: u64, counts: &mut [u64]) -> Result<()> {
+        for item in self.shape(row)?.1 {
+            let count = counts.get_mut(item.to_native() as usize);
+            *count.or_damaged("a shape names an unknown column")? += times;
+        }
+        Ok(())
+    }
+
+    /// Values before the row `step * RANK_STEP` of the column with the given row of the rank matrix.
+    fn rank(&self, rank: u32, step: u64) -> Result<u64> {
+        let (Some(ranks), true) = (&self.ranks, rank != NO_RANK) else {
             return Err(BlockError::Damaged("a column has no ranks"));
         };
         let steps = self.len().div_ceil(RANK_STEP as u64) - 1;
-        let at = u64::from(chunk.rank) * steps + self.step - 1;
-        ranks.get(at)?.checked_add(between).or_damaged("a rank is out of range")
+        ranks.get(u64::from(rank) * steps + step - 1)
     }
 }

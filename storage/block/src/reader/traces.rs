@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use spanloom_span::TraceId;
 
-use crate::columns::{Field, Table};
+use crate::columns::{Field, Table, ValueType};
 use crate::error::{BlockError, OrDamaged, Result};
-use crate::reader::Inner;
+use crate::reader::table::TableReader;
+use crate::reader::{Block, Inner};
 use crate::seq::SeqView;
 
 /// A trace's row of the trace table.
@@ -79,4 +80,57 @@ impl Inner {
     pub fn orphan(&self, place: u64) -> Result<u64> {
         self.trace_column(Field::Orphan)?.get(place)
     }
+}
+
+impl Block {
+    /// What the trace table says of the trace at a place: 0 for the least id.
+    pub fn summary(&self, place: u64) -> Result<TraceSummary> {
+        let block = &*self.inner;
+        let row = block.trace_row(place)?;
+        let id = usize::try_from(place).ok().zip(block.ids().ok()).and_then(|(place, ids)| ids.get(place));
+        let root_row = block.trace_column(Field::RootRow)?.get(place)?;
+        let root = root_row.checked_sub(1).and_then(|root| row.rows.start.checked_add(root));
+        let (mut root_name, mut root_service) = (None, None);
+        if let Some(root) = root {
+            let (group, rows) = block.group_of(root).or_damaged("a root lies in no group")?;
+            let mut spans =
+                TableReader::open(block, Table::Spans, group)?.or_damaged("a group has no spans")?;
+            let at = root - rows.start;
+            root_name = Some(text(spans.dense(Field::Name)?.bytes(at)?));
+            root_service = block.service(spans.dense(Field::Scope)?.int(at)?)?;
+        }
+        Ok(TraceSummary {
+            id: TraceId(*id.or_damaged("there is no such trace")?),
+            spans: row.rows.end - row.rows.start,
+            start: row.start,
+            duration: block.trace_column(Field::Duration)?.get(place)?,
+            errors: block.trace_column(Field::Errors)?.get(place)?,
+            sealed_through: block.trace_column(Field::SealedThrough)?.get(place)?,
+            root_name,
+            root_service,
+        })
+    }
+}
+
+impl Inner {
+    /// `service.name` of the resource of a scope.
+    fn service(&self, scope: u64) -> Result<Option<String>> {
+        let scopes = TableReader::open(self, Table::Scopes, 0)?;
+        let resource = scopes.or_damaged("there are no scopes")?.dense(Field::Resource)?.int(scope)?;
+        let mut resources =
+            TableReader::open(self, Table::Resources, 0)?.or_damaged("there are no resources")?;
+        resources.seek(resource)?;
+        for item in resources.next_row()?.1 {
+            let id = self.column(Table::Resources, item.to_native())?;
+            if id.field == 0 && id.key == "service.name" && id.value_type == ValueType::Str {
+                let (reader, at) = resources.take(item.to_native())?;
+                return Ok(Some(text(reader.bytes(at)?)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -5,6 +5,7 @@ use crate::directory::{Chunk, DICTIONARY_GROUP, Mode};
 use crate::error::Result;
 use crate::seq::Seq;
 use crate::store::{Store, StoreKind};
+use crate::template::Templates;
 use crate::writer::interner::Interner;
 use crate::writer::output::Output;
 
@@ -107,37 +108,33 @@ impl ByteValues {
 
 impl Column {
     /// Writes the values of the open row group, if there are any, and forgets them.
-    pub fn cut(
-        &mut self,
-        out: &mut Output,
-        column: u32,
-        group: u32,
-        scratch: &mut Vec<u64>,
-    ) -> Result<Option<Chunk>> {
+    pub fn cut(&mut self, out: &mut Output, column: u32, group: u32, chunks: &mut Vec<Chunk>) -> Result<()> {
         let chunk = |mode, seq| Chunk::new(column, group, mode, seq);
         match &mut self.values {
-            Values::Marker => Ok(None),
-            Values::Ints(values) if values.is_empty() => Ok(None),
-            Values::Ints(values) => {
-                let seq = Seq::write(out, values)?;
+            Values::Ints(values) if !values.is_empty() => {
+                chunks.push(chunk(Mode::Ints, Seq::write(out, values)?));
                 values.clear();
-                Ok(Some(chunk(Mode::Ints, seq)))
             }
             Values::Bytes(values) if !values.lens.is_empty() => {
-                let store = Store::write(out, StoreKind::Plain, &values.bytes, &values.lens)?;
+                match Templates::split(&values.bytes, &values.lens) {
+                    Some(split) => write_templates(out, &split, chunk, chunks)?,
+                    None => {
+                        let store = Store::write(out, StoreKind::Plain, &values.bytes, &values.lens)?;
+                        chunks.push(chunk(Mode::Plain, store.positions).with_store(&store));
+                    }
+                }
                 values.bytes.clear();
                 values.lens.clear();
-                Ok(Some(chunk(Mode::Plain, store.positions).with_store(&store)))
             }
             Values::Bytes(values) if !values.codes.is_empty() => {
-                scratch.clear();
-                scratch.extend(values.codes.iter().map(|&code| u64::from(code)));
+                let codes: Vec<u64> = values.codes.iter().map(|&code| u64::from(code)).collect();
                 values.codes.clear();
                 values.in_use = true;
-                Ok(Some(chunk(Mode::Codes, Seq::write_packed(out, scratch)?)))
+                chunks.push(chunk(Mode::Codes, Seq::write_packed(out, &codes)?));
             }
-            Values::Bytes(_) => Ok(None),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Writes the dictionary, if row groups refer to it.
@@ -150,4 +147,20 @@ impl Column {
         let store = Store::write(out, StoreKind::Dictionary, bytes, &lens)?;
         Ok(Some(Chunk::new(column, DICTIONARY_GROUP, Mode::Dictionary, store.positions).with_store(&store)))
     }
+}
+
+fn write_templates(
+    out: &mut Output,
+    split: &Templates,
+    chunk: impl Fn(Mode, Seq) -> Chunk,
+    chunks: &mut Vec<Chunk>,
+) -> Result<()> {
+    chunks.push(chunk(Mode::Templates, Seq::write_packed(out, &split.codes)?));
+    let (bytes, lens) = split.templates.parts();
+    let store = Store::write(out, StoreKind::Dictionary, bytes, &lens)?;
+    chunks.push(chunk(Mode::Dictionary, store.positions).with_store(&store).with_part(1));
+    for (place, numbers) in split.numbers.iter().enumerate() {
+        chunks.push(chunk(Mode::Ints, Seq::write(out, numbers)?).with_part(2 + place));
+    }
+    Ok(())
 }

@@ -346,7 +346,7 @@ impl BlockBuilder {
         let base = columns.len() as u32;
         chunks.extend(self.chunks[5].iter().map(|c| Chunk { column: base + c.column, ..*c }));
         columns.extend(trace_ids);
-        chunks.sort_unstable_by_key(|chunk| (chunk.column, chunk.group));
+        chunks.sort_unstable_by_key(Chunk::key);
         let ids = self.out.raw(&self.ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>());
         let filter = self.out.archive(&Filter::new(&self.ids))?;
         if self.meta.traces == 0 {
@@ -355,7 +355,7 @@ impl BlockBuilder {
         let Self { mut out, meta, groups, .. } = self;
         let places = std::mem::take(&mut out.places);
         let directory = Directory { meta, places, columns, chunks, groups, shapes, ids, filter };
-        Ok(close(out, directory)?)
+        close(out, directory)
     }
 }
 

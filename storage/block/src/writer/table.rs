@@ -193,9 +193,8 @@ impl TableBuilder {
             }
         }
         let first = chunks.len();
-        let mut scratch = Vec::new();
         for (number, column) in self.columns.iter_mut().enumerate() {
-            chunks.extend(column.cut(out, number as u32, group, &mut scratch)?);
+            column.cut(out, number as u32, group, chunks)?;
         }
         let ranks = self.rank(&mut chunks[first..]);
         if !ranks.is_empty() {
@@ -215,7 +214,7 @@ impl TableBuilder {
         let mut counted = 0;
         if steps > 0 {
             for chunk in chunks.iter_mut() {
-                if !Field::is_dense(self.columns[chunk.column as usize].field) {
+                if chunk.part == 0 && !Field::is_dense(self.columns[chunk.column as usize].field) {
                     chunk.rank = counted;
                     rows[chunk.column as usize] = counted;
                     counted += 1;

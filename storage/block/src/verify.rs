@@ -1,0 +1,143 @@
+//! A block checked whole: every checksum, every archive, every cross reference, every trace.
+
+use spanloom_span::TraceId;
+
+use crate::columns::{Field, Table};
+use crate::directory::{DICTIONARY_GROUP, Mode};
+use crate::error::{BlockError, OrDamaged, Result};
+use crate::reader::column::ColumnReader;
+use crate::reader::table::TableReader;
+use crate::reader::{Block, Inner};
+use crate::seq::{NONE, SeqView};
+use crate::shape::{ArchivedShapes, ShapesView};
+use crate::store::{StoreKind, StoreView};
+
+/// What was found right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VerifyReport {
+    /// Sections whose checksum is right.
+    pub sections: u64,
+    /// Row groups' columns, and dictionaries, of which every value was read.
+    pub chunks: u64,
+    /// Values read.
+    pub values: u64,
+    /// Traces rebuilt.
+    pub traces: u64,
+    /// Spans rebuilt.
+    pub spans: u64,
+}
+
+impl Block {
+    /// Reads everything in the block, and gives what was found right, or the first thing that is wrong.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        let block = &*self.inner;
+        let mut report = VerifyReport::default();
+        for section in 0..block.sections.places().len() as u32 {
+            block.sections.checked(section)?;
+            report.sections += 1;
+        }
+        verify_chunks(block, &mut report)?;
+        verify_shapes(block)?;
+        verify_rows(block)?;
+        self.verify_traces(&mut report)?;
+        Ok(report)
+    }
+
+    fn verify_traces(&self, report: &mut VerifyReport) -> Result<()> {
+        let block = &*self.inner;
+        let ids = block.ids()?;
+        ids.windows(2)
+            .all(|pair| pair[0] < pair[1])
+            .then_some(())
+            .or_damaged("the trace ids are out of order")?;
+        let mut next_row = 0;
+        for (place, &id) in ids.iter().enumerate() {
+            let id = TraceId(id);
+            self.may_contain(&id).then_some(()).or_damaged("the filter excludes a trace that is there")?;
+            let row = block.trace_row(place as u64)?;
+            (row.rows.start == next_row).then_some(()).or_damaged("rows belong to no trace, or to two")?;
+            next_row = row.rows.end;
+            let trace = block.rebuild(id, place as u64, crate::MAX_TRACE_BYTES)?;
+            self.summary(place as u64)?;
+            report.traces += 1;
+            report.spans += trace.span_count() as u64;
+        }
+        (report.spans == block.meta.spans).then_some(()).or_damaged("the traces have another count of spans")
+    }
+}
+
+fn verify_chunks(block: &Inner, report: &mut VerifyReport) -> Result<()> {
+    for chunk in &block.chunks {
+        // Constant sequences take no bytes, whatever length they claim; there is nothing to read.
+        report.chunks += 1;
+        if chunk.mode == Mode::Dictionary {
+            if (chunk.group == DICTIONARY_GROUP) != (chunk.part == 0) {
+                return Err(BlockError::Damaged("a dictionary belongs to a row group"));
+            }
+            StoreView::open(&block.sections, StoreKind::Dictionary, &chunk.store())?.verify()?;
+            report.values += chunk.seq.len;
+            continue;
+        }
+        if chunk.part > 0 {
+            verify_ints(&SeqView::open(&block.sections, &chunk.seq)?)?;
+            continue;
+        }
+        let mut reader = ColumnReader::of_chunk(block, chunk)?;
+        if chunk.seq.a == NONE && chunk.data == NONE {
+            continue;
+        }
+        report.values += reader.len();
+        for at in 0..reader.len() {
+            match &mut reader {
+                ColumnReader::Marker => {}
+                ColumnReader::Ints(values) => drop(values.get(at)?),
+                other => drop(other.bytes(at)?.len()),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn verify_ints(values: &SeqView<'_>) -> Result<()> {
+    if !matches!(values, SeqView::Const { .. }) {
+        (0..values.len()).try_for_each(|at| values.get(at).map(drop))?;
+    }
+    Ok(())
+}
+
+fn verify_shapes(block: &Inner) -> Result<()> {
+    for table in Table::ALL {
+        let section = block.shapes[table as usize];
+        if section == NONE {
+            continue;
+        }
+        let shapes = ShapesView::new(block.sections.archive::<ArchivedShapes>(section)?);
+        for code in 0..shapes.len() as u64 {
+            let items = shapes.get(code).or_damaged("the shapes are out of order")?;
+            let items = items.get(table.shape_header()..).or_damaged("a shape is too short")?;
+            for item in items {
+                block.column(table, item.to_native())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every row group has as many rows as the directory says, and its ranks agree with its rows.
+fn verify_rows(block: &Inner) -> Result<()> {
+    for (number, group) in block.groups.iter().enumerate() {
+        let end = block.groups.get(number + 1).map_or(block.meta.spans, |next| next.first_row);
+        let rows = end - group.first_row;
+        let table = TableReader::open(block, Table::Spans, number as u32)?;
+        let table = table.or_damaged("a row group has no spans")?;
+        (table.len() == rows).then_some(()).or_damaged("a row group has another count of rows")?;
+    }
+    for table in Table::ALL {
+        let Some(column) = block.field_column(table, Field::Shape) else { continue };
+        for chunk in block.chunks.iter().filter(|chunk| chunk.column == column) {
+            let rows = TableReader::open(block, table, chunk.group)?.or_damaged("a table has no rows")?;
+            rows.verify_ranks()?;
+        }
+    }
+    Ok(())
+}
