@@ -107,22 +107,22 @@ fn list(file: &Path, block: &Block, out: &mut String) -> bool {
 }
 
 fn inspect(file: &Path, block: &Block, out: &mut String) -> bool {
-    match block.inspect() {
-        Ok(inspection) => {
-            let _ = writeln!(out, "{}\n{inspection}", file.display());
-            true
-        }
-        Err(error) => {
-            let _ = writeln!(out, "{}: {error}", file.display());
-            false
-        }
-    }
+    let _ = writeln!(out, "{}\n{}", file.display(), block.inspect());
+    true
 }
 
 fn verify(file: &Path, block: &Block, out: &mut String) -> bool {
     match block.verify() {
         Ok(report) => {
-            let _ = writeln!(out, "{}: good, {report}", file.display());
+            let _ = writeln!(
+                out,
+                "{}: good: {} sections, {} traces, {} spans, {} values read",
+                file.display(),
+                report.sections,
+                report.traces,
+                report.spans,
+                report.values
+            );
             true
         }
         Err(error) => {
