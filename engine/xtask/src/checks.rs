@@ -56,6 +56,14 @@ pub fn unit(repo: &Repo) -> Result<Outcome, String> {
     Ok(Outcome::PASSED)
 }
 
+/// One of the server's long tests, for as long as asked.
+pub fn server_test(repo: &Repo, test: &str, knob: &str, value: &str) -> Result<bool, String> {
+    value.parse::<u32>().map_err(|_| format!("`{value}`, expected a number"))?;
+    let test = ["test", "--workspace", "--locked", "--test", test, "--", "--nocapture"];
+    repo.cargo().args(test).env(knob, value).run()?;
+    Ok(true)
+}
+
 /// The examples in the documentation.
 pub fn doc(repo: &Repo) -> Result<Outcome, String> {
     repo.cargo().args(["test", "--workspace", "--locked", "--doc"]).run()?;
