@@ -1,3 +1,5 @@
+//! OTLP JSON against the protobuf that it stands for, and what is refused.
+
 use super::*;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
