@@ -31,6 +31,18 @@ pub enum QueryError {
     Stopping,
 }
 
+/// Where to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sources {
+    /// Live traces and blocks.
+    #[default]
+    All,
+    /// Live traces only: the answer may be a part of the trace.
+    Live,
+    /// Blocks only: the answer may be a part of the trace.
+    Blocks,
+}
+
 /// A whole trace, and what it took.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FoundTrace {
@@ -59,10 +71,25 @@ impl Querier {
 
     /// Everything that is known of a trace; what was acknowledged before is in it.
     pub async fn find_trace(&self, tenant: &Tenant, id: TraceId) -> Result<FoundTrace, QueryError> {
-        let question = FindTrace { tenant: tenant.clone(), id };
-        let live = self.peer.find_trace(question).await?.parts;
+        self.find_trace_in(Sources::All, tenant, id).await
+    }
+
+    /// What some of the sources know of a trace.
+    pub async fn find_trace_in(
+        &self,
+        sources: Sources,
+        tenant: &Tenant,
+        id: TraceId,
+    ) -> Result<FoundTrace, QueryError> {
+        let live = match sources {
+            Sources::Blocks => Vec::new(),
+            _ => self.peer.find_trace(FindTrace { tenant: tenant.clone(), id }).await?.parts,
+        };
         // After the live parts: see the module's promise.
-        let blocks = self.bucket.blocks(tenant);
+        let blocks = match sources {
+            Sources::Live => Arc::default(),
+            _ => self.bucket.blocks(tenant),
+        };
         let candidates: Vec<Listed> = blocks.iter().filter(|l| l.block.may_contain(&id)).cloned().collect();
         if candidates.is_empty() && live.is_empty() {
             return Ok(FoundTrace::default());

@@ -9,4 +9,4 @@
 
 mod find;
 
-pub use find::{FoundTrace, Querier, QueryError};
+pub use find::{FoundTrace, Querier, QueryError, Sources};

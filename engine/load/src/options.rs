@@ -282,6 +282,23 @@ mod tests {
         load: LoadOptions,
     }
 
+    #[derive(clap::Parser)]
+    enum Program {
+        Load(LoadOptions),
+    }
+
+    #[test]
+    fn the_help_has_examples_and_every_flag_a_text() {
+        let program = <Program as clap::CommandFactory>::command();
+        let load = program.find_subcommand("load").unwrap();
+        assert!(load.get_after_help().unwrap().to_string().contains("spanloom load --rate 50k"));
+        for argument in load.get_arguments().filter(|a| a.get_id() != "help") {
+            assert!(argument.get_help().is_some(), "{}", argument.get_id());
+        }
+        let Program::Load(options) = <Program as clap::Parser>::parse_from(["x", "load", "--spans", "2k"]);
+        assert_eq!(options.spans, Some(2000));
+    }
+
     #[test]
     fn the_defaults_of_the_flags_are_those_of_the_struct() {
         let parsed = <Command as clap::Parser>::try_parse_from(["load"]).map(|c| format!("{:?}", c.load));

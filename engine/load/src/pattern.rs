@@ -111,13 +111,25 @@ fn decimal(out: &mut Vec<u8>, mut n: u32) {
     out.extend_from_slice(&digits[at..]);
 }
 
-fn hex(out: &mut Vec<u8>, bits: u64, digits: u32) {
+fn hex(out: &mut Vec<u8>, bits: u64, digits: usize) {
     let mut text = [0u8; 16];
-    for (place, slot) in text.iter_mut().enumerate() {
-        *slot = b"0123456789abcdef"[((bits >> (60 - 4 * place)) & 15) as usize];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bits.to_be_bytes()) {
+        pair.copy_from_slice(&HEX[usize::from(byte)]);
     }
-    out.extend_from_slice(&text[16 - digits as usize..]);
+    out.extend_from_slice(&text[16 - digits..]);
 }
+
+/// Both digits of every byte.
+static HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    table
+};
 
 fn uuid(out: &mut Vec<u8>, high: u64, low: u64) {
     let groups = [

@@ -6,9 +6,9 @@ use crate::attributes::Level;
 ///
 /// | profile | bytes a span | attributes on the span | on its resource | content |
 /// |---|---|---|---|---|
-/// | `small` | 264 | 5 to 6 | 8 | the required attributes of the conventions, as a lean SDK sends them |
-/// | `default` | 402 | 8 to 14 | 13 | with peers, protocols, users, statements, stack traces of exceptions |
-/// | `large` | 1,700 | 17 to 33 | 21 | with headers, full URLs, statements with literals, user agents, sessions, request ids |
+/// | `small` | 264 | 5 to 8 | 8 | the required attributes of the conventions, as a lean SDK sends them |
+/// | `default` | 402 | 9 to 14 | 13 | with peers, protocols, users, statements, stack traces of exceptions |
+/// | `large` | 1,700 | 17 to 25 | 21 | with one to four log events, headers, full URLs, statements with literals, user agents, sessions, request ids |
 ///
 /// What varies, in every profile: random span ids (8 bytes) and trace ids (16 bytes); times in nanoseconds, with
 /// log-normal durations; about 2 % of the spans failed, with an exception event; ephemeral ports; user ids out of

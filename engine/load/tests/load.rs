@@ -354,7 +354,9 @@ async fn acknowledgements_are_logged_and_tenants_sent() {
     let log = AckLog::read(&path).unwrap();
     assert_eq!(log.iter().map(|a| a.spans.len() as u64).sum::<u64>(), report.acknowledged_spans);
     let state = server.state.lock().unwrap();
-    assert!(log.iter().flat_map(|a| &a.spans).all(|(trace, _)| state.traces.contains_key(&trace.0.to_vec())));
+    assert!(
+        log.iter().flat_map(|a| &a.spans).all(|(trace, _)| state.traces.contains_key(trace.0.as_slice()))
+    );
     assert!(state.tenants.iter().all(|t| t.as_ref().is_some_and(|t| t == "shop")));
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
     assert_eq!(json["acknowledged_spans"], report.acknowledged_spans);

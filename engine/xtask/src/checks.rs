@@ -56,39 +56,26 @@ pub fn unit(repo: &Repo) -> Result<Outcome, String> {
     Ok(Outcome::PASSED)
 }
 
+/// One of the server's long tests, for as long as asked.
+pub fn server_test(repo: &Repo, test: &str, knob: &str, value: &str) -> Result<bool, String> {
+    value.parse::<u32>().map_err(|_| format!("`{value}`, expected a number"))?;
+    let test = ["test", "--workspace", "--locked", "--test", test, "--", "--nocapture"];
+    repo.cargo().args(test).env(knob, value).run()?;
+    Ok(true)
+}
+
 /// The examples in the documentation.
 pub fn doc(repo: &Repo) -> Result<Outcome, String> {
     repo.cargo().args(["test", "--workspace", "--locked", "--doc"]).run()?;
     Ok(Outcome::PASSED)
 }
 
-/// Every bench, as a test: each case once.
-pub fn benches(repo: &Repo) -> Result<Outcome, String> {
-    let found = targets(repo, "bench")?;
-    let run = |package: &str, name: &str| {
-        repo.cargo().args(["test", "--locked", "--package", package, "--bench", name]).run()
-    };
-    run_each(&found, "there is no bench", run)
-}
-
 /// Every example; one that ends with a failure has failed.
 pub fn examples(repo: &Repo) -> Result<Outcome, String> {
-    let found = targets(repo, "example")?;
     let built = repo.target().join("debug").join("examples");
-    run_each(&found, "there is no example", |_, name| repo.command(built.join(name)).run())
-}
-
-fn run_each(
-    found: &[(String, String)],
-    none: &str,
-    run: impl Fn(&str, &str) -> Result<(), String>,
-) -> Result<Outcome, String> {
-    if found.is_empty() {
-        return Ok(Outcome::Skipped(none.to_owned()));
-    }
     let (mut passed, mut failed) = (0, 0);
-    for (package, name) in found {
-        match run(package, name) {
+    for name in examples_of_workspace(repo)? {
+        match repo.command(built.join(name)).run() {
             Ok(()) => passed += 1,
             Err(problem) => {
                 println!("{problem}");
@@ -96,23 +83,21 @@ fn run_each(
             }
         }
     }
+    if passed + failed == 0 {
+        return Ok(Outcome::Skipped("there is no example".to_owned()));
+    }
     Ok(Outcome::Ran { passed, failed })
 }
 
-/// Package and name of every target of a kind.
-fn targets(repo: &Repo, kind: &str) -> Result<Vec<(String, String)>, String> {
+/// The name of every example.
+fn examples_of_workspace(repo: &Repo) -> Result<Vec<String>, String> {
     let text = repo.cargo().args(["metadata", "--offline", "--no-deps", "--format-version", "1"]).output()?;
     let json: Value = serde_json::from_str(&text).map_err(|e| format!("cannot read cargo metadata: {e}"))?;
-    let mut found = Vec::new();
-    for package in json["packages"].as_array().into_iter().flatten() {
-        for target in package["targets"].as_array().into_iter().flatten() {
-            if target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|k| k == kind)) {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                found.push((text(&package["name"]), text(&target["name"])));
-            }
-        }
-    }
-    Ok(found)
+    let packages = json["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let is_example =
+        |target: &&Value| target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|k| k == "example"));
+    Ok(targets.filter(is_example).filter_map(|target| target["name"].as_str().map(str::to_owned)).collect())
 }
 
 /// The binary that the `build` step left, or `None` when the workspace has no such crate.

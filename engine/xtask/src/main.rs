@@ -33,6 +33,8 @@ usage: cargo xtask COMMAND
                            everything that CI runs; --quick leaves out what takes minutes
   clients [--spanloom PATH] [--only SENDER]
                            OpenTelemetry SDKs send traces to a running spanloom and read them back
+  crash [ROUNDS]           kill -9 under load, restart, read everything back; 200 rounds by default
+  overload [SECONDS]       far more load than the memory budget can take; 60 seconds by default
   config-docs [--check]    write docs/CONFIG.md from the binary, or compare the two
   fuzz TARGET [--seconds N]
                            run a fuzz target, or all of them, for 60 seconds or so many
@@ -59,6 +61,10 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["tidy"] => tidy::report(&repo),
         ["test", rest @ ..] => steps::run(&repo, rest),
         ["clients", rest @ ..] => clients::command(&repo, rest),
+        ["crash"] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", "200"),
+        ["crash", rounds] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", rounds),
+        ["overload"] => checks::server_test(&repo, "overload", "SPANLOOM_OVERLOAD_SECONDS", "60"),
+        ["overload", seconds] => checks::server_test(&repo, "overload", "SPANLOOM_OVERLOAD_SECONDS", seconds),
         ["config-docs"] => generated::write(&repo),
         ["config-docs", "--check"] => generated::check(&repo).map(|outcome| outcome.is_good()),
         ["fuzz", rest @ ..] => fuzz::command(&repo, rest),

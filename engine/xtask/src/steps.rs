@@ -19,65 +19,34 @@ pub struct Step {
     /// Steps that must have passed before.
     pub needs: &'static [&'static str],
     /// Does it.
-    pub run: fn(&Repo) -> Result<Outcome, String>,
+    pub run: Run,
 }
 
 /// All steps, cheap ones first.
 const STEPS: &[Step] = &[
-    Step {
-        name: "tools",
-        about: "rustfmt and clippy are there",
-        quick: true,
-        needs: &[],
-        run: checks::tools,
-    },
-    Step { name: "fmt", about: "the code is formatted", quick: true, needs: &["tools"], run: checks::format },
-    Step { name: "tidy", about: "the laws of the house hold", quick: true, needs: &[], run: laws },
-    Step { name: "clippy", about: "no lint complains", quick: true, needs: &["tools"], run: checks::clippy },
-    Step {
-        name: "build",
-        about: "everything builds, for tests",
-        quick: true,
-        needs: &[],
-        run: checks::build,
-    },
-    Step {
-        name: "unit",
-        about: "unit and integration tests",
-        quick: true,
-        needs: &["build"],
-        run: checks::unit,
-    },
-    Step {
-        name: "doc",
-        about: "examples in the documentation",
-        quick: false,
-        needs: &["build"],
-        run: checks::doc,
-    },
-    Step {
-        name: "benches",
-        about: "benches run, small",
-        quick: false,
-        needs: &["build"],
-        run: checks::benches,
-    },
-    Step { name: "examples", about: "examples run", quick: false, needs: &["build"], run: checks::examples },
-    Step {
-        name: "generated",
-        about: "generated files are fresh",
-        quick: false,
-        needs: &["build"],
-        run: generated::check,
-    },
-    Step {
-        name: "clients",
-        about: "real senders are read back",
-        quick: false,
-        needs: &["build"],
-        run: clients::step,
-    },
+    quick("tools", "rustfmt and clippy are there", &[], checks::tools),
+    quick("fmt", "the code is formatted", &["tools"], checks::format),
+    quick("tidy", "the laws of the house hold", &[], laws),
+    quick("clippy", "no lint complains", &["tools"], checks::clippy),
+    quick("build", "everything builds, for tests", &[], checks::build),
+    quick("unit", "unit and integration tests pass", &["build"], checks::unit),
+    full("doc", "examples in the documentation run", &["build"], checks::doc),
+    full("examples", "example programs run", &["build"], checks::examples),
+    full("generated", "generated files are fresh", &["build"], generated::check),
+    full("clients", "real senders are read back", &["build"], clients::step),
 ];
+
+type Run = fn(&Repo) -> Result<Outcome, String>;
+
+/// A step that `--quick` runs, too.
+const fn quick(name: &'static str, about: &'static str, needs: &'static [&'static str], run: Run) -> Step {
+    Step { name, about, quick: true, needs, run }
+}
+
+/// A step that takes too long for `--quick`.
+const fn full(name: &'static str, about: &'static str, needs: &'static [&'static str], run: Run) -> Step {
+    Step { name, about, quick: false, needs, run }
+}
 
 /// What a step found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -136,6 +136,17 @@ impl Bucket {
         self.listing.of(tenant)
     }
 
+    /// Blocks of all tenants: how many, and their bytes.
+    pub fn totals(&self) -> (u64, u64) {
+        let mut totals = (0, 0);
+        for tenant in self.tenants() {
+            for listed in self.blocks(&tenant).iter() {
+                totals = (totals.0 + 1, totals.1 + listed.block.meta().file_bytes);
+            }
+        }
+        totals
+    }
+
     /// Every tenant that has blocks.
     pub fn tenants(&self) -> Vec<Tenant> {
         self.listing.tenants()

@@ -455,15 +455,26 @@ impl<'a> Walk<'a> {
         Ok((key, value))
     }
 
+    /// Most values are one scalar. Everything else is read field by field: of several fields the last wins, but
+    /// all are kept, so all are checked.
     #[inline]
     fn any_value(&self, body: &'a [u8], depth: u32) -> Result<ValueView<'a>, SliceError> {
-        let value = any_value(body).map_err(self.proto("AnyValue", body))?;
-        match value {
-            ValueView::Str(text) => self.utf8("a string value", text)?,
-            ValueView::Array(_) | ValueView::Map(_) | ValueView::Empty => self.nested(body, depth)?,
-            _ => {}
-        }
-        Ok(value)
+        let mut reader = Reader::new(body);
+        let first = reader.next().map_err(self.proto("AnyValue", body))?;
+        Ok(match first.filter(|_| reader.is_empty()) {
+            Some((1, Value::Bytes(text))) => {
+                self.utf8("a string value", text)?;
+                ValueView::Str(text)
+            }
+            Some((2, Value::Varint(v))) => ValueView::Bool(v != 0),
+            Some((3, Value::Varint(v))) => ValueView::Int(v as i64),
+            Some((4, Value::Fixed64(v))) => ValueView::Double(f64::from_bits(v)),
+            Some((7, Value::Bytes(bytes))) => ValueView::Bytes(bytes),
+            _ => {
+                self.nested(body, depth)?;
+                any_value(body).map_err(self.proto("AnyValue", body))?
+            }
+        })
     }
 
     /// Checks what the short way above does not: nested values, and fields of the wrong wire type.
@@ -475,7 +486,11 @@ impl<'a> Walk<'a> {
         while let Some(field) = reader.next().map_err(self.proto("AnyValue", body))? {
             let (number, list) = match field {
                 (number @ (5 | 6), Value::Bytes(list)) => (number, list),
-                (1 | 7, Value::Bytes(_)) | (2 | 3, Value::Varint(_)) | (4, Value::Fixed64(_)) => continue,
+                (1, Value::Bytes(text)) => {
+                    self.utf8("a string value", text)?;
+                    continue;
+                }
+                (7, Value::Bytes(_)) | (2 | 3, Value::Varint(_)) | (4, Value::Fixed64(_)) => continue,
                 (number @ 1..=7, _) => return self.wire_type("AnyValue", number, body),
                 _ => continue,
             };

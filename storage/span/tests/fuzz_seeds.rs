@@ -1,4 +1,5 @@
 //! The seeds of the fuzz target `otlp_slice`, made by hand, as an ordinary test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // a test answers by panicking
 
 #[path = "../../../engine/fuzz/corpus.rs"]
 mod corpus;
@@ -110,6 +111,15 @@ fn every_field(out: &mut Vec<u8>) {
     put_fixed32(out, 16, 0x101);
 }
 
+/// A request with a value that is set twice: first to a field of these bytes, then to a text.
+fn overridden(field: u32, bytes: &[u8]) -> Vec<u8> {
+    let value = message(|out| {
+        put_bytes(out, field, bytes);
+        put_text(out, 1, b"last");
+    });
+    request(&[span(1, 1, |out| attribute(out, 9, "twice", value))])
+}
+
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let plain = |trace, id| span(trace, id, |_| ());
     let mut truncated = request(&[span(1, 1, every_field)]);
@@ -149,5 +159,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("wrong-wire-type", request(&[span(1, 1, |out| put_uint(out, 5, 7))])),
         ("repeated-scalars", request(&[span(1, 1, |out| put_bytes(out, 1, &[2; 16]))])),
         ("instrumentation-library", old_field),
+        ("overridden-list-truncated", overridden(5, &[0x0a, 0x7f])),
+        ("overridden-text-no-utf8", overridden(1, &[0xff])),
     ]
 }

@@ -1,4 +1,5 @@
 //! The seeds of the fuzz target `log_replay`, written by the log itself and then damaged, as an ordinary test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // a test answers by panicking
 
 #[path = "../../../engine/fuzz/corpus.rs"]
 mod corpus;

@@ -9,6 +9,8 @@
 
 mod answer;
 mod shutdown;
+#[cfg(test)]
+mod tests;
 mod vitals;
 
 use std::convert::Infallible;

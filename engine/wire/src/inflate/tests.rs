@@ -1,3 +1,5 @@
+//! Every encoding there and back, and what is refused: bombs, cut streams, nonsense.
+
 use super::*;
 use proptest::prelude::*;
 use std::io::Write;

@@ -1,3 +1,5 @@
+//! The JSON of answers: names, numbers as strings, ids in base64.
+
 use super::*;
 use serde_json::{Value, json};
 use spanloom_span::{SpanId, TraceId};

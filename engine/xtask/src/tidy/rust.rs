@@ -42,12 +42,14 @@ pub fn check_stops(files: &[TextFile]) -> Vec<Violation> {
     let mut taken: [Option<&str>; STOPS] = [None; STOPS];
     for file in files.iter().filter(|file| file.path.ends_with(".rs")) {
         for (at, line) in file.text.lines().enumerate() {
-            let Some(claim) = line.strip_prefix("//! Stop ") else { continue };
-            let number = claim.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok());
-            let expected = format!(" of {STOPS}");
-            let number: usize =
-                number.filter(|n| claim.contains(&expected) && (1..=STOPS).contains(n)).unwrap_or(0);
-            let text = match number.checked_sub(1).map(|index| &mut taken[index]) {
+            let claim = line.strip_prefix("//! Stop ").and_then(|rest| rest.split_once(" of "));
+            let Some((number, of)) = claim.filter(|(number, _)| number.chars().all(char::is_alphanumeric))
+            else {
+                continue; // `//! Stop 7, the columns` speaks of a stop and is not the stop
+            };
+            let stops = of.split(|c: char| !c.is_ascii_digit()).next().and_then(|stops| stops.parse().ok());
+            let number: usize = number.parse().ok().filter(|_| stops == Some(STOPS)).unwrap_or(0);
+            let text = match number.checked_sub(1).and_then(|index| taken.get_mut(index)) {
                 None => format!("`{line}`, expected `//! Stop N of {STOPS}` with N from 1 to {STOPS}"),
                 Some(Some(other)) => {
                     format!("stop {number} is also claimed by {other}, expected one file a stop")
@@ -215,7 +217,11 @@ mod tests {
             stops(&[("a.rs", "//! Stop 3 of 9\n"), ("b.rs", "//! x\n//! Stop 3 of 9\n")]),
             ["b.rs:2: stop 3 is also claimed by a.rs, expected one file a stop"]
         );
-        for wrong in ["//! Stop 10 of 9", "//! Stop 0 of 9", "//! Stop 3 of 8", "//! Stop x"] {
+        assert_eq!(
+            stops(&[("a.rs", "//! Stop 7 of 9\n"), ("b.rs", "//! Stop 7, the columns of it\n")]),
+            [""; 0]
+        );
+        for wrong in ["//! Stop 10 of 9", "//! Stop 0 of 9", "//! Stop 3 of 8", "//! Stop x of 9"] {
             assert_eq!(stops(&[("a.rs", wrong)]).len(), 1, "{wrong}");
         }
     }

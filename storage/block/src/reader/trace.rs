@@ -1,4 +1,4 @@
-//! Stop 9 of 9, in a block: a trace rebuilt from its rows' columns.
+//! Stop 9, within one block: a trace rebuilt from its rows' columns.
 
 use std::ops::Range;
 

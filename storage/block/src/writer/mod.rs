@@ -1,4 +1,4 @@
-//! Stop 7 of 9: cut traces, sorted by id, become one block. Spans are decoded once, into columns.
+//! Stop 7, the columns: cut traces, sorted by id, become one block. Spans are decoded once.
 //!
 //! Receives traces as parts of requests; hands on the bytes of a file. Budget: 1,300 ns a span.
 //!

@@ -1,4 +1,5 @@
 //! What must hold for any bytes found as a segment of the log. Shared by the fuzz target and the seed test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // a test answers by panicking
 
 use std::io::IoSlice;
 use std::sync::Arc;

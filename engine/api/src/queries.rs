@@ -1,0 +1,166 @@
+//! What the API asks of the engine behind it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use spanloom_span::model::Trace;
+use spanloom_span::{Tenant, TraceId};
+
+/// What the API asks of the engine behind it.
+pub trait Queries: Clone + Send + Sync + 'static {
+    /// Finds a trace. A caller that goes away drops the future.
+    fn trace(&self, query: TraceQuery) -> impl Future<Output = Result<TraceAnswer, QueryError>> + Send;
+
+    /// Seals what is live into blocks; returns when that is done.
+    fn flush(&self) -> impl Future<Output = Result<(), QueryError>> + Send;
+
+    /// Begins to end the server; returns at once.
+    fn shutdown(&self) -> impl Future<Output = Result<(), QueryError>> + Send;
+
+    /// Whether the server can do its work; else why not.
+    fn ready(&self) -> Result<(), String>;
+
+    /// What `/status` shows.
+    fn status(&self) -> StatusPage;
+
+    /// The configuration as YAML.
+    fn config_text(&self, mode: ConfigMode) -> String;
+
+    /// All metrics as OpenMetrics text, ending with `# EOF`.
+    fn metrics_text(&self) -> String;
+}
+
+/// A question for one trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceQuery {
+    /// On whose behalf; at least one, none twice.
+    pub tenants: Vec<Tenant>,
+    /// Which trace.
+    pub id: TraceId,
+    /// Seconds since 1970: the trace has a span that ends at or after this. A hint to skip blocks by.
+    pub start: Option<u64>,
+    /// Seconds since 1970: the trace has a span that starts at or before this.
+    pub end: Option<u64>,
+    /// Where to look.
+    pub sources: Sources,
+}
+
+/// Where to look for a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sources {
+    /// Live traces and blocks.
+    #[default]
+    All,
+    /// Live traces only.
+    Live,
+    /// Blocks only.
+    Blocks,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TraceAnswer {
+    /// The trace, all its parts joined; `None` when there is no span of it.
+    pub trace: Option<Trace>,
+    /// What is missing from the trace and why, when something is.
+    pub missing: Option<String>,
+    /// Bytes that were looked at.
+    pub inspected_bytes: u64,
+    /// Reads from the object store.
+    pub backend_reads: u64,
+    /// Bytes of those reads.
+    pub backend_bytes: u64,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The question is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// Nobody said on whose behalf it is asked.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// The answer is larger than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too many questions at once; ask again later.
+    #[error("{message}")]
+    Busy {
+        /// What ran out.
+        message: String,
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// It took too long.
+    #[error("the question was not answered within {0:?} (timeout)")]
+    Timeout(Duration),
+    /// Not now: starting, or shutting down.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of the server.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl QueryError {
+    /// The one table from error to HTTP status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            QueryError::Invalid(_) => StatusCode::BAD_REQUEST,
+            QueryError::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            QueryError::TooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            QueryError::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
+            QueryError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            QueryError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            QueryError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// What `/status` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StatusPage {
+    /// In the order shown. The one titled `services` is also `/status/services`.
+    pub sections: Vec<Section>,
+}
+
+/// A part of the status page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Section {
+    /// Its title, lower case.
+    pub title: String,
+    /// What is shown: name and value.
+    pub rows: Vec<(String, String)>,
+}
+
+/// Which configuration is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConfigMode {
+    /// What is in force.
+    #[default]
+    Current,
+    /// What differs from the defaults.
+    Diff,
+    /// The defaults.
+    Defaults,
+}
+
+/// What this program was built from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuildInfo {
+    /// Such as `0.1.0`.
+    pub version: String,
+    /// The commit.
+    pub revision: String,
+    /// The branch.
+    pub branch: String,
+    /// Who built it.
+    pub build_user: String,
+    /// When.
+    pub build_date: String,
+    /// The compiler. Readers know the field by this name.
+    pub go_version: String,
+}

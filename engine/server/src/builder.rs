@@ -1,0 +1,150 @@
+//! How an engine is put together: configuration, then threads, then what the log holds, then listeners.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use prometheus_client::registry::Registry;
+use spanloom_bucket::{Bucket, BucketError};
+use spanloom_ingest::{Ingest, IngestMetrics};
+use spanloom_query::Querier;
+use spanloom_stage::{RealClock, Stage, StageError};
+use spanloom_wal::disk::RealDisk;
+
+use crate::config::{Config, ConfigError};
+use crate::engine::{Engine, Inner, Started};
+use crate::listen;
+use crate::lock::DirLock;
+
+/// Why an engine could not be started. Nothing was changed but what a replay of the log repairs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory cannot be used.
+    #[error("the data directory {path} cannot be used: {source}")]
+    DataDir {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The actors could not be started.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The blocks could not be listed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Ingest(#[from] spanloom_ingest::StartError),
+    /// A port could not be opened.
+    #[error(
+        "{address} cannot be listened on: {source}; another program may use the port, --port-offset shifts all of them"
+    )]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The start was interrupted.
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+/// Puts an engine together.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    config: Config,
+    listeners: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { config: Config::default(), listeners: false }
+    }
+}
+
+impl Builder {
+    /// Takes a whole configuration.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Where everything is kept.
+    pub fn data_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.config.data_dir = dir.as_ref().to_string_lossy().into_owned();
+        self
+    }
+
+    /// Whether the ports of the configuration are opened; an embedded engine opens none unless asked.
+    pub fn listeners(mut self, open: bool) -> Self {
+        self.listeners = open;
+        self
+    }
+
+    /// Starts the engine: when this returns, everything that was acknowledged before is found again.
+    ///
+    /// Must be called on a tokio runtime, on which the listeners and questions then run.
+    pub async fn start(self) -> Result<Engine, StartError> {
+        self.config.check()?;
+        // Ports are opened first, so that a taken one is told before the log is read; they are served at the end.
+        let bound = if self.listeners { listen::bind(&self.config)? } else { Vec::new() };
+        let config = self.config.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&config));
+        let mut inner = opened.await.map_err(|_| StartError::Interrupted)??;
+        let mut registry = std::mem::take(&mut inner.registry);
+        let receive_metrics = listen::Metrics::registered(&mut registry);
+        inner.registry = registry;
+        let engine = Engine::new(inner);
+        listen::serve(&engine, bound, receive_metrics)?;
+        Ok(engine)
+    }
+}
+
+fn open(config: &Config) -> Result<Inner, StartError> {
+    let begun = Instant::now();
+    let root = PathBuf::from(&config.data_dir);
+    let unusable = |source| StartError::DataDir { path: config.data_dir.clone(), source };
+    let lock = DirLock::take(&root).map_err(unusable)?;
+    let disk = Arc::new(RealDisk::new(&root).map_err(unusable)?);
+    let (bucket, blocks) = Bucket::open(disk.clone(), Some(root))?;
+    for (file, reason) in &blocks.set_aside {
+        tracing::error!(file, reason, "a block cannot be opened and was set aside");
+    }
+    let bucket = Arc::new(bucket);
+    let options = config.ingest_options();
+    let stage = Stage::set(options.shards)?;
+    let metrics = Arc::new(IngestMetrics::default());
+    let clock = Arc::new(RealClock::default());
+    let (ingest, replay) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics.clone(), options)?;
+    let aside = blocks.set_aside.len() as u64 + replay.set_aside.len() as u64;
+    metrics.files_set_aside.inc_by(aside);
+    for damage in &replay.damage {
+        tracing::error!(?damage, "a part of the log was durable and cannot be read; the file is kept");
+    }
+    let mut registry = Registry::with_prefix("spanloom");
+    metrics.register(&mut registry);
+    let querier = Querier::new(Arc::new(ingest.clone()), bucket.clone());
+    let started = Started {
+        blocks: blocks.blocks,
+        frames: replay.frames,
+        log_bytes: replay.payload_bytes,
+        torn_bytes: replay.torn_bytes,
+        damaged: replay.damage.len() as u64,
+        took: begun.elapsed(),
+    };
+    tracing::info!(
+        blocks = started.blocks,
+        log_requests = started.frames,
+        log_bytes = started.log_bytes,
+        torn_bytes = started.torn_bytes,
+        damaged = started.damaged,
+        took_ms = started.took.as_millis() as u64,
+        "opened"
+    );
+    Ok(Inner { config: config.clone(), stage, ingest, querier, bucket, metrics, registry, started, lock })
+}

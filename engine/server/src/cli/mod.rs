@@ -1,0 +1,125 @@
+//! The command line.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `serve.rs` | `spanloom [serve]`: the engine until it is told to stop |
+//! | `walk.rs` | `spanloom walk`: one trace through the stops, timed |
+//! | `load.rs` | `spanloom load`: the load generator |
+//! | `block.rs` | `spanloom block`: blocks listed, inspected, verified |
+//! | `say.rs` | what is printed |
+
+mod block;
+mod load;
+mod say;
+mod serve;
+mod walk;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError};
+
+const EXAMPLES: &str = "Examples:
+  spanloom                                   start with everything on 127.0.0.1, data in ./spanloom-data
+  spanloom --data-dir /var/lib/spanloom      keep data elsewhere
+  spanloom --config spanloom.yaml            keys are in docs/CONFIG.md
+  spanloom --config spanloom.yaml --check-config
+  spanloom --port-offset 1000 --data-dir b   a second one on the same host
+  spanloom walk                              one trace through the nine stops, timed
+  spanloom load --spans 1000000              send a million spans to it and read traces back
+  spanloom block list                        what is on disk";
+
+/// A distributed tracing backend: spans in by OTLP, traces out by the Tempo API.
+#[derive(Debug, Parser)]
+#[command(name = "spanloom", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeFlags,
+    /// Print docs/CONFIG.md and end.
+    #[arg(long, hide = true)]
+    print_config_docs: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the engine (the default).
+    #[command(after_help = EXAMPLES)]
+    Serve(ServeFlags),
+    /// Send one trace through an engine in this process and print the time at each stop.
+    Walk(walk::WalkFlags),
+    /// Send generated traces to a running engine, read some back, and compare.
+    Load(Box<load::LoadFlags>),
+    /// Look at the blocks of a data directory; the engine may be running.
+    #[command(subcommand)]
+    Block(block::BlockCommand),
+}
+
+/// Flags of `serve`; each has a key in the configuration, which it overrides.
+#[derive(Debug, Clone, Default, Args)]
+struct ServeFlags {
+    /// Configuration file (YAML); keys are in docs/CONFIG.md.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept [key: data_dir] [default: ./spanloom-data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Address that all ports listen on [key: listen_host] [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    listen_host: Option<String>,
+    /// Added to every port, so that several run on one host [key: port_offset].
+    #[arg(long, value_name = "N")]
+    port_offset: Option<u16>,
+    /// Read the configuration, say what is wrong with it, and end.
+    #[arg(long)]
+    check_config: bool,
+}
+
+impl ServeFlags {
+    /// The configuration file with the flags over it, checked.
+    fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = match &self.config {
+            Some(path) => config::from_file(path)?,
+            None => Config::default(),
+        };
+        if let Some(dir) = &self.data_dir {
+            config.data_dir.clone_from(dir);
+        }
+        if let Some(host) = &self.listen_host {
+            config.listen_host.clone_from(host);
+        }
+        if let Some(offset) = self.port_offset {
+            config.port_offset = offset;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Flags given before the subcommand count too, those after it first.
+    fn or(mut self, outer: Self) -> Self {
+        self.config = self.config.or(outer.config);
+        self.data_dir = self.data_dir.or(outer.data_dir);
+        self.listen_host = self.listen_host.or(outer.listen_host);
+        self.port_offset = self.port_offset.or(outer.port_offset);
+        self.check_config |= outer.check_config;
+        self
+    }
+}
+
+/// Reads the arguments, does what they say, and yields the exit code: 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.print_config_docs {
+        return say::out(&config::page());
+    }
+    match cli.command {
+        None => serve::run(cli.serve),
+        Some(Command::Serve(flags)) => serve::run(flags.or(cli.serve)),
+        Some(Command::Walk(flags)) => walk::run(flags),
+        Some(Command::Load(flags)) => load::run(*flags),
+        Some(Command::Block(command)) => block::run(command),
+    }
+}

@@ -1,0 +1,107 @@
+//! `spanloom [serve]`: the engine until SIGTERM, SIGINT or `/shutdown`.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{ServeFlags, say};
+use crate::builder::StartError;
+use crate::config::Config;
+use crate::engine::Engine;
+
+pub(super) fn run(flags: ServeFlags) -> ExitCode {
+    let config = match flags.config() {
+        Ok(config) => config,
+        Err(error) => return say::failed(error),
+    };
+    if flags.check_config {
+        return say::out("the configuration is good\n");
+    }
+    let filter = EnvFilter::try_new(&config.log_level);
+    let Ok(filter) = filter else {
+        return say::failed(format!("log_level is {:?}, expected a level such as info", config.log_level));
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return say::failed(format!("the runtime could not be started: {error}")),
+    };
+    match runtime.block_on(serve(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => say::failed(error),
+    }
+}
+
+async fn serve(config: Config) -> Result<(), String> {
+    let text = |error: std::io::Error| format!("signals cannot be received: {error}");
+    let mut ends = Ends {
+        terminate: signal(SignalKind::terminate()).map_err(text)?,
+        interrupt: signal(SignalKind::interrupt()).map_err(text)?,
+    };
+    let starting = Engine::builder().config(config).listeners(true).start();
+    let engine = tokio::select! {
+        started = starting => started.map_err(|error: StartError| error.to_string())?,
+        () = ends.next() => return Err("stopped while starting; nothing is lost".to_owned()),
+    };
+    say::out(&greeting(&engine));
+    tokio::select! {
+        () = ends.next() => {}
+        () = engine.stop_wanted() => {}
+    }
+    tracing::info!("stopping: finishing requests, sealing");
+    tokio::select! {
+        outcome = engine.stop() => outcome.inspect(|()| tracing::info!("stopped")),
+        () = ends.next() => {
+            tracing::warn!("stopped at once by a second signal; what is not sealed is in the log");
+            std::process::exit(130)
+        }
+    }
+}
+
+struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Where to send and where to look.
+fn greeting(engine: &Engine) -> String {
+    let config = engine.config();
+    let address = |port: u16| config.address(port).map(|a| a.to_string()).unwrap_or_default();
+    let ports = |ports: &[u16]| ports.iter().map(|port| address(*port)).collect::<Vec<_>>().join(", ");
+    let query = address(config.query.port);
+    let started = engine.started();
+    format!(
+        "Spanloom {version}\n\
+         \x20 send   OTLP (gRPC and HTTP) to {otlp}\n\
+         \x20 ask    http://{query}/api/traces/<trace id>  (a Tempo data source for Grafana: http://{query})\n\
+         \x20 look   http://{query}/status  http://{query}/metrics\n\
+         \x20 data   {dir}: {blocks} blocks, {frames} requests replayed from the log in {took:?}\n\
+         \x20 acknowledged when: {durability}\n",
+        version = env!("CARGO_PKG_VERSION"),
+        otlp = ports(&config.receive.otlp_ports),
+        dir = config.data_dir,
+        blocks = started.blocks,
+        frames = started.frames,
+        took = started.took,
+        durability = match config.log.durability {
+            crate::config::DurabilityKey::Memory => "in memory",
+            crate::config::DurabilityKey::PageCache => "in the page cache",
+            crate::config::DurabilityKey::Fsync => "on the disk (fsync, grouped)",
+        },
+    )
+}

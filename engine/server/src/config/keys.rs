@@ -1,0 +1,196 @@
+//! Every key of the configuration.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::section::{KeyDoc, section};
+use super::units::{Size, Time};
+
+/// When a span is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DurabilityKey {
+    /// In memory.
+    Memory,
+    /// In the kernel's page cache.
+    PageCache,
+    /// On the disk.
+    #[default]
+    Fsync,
+}
+
+/// Where the core of a live trace is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostingKey {
+    /// In an actor of its own.
+    #[default]
+    Actor,
+    /// In the shard's map.
+    Map,
+}
+
+const fn s(seconds: u64) -> Time {
+    Time(Duration::from_secs(seconds))
+}
+
+const fn mib(n: u64) -> Size {
+    Size(n << 20)
+}
+
+section! {
+    /// Keys for arriving spans.
+    ReceiveSection {
+        /// Ports on which OTLP is taken. Each of them takes both gRPC and HTTP, so the usual four (4317 gRPC, 4318
+        /// HTTP, and 55680 and 55681 of the year 2020) differ only in what senders expect. Remove those you do not want.
+        otlp_ports: Vec<u16> = vec![4317, 4318, 55680, 55681],
+        /// Most bytes of one request, as sent and when inflated. Senders batch up to some MiB.
+        max_request_bytes: Size = mib(32),
+        /// How long the body of a request may stall before it is refused.
+        read_timeout: Time = s(30),
+        /// Most connections to one port.
+        max_connections: u32 = 4096,
+        /// Origins of web pages that may send from a browser, such as `https://shop.example`; `*` for any.
+        cors_allowed_origins: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// Keys for questions.
+    QueryConfig {
+        /// Port of the query API, the status pages and the metrics, for HTTP/1.1 and h2c alike.
+        port: u16 = 3200,
+        /// Most connections to it.
+        max_connections: u32 = 1024,
+    }
+}
+
+section! {
+    /// Keys for memory.
+    MemoryConfig {
+        /// What the process may take in all. Requests that wait, live traces and traces being sealed get 40 % of
+        /// it; the rest is for building blocks, connections, questions and the allocator. Give it what the machine
+        /// can spare: a larger budget makes larger blocks and cuts fewer traces early. At least 64MiB.
+        budget: Size = mib(384),
+        /// How long a request waits for room before it is refused with 429 or RESOURCE_EXHAUSTED.
+        admission_wait: Time = Time(Duration::from_millis(500)),
+        /// What refused senders are told to wait before they try again.
+        retry_after: Time = s(1),
+        /// Most requests on their way to the log at once.
+        max_requests: u32 = 4096,
+    }
+}
+
+section! {
+    /// Keys for the log.
+    LogConfig {
+        /// When a span is acknowledged: `memory`, `page-cache` (survives a crash of the process) or `fsync` (survives
+        /// a power cut). Requests that arrive together share one sync, so `fsync` costs latency more than throughput.
+        durability: DurabilityKey = DurabilityKey::Fsync,
+        /// Size of a log file. A file goes when all its spans are in blocks; smaller files go sooner.
+        segment_bytes: Size = mib(64),
+        /// Most bytes that one sync covers.
+        group_bytes: Size = mib(8),
+    }
+}
+
+section! {
+    /// Keys for live traces.
+    TraceConfig {
+        /// A trace to which nothing came for this long is taken to be whole and may go into a block.
+        idle: Time = s(10),
+        /// A trace goes into a block at this age, whole or not; what comes later joins it on read.
+        max_age: Time = s(120),
+        /// A trace goes into a block at this size.
+        cut_bytes: Size = mib(32),
+        /// Where the core of a live trace is kept: `actor`, one actix actor a trace, or `map`, in its shard. See
+        /// docs/adr for the measurements.
+        hosting: HostingKey = HostingKey::Actor,
+        /// Shards, each with a thread of its own; 0 is one for each core.
+        shards: u16 = 0,
+    }
+}
+
+section! {
+    /// Keys for sealing.
+    SealConfig {
+        /// A block is written once so many bytes of spans are in traces that may go into it. Memory that runs short
+        /// makes it happen sooner.
+        block_bytes: Size = mib(48),
+        /// A block is written after this long at the latest. Until then the log keeps the spans.
+        max_age: Time = s(300),
+    }
+}
+
+section! {
+    /// Limits on what is taken. What is over a limit is refused, counted by reason and told to the sender.
+    LimitsConfig {
+        /// Largest span. Larger ones are refused, the others of the request are taken.
+        max_span_bytes: Size = mib(32),
+        /// Deepest nesting of array and map values. Deeper requests are refused.
+        max_value_depth: u16 = 32,
+        /// Most tenants.
+        max_tenants: u32 = 10_000,
+        /// Most live traces of a tenant; 0 is no limit. More are refused with LIVE_TRACES_EXCEEDED.
+        max_live_traces: u64 = 0,
+        /// Most bytes of a trace while it is live; 0 is no limit. More are refused with TRACE_TOO_LARGE.
+        max_trace_bytes: Size = Size(0),
+    }
+}
+
+section! {
+    /// The whole configuration.
+    Config {
+        /// Where everything is kept.
+        data_dir: String = "./spanloom-data".to_owned(),
+        /// Address that all ports listen on; `0.0.0.0` to be reached from elsewhere.
+        listen_host: String = "127.0.0.1".to_owned(),
+        /// Added to every port, so that several run on one host.
+        port_offset: u16 = 0,
+        /// Whether every request must name its tenant in `X-Scope-OrgID`. Otherwise those that do not are taken for
+        /// the tenant `single-tenant`.
+        multitenancy: bool = false,
+        /// How long SIGTERM waits for requests that are under way.
+        drain_timeout: Time = s(30),
+        /// Which log lines are printed: `error`, `warn`, `info`, `debug`, or `module=level` pairs.
+        log_level: String = "info".to_owned(),
+        /// See below.
+        receive: ReceiveSection = ReceiveSection::default(),
+        /// See below.
+        query: QueryConfig = QueryConfig::default(),
+        /// See below.
+        memory: MemoryConfig = MemoryConfig::default(),
+        /// See below.
+        log: LogConfig = LogConfig::default(),
+        /// See below.
+        trace: TraceConfig = TraceConfig::default(),
+        /// See below.
+        seal: SealConfig = SealConfig::default(),
+        /// See below.
+        limits: LimitsConfig = LimitsConfig::default(),
+    }
+}
+
+/// A section: its name, and its keys.
+pub(super) type Section = (&'static str, Vec<KeyDoc>);
+
+/// Every section with its keys, the top first.
+pub(super) fn sections() -> Vec<Section> {
+    let mut out: Vec<Section> = Vec::new();
+    let mut section = |name: &'static str, describe: fn(&str, &mut Vec<KeyDoc>)| {
+        let mut keys = Vec::new();
+        describe(&if name.is_empty() { String::new() } else { format!("{name}.") }, &mut keys);
+        keys.retain(|key| key.doc != "See below.");
+        out.push((name, keys));
+    };
+    section("", Config::describe);
+    section("receive", ReceiveSection::describe);
+    section("query", QueryConfig::describe);
+    section("memory", MemoryConfig::describe);
+    section("log", LogConfig::describe);
+    section("trace", TraceConfig::describe);
+    section("seal", SealConfig::describe);
+    section("limits", LimitsConfig::describe);
+    out
+}

@@ -1,0 +1,177 @@
+//! The engine: everything that runs, behind one handle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use prometheus_client::registry::Registry;
+use spanloom_bucket::Bucket;
+use spanloom_ingest::{Accepted, Ingest, IngestMetrics, Refusal};
+use spanloom_query::{FoundTrace, Querier, QueryError};
+use spanloom_receive::{Shutdown, Trigger, shutdown};
+use spanloom_span::{Tenant, TraceId};
+use spanloom_stage::Stage;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::batch::SpanBatch;
+use crate::builder::Builder;
+use crate::config::Config;
+use crate::lock::DirLock;
+
+/// Why spans were not taken.
+pub type PushError = Refusal;
+
+/// Why a trace could not be looked up.
+pub type TraceError = QueryError;
+
+/// What was found at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// Blocks opened.
+    pub blocks: u64,
+    /// Requests read from the log.
+    pub frames: u64,
+    /// Their bytes.
+    pub log_bytes: u64,
+    /// Bytes of requests that were being written when the last run ended.
+    pub torn_bytes: u64,
+    /// Damaged parts of the log.
+    pub damaged: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A running engine. Clones share one; it runs until [`Engine::stop`].
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) stage: Stage,
+    pub(crate) ingest: Ingest,
+    pub(crate) querier: Querier,
+    pub(crate) bucket: Arc<Bucket>,
+    pub(crate) metrics: Arc<IngestMetrics>,
+    pub(crate) registry: Registry,
+    pub(crate) started: Started,
+    /// Released when the last handle goes.
+    #[allow(dead_code)]
+    pub(crate) lock: DirLock,
+}
+
+struct Shared {
+    inner: Inner,
+    since: Instant,
+    trigger: Trigger,
+    shutdown: Shutdown,
+    servers: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+    stopping: AtomicBool,
+    stop_wanted: Notify,
+}
+
+impl Engine {
+    /// An engine to be put together.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        let (trigger, shutdown) = shutdown();
+        Self {
+            shared: Arc::new(Shared {
+                inner,
+                since: Instant::now(),
+                trigger,
+                shutdown,
+                servers: parking_lot::Mutex::default(),
+                stopping: AtomicBool::new(false),
+                stop_wanted: Notify::new(),
+            }),
+        }
+    }
+
+    /// Takes spans; when this returns `Ok` the accepted ones are kept at the configured durability and found by
+    /// every question asked from then on.
+    pub async fn push(&self, tenant: &Tenant, batch: SpanBatch) -> Result<Accepted, PushError> {
+        let ingest = self.ingest();
+        let held = ingest.admit(batch.0.len()).await?;
+        ingest.push(tenant, batch.0, Box::new(held)).await
+    }
+
+    /// Everything that is known of a trace.
+    pub async fn trace(&self, tenant: &Tenant, id: TraceId) -> Result<FoundTrace, TraceError> {
+        self.shared.inner.querier.find_trace(tenant, id).await
+    }
+
+    /// Puts everything that is live into blocks.
+    pub async fn flush(&self) -> Result<(), String> {
+        self.ingest().flush().await
+    }
+
+    /// What was found at the start.
+    pub fn started(&self) -> Started {
+        self.shared.inner.started
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.shared.inner.config
+    }
+
+    /// Stops accepting, finishes what is under way, seals everything, ends all threads. An error says what could
+    /// not be sealed; it stays in the log and is found again at the next start.
+    pub async fn stop(&self) -> Result<(), String> {
+        let shared = &self.shared;
+        if shared.stopping.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        shared.trigger.begin(shared.inner.config.drain_timeout.0);
+        let servers = std::mem::take(&mut *shared.servers.lock());
+        for server in servers {
+            // A server that panicked was logged; the others are waited for.
+            let _ = server.await;
+        }
+        let outcome = shared.inner.ingest.stop().await;
+        let ended = self.clone();
+        // Joins threads, which may not be done on a runtime's worker.
+        let struck = tokio::task::spawn_blocking(move || ended.shared.inner.stage.strike()).await;
+        outcome.and(struck.map_err(|error| error.to_string()))
+    }
+
+    /// Asks whoever runs the engine to stop it: what `/shutdown` does.
+    pub(crate) fn want_stop(&self) {
+        self.shared.stop_wanted.notify_one();
+    }
+
+    /// Returns when [`Self::want_stop`] was called.
+    pub async fn stop_wanted(&self) {
+        self.shared.stop_wanted.notified().await;
+    }
+
+    pub(crate) fn ingest(&self) -> &Ingest {
+        &self.shared.inner.ingest
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.shared.inner
+    }
+
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        self.shared.shutdown.clone()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn up(&self) -> Duration {
+        self.shared.since.elapsed()
+    }
+
+    pub(crate) fn served_by(&self, server: JoinHandle<()>) {
+        self.shared.servers.lock().push(server);
+    }
+}

@@ -1,0 +1,223 @@
+//! A real `spanloom` process for tests: started, asked, killed.
+#![allow(dead_code)] // each test uses a part of it
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use spanloom_span::slice::{SliceLimits, slice};
+use spanloom_span::{SpanId, TraceId, view};
+
+/// A running server with its data directory.
+pub struct House {
+    child: Child,
+    pub otlp: u16,
+    pub query: u16,
+    pub dir: PathBuf,
+}
+
+/// Ports that are free now.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let held: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    std::array::from_fn(|at| held[at].local_addr().unwrap().port())
+}
+
+impl House {
+    /// Starts a server on a directory with more configuration, and waits until it is ready.
+    pub fn start(dir: &Path, config: &str) -> Self {
+        let [otlp, query] = free_ports();
+        let file = dir.join("spanloom.yaml");
+        let data = dir.join("data");
+        let text = format!(
+            "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB}}\nquery: {{port: {query}}}\n{config}",
+            data.display()
+        );
+        std::fs::write(&file, text).unwrap();
+        let log = std::fs::File::options().create(true).append(true).open(dir.join("server.log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_spanloom"))
+            .args(["serve", "--config"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut house = Self { child, otlp, query, dir: dir.to_owned() };
+        house.wait_until_ready();
+        house
+    }
+
+    fn wait_until_ready(&mut self) {
+        let given_up = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the server ended with {status}:\n{}", self.log());
+            }
+            if let Ok(mut client) = Client::connect(self.query)
+                && client.get("/ready", "text/plain").is_ok_and(|answer| answer.status == 200)
+            {
+                return;
+            }
+            assert!(Instant::now() < given_up, "the server is not ready:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the server wrote.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("server.log")).unwrap_or_default()
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end and yields the exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    /// SIGTERM; the server must end with 0.
+    pub fn stop(self) {
+        self.signal("TERM");
+        let dir = self.dir.clone();
+        let code = self.wait();
+        let log = std::fs::read_to_string(dir.join("server.log")).unwrap_or_default();
+        assert_eq!(code, Some(0), "{log}");
+    }
+
+    /// The most memory that the server ever held, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing running; an ended process cannot be killed, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a server answered.
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// An HTTP/1.1 connection that is kept open.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub fn connect(port: u16) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    pub fn get(&mut self, path: &str, accept: &str) -> std::io::Result<Answer> {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n"), &[])
+    }
+
+    pub fn post(&mut self, path: &str, content_type: &str, body: &[u8]) -> std::io::Result<Answer> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.ask(&head, body)
+    }
+
+    fn ask(&mut self, head: &str, body: &[u8]) -> std::io::Result<Answer> {
+        let stream = self.stream.get_mut();
+        stream.write_all(&[head.as_bytes(), body].concat())?;
+        self.answer()
+    }
+
+    fn line(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn answer(&mut self) -> std::io::Result<Answer> {
+        let status = self.line()?;
+        let status = status.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if let Some(length) = answer.header("content-length").and_then(|value| value.parse().ok()) {
+            answer.body = vec![0; length];
+            self.stream.read_exact(&mut answer.body)?;
+        } else if answer.header("transfer-encoding") == Some("chunked") {
+            loop {
+                let size = usize::from_str_radix(&self.line()?, 16).unwrap_or(0);
+                let from = answer.body.len();
+                answer.body.resize(from + size, 0);
+                self.stream.read_exact(&mut answer.body[from..])?;
+                self.line()?;
+                if size == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The ids of a trace's spans, in the order answered; empty when there is no such trace.
+    pub fn span_ids(&mut self, id: TraceId) -> Vec<SpanId> {
+        let answer = self.get(&format!("/api/traces/{id}"), "application/protobuf").unwrap();
+        match answer.status {
+            200 => span_ids(answer.body),
+            404 => Vec::new(),
+            status => panic!("{id}: {status} {}", String::from_utf8_lossy(&answer.body)),
+        }
+    }
+}
+
+/// The ids of the spans in OTLP bytes.
+pub fn span_ids(bytes: Vec<u8>) -> Vec<SpanId> {
+    let batch = slice(Bytes::from(bytes), &SliceLimits::default()).unwrap();
+    let id = |body| {
+        let mut fields = view::SpanFields::new(body);
+        while let Some(field) = fields.next().unwrap() {
+            if let view::SpanField::SpanId(id) = field {
+                return SpanId(id.try_into().unwrap());
+            }
+        }
+        panic!("a span without an id")
+    };
+    batch.spans().iter().map(|span| id(batch.get(span.body))).collect()
+}

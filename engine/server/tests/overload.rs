@@ -1,0 +1,125 @@
+//! Senders at far more than the server takes: memory stays within the budget, refusals carry a hint, whatever was
+//! acknowledged is there; and senders that stall hold up nobody.
+//!
+//! `SPANLOOM_OVERLOAD_SECONDS=60 cargo test -p spanloom-server --test overload --release -- --nocapture`
+
+mod house;
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use house::{Client, House};
+use spanloom_load::{Generator, Profile};
+use spanloom_span::{SpanId, TraceId};
+
+/// Little memory and little patience, so that refusals come early.
+const CONFIG: &str = "memory: {budget: 96MiB, admission_wait: 5ms}";
+
+#[derive(Default)]
+struct Seen {
+    acknowledged: Mutex<Vec<(TraceId, SpanId)>>,
+    refused: AtomicU64,
+    without_hint: AtomicU64,
+}
+
+#[test]
+fn overload_is_refused_with_a_hint_and_loses_nothing() {
+    let seconds = std::env::var("SPANLOOM_OVERLOAD_SECONDS").ok().and_then(|v| v.parse().ok()).unwrap_or(8);
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::start(dir.path(), CONFIG);
+    let (port, budget) = (house.otlp, 96u64 << 20);
+    let seen = Seen::default();
+    let stalled: Vec<TcpStream> = (0..100).map(|_| stalled_sender(port)).collect();
+    let until = Instant::now() + Duration::from_secs(seconds);
+    std::thread::scope(|scope| {
+        for seed in 0..24 {
+            let seen = &seen;
+            scope.spawn(move || send(port, seed, until, seen));
+        }
+        // Someone who asks for a large answer and takes none of it.
+        scope.spawn(move || slow_reader(house.query, until));
+    });
+    drop(stalled);
+    let peak = house.peak_memory();
+    let acknowledged = seen.acknowledged.into_inner().unwrap();
+    println!(
+        "{seconds} s: {} spans acknowledged, {} requests refused, peak memory {} MiB of {} MiB",
+        acknowledged.len(),
+        seen.refused.load(Ordering::Relaxed),
+        peak >> 20,
+        budget >> 20
+    );
+    assert!(peak <= budget, "the peak of {} MiB is over the budget\n{}", peak >> 20, house.log());
+    assert!(!acknowledged.is_empty(), "{}", house.log());
+    assert_eq!(seen.without_hint.load(Ordering::Relaxed), 0, "every refusal says when to try again");
+    check(&house, &acknowledged);
+    house.stop();
+    let house = House::start(dir.path(), "");
+    check(&house, &acknowledged);
+    house.stop();
+}
+
+/// Announces a megabyte, sends ten bytes, and then nothing.
+fn stalled_sender(port: u16) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&[0; 10]).unwrap();
+    stream
+}
+
+fn slow_reader(port: u16, until: Instant) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    for _ in 0..50 {
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    }
+    while Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn send(port: u16, seed: u64, until: Instant, seen: &Seen) {
+    let mut client = Client::connect(port).unwrap();
+    for request in Generator::new(Profile::Default, seed) {
+        loop {
+            if Instant::now() >= until {
+                return;
+            }
+            let answer = client.post("/v1/traces", "application/x-protobuf", &request.bytes).unwrap();
+            match answer.status {
+                200 => {
+                    seen.acknowledged.lock().unwrap().extend(&request.spans);
+                    break;
+                }
+                429 | 503 => {
+                    seen.refused.fetch_add(1, Ordering::Relaxed);
+                    if answer.header("retry-after").is_none_or(|hint| hint.parse::<u64>().is_err()) {
+                        seen.without_hint.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                status => panic!("{status}: {}", String::from_utf8_lossy(&answer.body)),
+            }
+        }
+    }
+}
+
+/// Reads back a spread of the acknowledged traces, each whole.
+fn check(house: &House, acknowledged: &[(TraceId, SpanId)]) {
+    let mut traces: HashMap<TraceId, Vec<SpanId>> = HashMap::new();
+    for (trace, span) in acknowledged {
+        traces.entry(*trace).or_default().push(*span);
+    }
+    let mut client = Client::connect(house.query).unwrap();
+    let mut ids: Vec<_> = traces.keys().copied().collect();
+    ids.sort_unstable();
+    let step = (ids.len() / 5_000).max(1);
+    for id in ids.into_iter().step_by(step) {
+        let found = client.span_ids(id);
+        let lost: Vec<_> = traces[&id].iter().filter(|span| !found.contains(span)).collect();
+        assert!(lost.is_empty(), "trace {id} has lost {lost:?}\n{}", house.log());
+    }
+}
