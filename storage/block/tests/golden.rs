@@ -30,7 +30,25 @@ fn requests() -> Vec<Trace> {
         ];
         span
     };
-    let odd = Span {
+    let mut odd = request(vec![odd()]);
+    let resource_spans = &mut odd.resource_spans[0];
+    resource_spans.schema_url = "https://a".into();
+    resource_spans.resource.dropped_attributes_count = 7;
+    resource_spans.resource.unknown = vec![0xa0, 0x06, 5];
+    resource_spans.scope_spans[0].schema_url = "https://b".into();
+    resource_spans.scope_spans[0].scope = Scope {
+        name: "library".into(),
+        version: "1.2".into(),
+        attributes: vec![text("of", "scope")],
+        dropped_attributes_count: 8,
+        unknown: vec![0xa0, 0x06, 6],
+    };
+    vec![request((0..600).map(of).collect()), odd]
+}
+
+/// A span with every rare field and every type of value.
+fn odd() -> Span {
+    Span {
         parent_span_id: vec![1, 2, 3],
         trace_state: "a=b".into(),
         flags: 0x301,
@@ -69,21 +87,7 @@ fn requests() -> Vec<Trace> {
         status: Status { message: "failed".into(), code: 2, unknown: vec![0xa0, 0x06, 3] },
         unknown: vec![0xa0, 0x06, 4],
         ..span(9, 1)
-    };
-    let mut odd = request(vec![odd]);
-    let resource_spans = &mut odd.resource_spans[0];
-    resource_spans.schema_url = "https://a".into();
-    resource_spans.resource.dropped_attributes_count = 7;
-    resource_spans.resource.unknown = vec![0xa0, 0x06, 5];
-    resource_spans.scope_spans[0].schema_url = "https://b".into();
-    resource_spans.scope_spans[0].scope = Scope {
-        name: "library".into(),
-        version: "1.2".into(),
-        attributes: vec![text("of", "scope")],
-        dropped_attributes_count: 8,
-        unknown: vec![0xa0, 0x06, 6],
-    };
-    vec![request((0..600).map(of).collect()), odd]
+    }
 }
 
 #[test]
