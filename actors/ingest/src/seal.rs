@@ -222,14 +222,18 @@ impl Sealer {
         }
         drop(basket);
         let cut = arrived.recv_timeout(SHARD_PATIENCE).unwrap_or_default();
-        let sealed = if cut.is_empty() { Ok(()) } else { self.seal(cut) };
+        let is_empty = cut.is_empty();
+        let sealed = if is_empty { Ok(()) } else { self.seal(cut) };
         for shard in &self.parts.shards {
             self.tell(shard, sealed.is_ok());
         }
         match &sealed {
             Ok(()) => {
                 (self.failures, self.pause_until) = (0, None);
-                self.parts.metrics.seal_seconds.observe(begun.elapsed());
+                // A round without blocks would hide the time of those with some.
+                if !is_empty {
+                    self.parts.metrics.seal_seconds.observe(begun.elapsed());
+                }
                 self.release();
             }
             Err(error) => self.failed(error),

@@ -126,8 +126,9 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     for damage in &replay.damage {
         tracing::error!(?damage, "a part of the log was durable and cannot be read; the file is kept");
     }
-    let mut registry = Registry::with_prefix("spanloom");
-    metrics.register(&mut registry);
+    // Receivers and the query API bring the prefix in their names.
+    let mut registry = Registry::default();
+    metrics.register(registry.sub_registry_with_prefix("spanloom"));
     let querier = Querier::new(Arc::new(ingest.clone()), bucket.clone());
     let started = Started {
         blocks: blocks.blocks,

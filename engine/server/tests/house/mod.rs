@@ -1,6 +1,9 @@
 //! A real `spanloom` process for tests: started, asked, killed.
 #![allow(dead_code)] // each test uses a part of it
 
+pub mod json;
+pub mod load;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -28,37 +31,53 @@ fn free_ports<const N: usize>() -> [u16; N] {
 impl House {
     /// Starts a server on a directory with more configuration, and waits until it is ready.
     pub fn start(dir: &Path, config: &str) -> Self {
-        let [otlp, query] = free_ports();
-        let file = dir.join("spanloom.yaml");
-        let data = dir.join("data");
-        let text = format!(
-            "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB}}\nquery: {{port: {query}}}\n{config}",
-            data.display()
-        );
-        std::fs::write(&file, text).unwrap();
+        let mut tries = 0;
+        loop {
+            let [otlp, query] = free_ports();
+            let file = dir.join("spanloom.yaml");
+            let data = dir.join("data");
+            let text = format!(
+                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB}}\nquery: {{port: {query}}}\n{config}",
+                data.display()
+            );
+            std::fs::write(&file, text).unwrap();
+            match Self::launch(dir, &["serve", "--config", file.to_str().unwrap()], otlp, query) {
+                Ok(house) => return house,
+                // A port that was free may be another test's by now.
+                Err(log) if log.contains("cannot be listened on") && tries < 5 => tries += 1,
+                Err(log) => panic!("the server ended:\n{log}"),
+            }
+        }
+    }
+
+    /// Starts a server with these arguments and waits until it is ready; what it wrote if it ended before.
+    pub fn launch(dir: &Path, args: &[&str], otlp: u16, query: u16) -> Result<Self, String> {
         let log = std::fs::File::options().create(true).append(true).open(dir.join("server.log")).unwrap();
+        let before = log.metadata().unwrap().len() as usize;
         let child = Command::new(env!("CARGO_BIN_EXE_spanloom"))
-            .args(["serve", "--config"])
-            .arg(&file)
+            .args(args)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
         let mut house = Self { child, otlp, query, dir: dir.to_owned() };
-        house.wait_until_ready();
-        house
+        match house.wait_until_ready() {
+            true => Ok(house),
+            false => Err(house.log().split_off(before)),
+        }
     }
 
-    fn wait_until_ready(&mut self) {
+    /// False when the server ended instead.
+    fn wait_until_ready(&mut self) -> bool {
         let given_up = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the server ended with {status}:\n{}", self.log());
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
             }
             if let Ok(mut client) = Client::connect(self.query)
                 && client.get("/ready", "text/plain").is_ok_and(|answer| answer.status == 200)
             {
-                return;
+                return true;
             }
             assert!(Instant::now() < given_up, "the server is not ready:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
@@ -72,6 +91,26 @@ impl House {
     /// What the server wrote.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("server.log")).unwrap_or_default()
+    }
+
+    /// A connection to the query API.
+    pub fn client(&self) -> Client {
+        Client::connect(self.query).unwrap()
+    }
+
+    /// The value of a metric without labels.
+    pub fn metric(&self, name: &str) -> u64 {
+        let answer = self.client().get("/metrics", "text/plain").unwrap();
+        let text = String::from_utf8(answer.body).unwrap();
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        let line = line.unwrap_or_else(|| panic!("no metric {name} in\n{text}"));
+        line.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Seals everything that is live.
+    pub fn flush(&self) {
+        let answer = self.client().post("/flush", "text/plain", &[]).unwrap();
+        assert_eq!(answer.status, 204, "{}", String::from_utf8_lossy(&answer.body));
     }
 
     /// SIGKILL, and waits for the end.
@@ -116,6 +155,13 @@ impl Drop for House {
     }
 }
 
+/// Runs the binary to its end: exit code, standard output, standard error.
+pub fn spanloom(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_spanloom")).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 /// What a server answered.
 pub struct Answer {
     pub status: u16,
@@ -143,18 +189,24 @@ impl Client {
     }
 
     pub fn get(&mut self, path: &str, accept: &str) -> std::io::Result<Answer> {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n"), &[])
+        self.ask("GET", path, &[("Accept", accept)], &[])
     }
 
     pub fn post(&mut self, path: &str, content_type: &str, body: &[u8]) -> std::io::Result<Answer> {
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        self.ask(&head, body)
+        self.ask("POST", path, &[("Content-Type", content_type)], body)
     }
 
-    fn ask(&mut self, head: &str, body: &[u8]) -> std::io::Result<Answer> {
+    /// A request with these headers.
+    pub fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n", body.len());
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        head.push_str("\r\n");
         let stream = self.stream.get_mut();
         stream.write_all(&[head.as_bytes(), body].concat())?;
         self.answer()
