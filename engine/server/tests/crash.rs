@@ -17,7 +17,7 @@ use spanloom_span::{SpanId, TraceId};
 
 /// Small files and early sealing, so that every kind of moment comes up often.
 const CONFIG: &str = "
-memory: {budget: 64MiB}
+memory: {budget: 96MiB}
 log: {segment_bytes: 1MiB}
 trace: {idle: 50ms, max_age: 1s}
 seal: {block_bytes: 400KiB, max_age: 200ms}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,10 +11,22 @@ use spanloom_span::model::*;
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode};
 
+/// The allocator of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Nanoseconds that this thread has spent on a CPU: what a busy machine does besides is left out.
 fn cpu_ns() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// A line of this process's status, in MiB.
+fn status_mib(name: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|rest| rest.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
 }
 
 /// SplitMix64.
@@ -145,21 +158,48 @@ fn requests(traces: u64) -> Vec<Trace> {
     requests
 }
 
+/// The requests, made by another process, so that what making them takes does not blur what is measured.
+fn requests_from_child(traces: u64) -> Vec<Vec<u8>> {
+    let program = std::env::current_exe().unwrap();
+    let child = std::process::Command::new(program).args(["requests", &traces.to_string()]).output().unwrap();
+    let mut rest = &child.stdout[..];
+    let mut out = Vec::new();
+    while let Some((len, tail)) = rest.split_first_chunk::<8>() {
+        let (request, tail) = tail.split_at(u64::from_le_bytes(*len) as usize);
+        out.push(request.to_vec());
+        rest = tail;
+    }
+    out
+}
+
 fn main() {
-    let traces: u64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(13_333);
+    if std::env::args().nth(1).as_deref() == Some("requests") {
+        let traces = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(0);
+        for request in requests(traces) {
+            let bytes = encode::traces_data(&request);
+            std::io::stdout().write_all(&(bytes.len() as u64).to_le_bytes()).unwrap();
+            std::io::stdout().write_all(&bytes).unwrap();
+        }
+        return;
+    }
+    let argument = |place: usize| std::env::args().nth(place).and_then(|a| a.parse::<u64>().ok());
+    let traces = argument(1).unwrap_or(13_333);
     let mut parts: BTreeMap<TraceId, Vec<TracePart>> = BTreeMap::new();
-    for (at, request) in requests(traces).iter().enumerate() {
-        let batch = slice(encode::traces_data(request).into(), &SliceLimits::default()).unwrap();
+    for (at, request) in requests_from_child(traces).into_iter().enumerate() {
+        let batch = slice(request.into(), &SliceLimits::default()).unwrap();
         let batch = Arc::new(batch);
         for (group, found) in batch.groups().iter().enumerate() {
             let part = TracePart { batch: batch.clone(), group: group as u32, seq: at as u64 + 1 };
             parts.entry(found.id).or_default().push(part);
         }
     }
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let resident = status_mib("VmRSS");
     let mut finished = None;
     let mut best = (f64::MAX, f64::MAX);
-    for _ in 0..7 {
+    for _ in 0..argument(2).unwrap_or(7) {
         let from = cpu_ns();
+        drop(finished.take());
         let mut builder = BlockBuilder::new(&Tenant::default(), BuilderOptions::default()).unwrap();
         for (id, parts) in &parts {
             builder.push_trace(*id, parts[parts.len() - 1].seq, parts).unwrap();
@@ -174,6 +214,7 @@ fn main() {
         finished = Some(block);
     }
     let finished = finished.unwrap();
+    println!("memory: {:.0} MiB at its peak beside the requests", status_mib("VmHWM") - resident);
     println!("build: {:.0} ns a span, {:.0} before the last row group", best.1, best.0);
     let path = std::env::temp_dir().join(format!("spanloom-measure-{}.block", std::process::id()));
     std::fs::write(&path, &finished.bytes).unwrap();
@@ -184,14 +225,14 @@ fn main() {
     let from = cpu_ns();
     let report = block.verify().unwrap();
     println!("verify: {:.0} ms, {report:?}", (cpu_ns() - from) / 1e6);
-    read(&block);
+    read(&block, argument(3).unwrap_or(3));
     println!("{}", block.inspect());
 }
 
-fn read(block: &Block) {
+fn read(block: &Block, rounds: u64) {
     let ids: Vec<TraceId> = block.trace_ids().unwrap().collect();
     let mut random = Random(1);
-    for round in 0..3 {
+    for round in 0..rounds {
         let (mut times, mut spans, start) = (Vec::new(), 0, cpu_ns());
         for _ in 0..5000 {
             let id = ids[random.below(ids.len() as u64) as usize];

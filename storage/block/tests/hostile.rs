@@ -1,4 +1,5 @@
 //! A damaged or forged block gives an error or the same answer: never a panic, never another answer.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -33,7 +34,9 @@ fn requests() -> Vec<Trace> {
     vec![request((0..90).map(of).collect()), request((60..120).map(of).collect())]
 }
 
-fn answers(block: &Block) -> Result<Vec<(TraceId, Option<Trace>, Option<u64>)>, spanloom_block::BlockError> {
+type Answer = (TraceId, Option<Trace>, Option<u64>);
+
+fn answers(block: &Block) -> Result<Vec<Answer>, spanloom_block::BlockError> {
     let ids: Vec<TraceId> = (1..12).map(|id| TraceId([id; 16])).collect();
     let answer = |id: &TraceId| Ok((*id, block.trace_within(id, 1 << 20)?, block.sealed_through(id)?));
     ids.iter().map(answer).collect()

@@ -74,8 +74,22 @@ impl<'a> Reader<'a> {
     ///
     /// Not an iterator: after an error there is nothing to go on with.
     #[allow(clippy::should_implement_trait)]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, ProtoError> {
+        // Nearly all fields of OTLP are short strings and messages: a byte of tag, a byte of length.
+        if let Some(&[tag, len, ref rest @ ..]) = self.bytes.get(self.at..)
+            && tag & 0x87 == 2
+            && tag >= 8
+            && len < 0x80
+            && let Some(body) = rest.get(..usize::from(len))
+        {
+            self.at += 2 + body.len();
+            return Ok(Some((u32::from(tag >> 3), Value::Bytes(body))));
+        }
+        self.any_next()
+    }
+
+    fn any_next(&mut self) -> Result<Option<(u32, Value<'a>)>, ProtoError> {
         if self.at >= self.bytes.len() {
             return Ok(None);
         }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `serve.rs` | `spanloom [serve]`: the engine until it is told to stop |
 //! | `walk.rs` | `spanloom walk`: one trace through the stops, timed |
+//! | `allocator.rs` | memory given back at once |
 //! | `load.rs` | `spanloom load`: the load generator |
 //! | `block.rs` | `spanloom block`: blocks listed, inspected, verified |
 //! | `say.rs` | what is printed |
 
+mod allocator;
 mod block;
 mod load;
 mod say;

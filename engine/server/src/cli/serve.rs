@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{ServeFlags, say};
+use super::{ServeFlags, allocator, say};
 use crate::builder::StartError;
 use crate::config::Config;
 use crate::engine::Engine;
@@ -28,6 +28,7 @@ pub(super) fn run(flags: ServeFlags) -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    allocator::settle();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say::failed(format!("the runtime could not be started: {error}")),

@@ -14,6 +14,9 @@ use crate::writer::table::RANK_STEP;
 
 const UNKNOWN: u32 = u32::MAX;
 
+/// Classes that are counted together; there are at most a sixteenth of a row group's rows.
+const MAX_COUNTED: u64 = 1 << 16;
+
 /// A column that rows have named so far, and the place of its next value.
 struct Slot<'a> {
     reader: ColumnReader<'a>,
@@ -46,6 +49,8 @@ pub(crate) struct TableReader<'a> {
     /// Rows between the last rank and the row sought: values of each column.
     between: Vec<u32>,
     step: u64,
+    /// Rows of each class between the last rank and the row sought.
+    counts: Vec<u32>,
 }
 
 impl<'a> TableReader<'a> {
@@ -85,6 +90,7 @@ impl<'a> TableReader<'a> {
             seek: 0,
             between: vec![0; columns],
             step: 0,
+            counts: Vec::new(),
         }))
     }
 
@@ -110,12 +116,33 @@ impl<'a> TableReader<'a> {
         self.next_row = row;
         self.step = row / RANK_STEP as u64;
         self.between.fill(0);
-        for row in self.step * RANK_STEP as u64..row {
-            let (_, items) = self.shape(row)?;
-            for item in items {
-                if let Some(count) = self.between.get_mut(item.to_native() as usize) {
-                    *count = count.saturating_add(1);
-                }
+        let rows = self.step * RANK_STEP as u64..row;
+        if self.classes.is_none() {
+            return rows.into_iter().try_for_each(|row| self.pass(row, 1));
+        }
+        // Classes are counted first, so that a shape is looked at once and not once a row.
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.clear();
+        counts.resize(self.shape_codes.len().min(MAX_COUNTED) as usize, 0);
+        for row in rows {
+            let class = self.class_of(row)?;
+            match counts.get_mut(class as usize) {
+                Some(count) => *count += 1,
+                None => self.pass(class, 1)?,
+            }
+        }
+        for (class, &times) in counts.iter().enumerate().filter(|(_, times)| **times > 0) {
+            self.pass(class as u64, times)?;
+        }
+        self.counts = counts;
+        Ok(())
+    }
+
+    /// Counts the values of as many rows of a class.
+    fn pass(&mut self, class: u64, times: u32) -> Result<()> {
+        for item in self.shape_of(class)?.1 {
+            if let Some(count) = self.between.get_mut(item.to_native() as usize) {
+                *count = count.saturating_add(times);
             }
         }
         Ok(())

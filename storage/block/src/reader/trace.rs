@@ -10,7 +10,7 @@ use spanloom_span::model::{
 use spanloom_span::view::ValueView;
 use spanloom_span::{SpanId, TraceId};
 
-use crate::columns::{Field, Table, ValueType, flip_sign, unzigzag};
+use crate::columns::{Field, Storage, Table, ValueType, flip_sign, unzigzag};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::Inner;
 use crate::reader::table::TableReader;
@@ -261,21 +261,26 @@ impl<'a> Rebuild<'a> {
             return Ok(out);
         }
         let mut spent = id.key.len();
-        let mut bytes = |reader: &mut crate::reader::column::ColumnReader<'a>,
-                         make: fn(&[u8]) -> Result<AnyValue>| {
-            let bytes = reader.bytes(at)?;
-            spent += bytes.len();
-            make(bytes)
-        };
-        let value = match id.value_type {
-            ValueType::Empty => AnyValue::Empty,
-            ValueType::Str => bytes(reader, |b| Ok(AnyValue::Str(text(b))))?,
-            ValueType::Bytes => bytes(reader, |b| Ok(AnyValue::Bytes(b.to_vec())))?,
-            ValueType::Array => bytes(reader, |b| Ok(decode::value(ValueView::Array(b))?))?,
-            ValueType::Map => bytes(reader, |b| Ok(decode::value(ValueView::Map(b))?))?,
-            ValueType::Bool => AnyValue::Bool(reader.int(at)? != 0),
-            ValueType::Int => AnyValue::Int(flip_sign(reader.int(at)?) as i64),
-            ValueType::Double => AnyValue::Double(f64::from_bits(reader.int(at)?)),
+        let value = match id.value_type.storage() {
+            Storage::Marker => AnyValue::Empty,
+            Storage::Ints => {
+                let value = reader.int(at)?;
+                match id.value_type {
+                    ValueType::Bool => AnyValue::Bool(value != 0),
+                    ValueType::Double => AnyValue::Double(f64::from_bits(value)),
+                    _ => AnyValue::Int(flip_sign(value) as i64),
+                }
+            }
+            Storage::Bytes => {
+                let bytes = reader.bytes(at)?;
+                spent += bytes.len();
+                match id.value_type {
+                    ValueType::Array => decode::value(ValueView::Array(bytes))?,
+                    ValueType::Map => decode::value(ValueView::Map(bytes))?,
+                    ValueType::Bytes => AnyValue::Bytes(bytes.to_vec()),
+                    _ => AnyValue::Str(text(bytes)),
+                }
+            }
         };
         self.spend(spent)?;
         Ok(KeyValue { key: id.key.clone(), value })
@@ -377,5 +382,8 @@ enum Boundary {
 
 /// Text that was checked when it came in; bytes that are no text can only come from a forged block.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }

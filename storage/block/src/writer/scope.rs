@@ -22,8 +22,11 @@ pub(crate) struct ScopeTables {
     key: Vec<u8>,
     /// Rows of the scopes of the batches seen. The weak pointer keeps a batch's address from being used again, and
     /// nothing else of the batch.
-    batches: HashMap<usize, (Weak<Batch>, Vec<Option<ScopeRow>>), RandomState>,
+    batches: HashMap<usize, BatchRows, RandomState>,
 }
+
+/// A batch, and the rows of its scopes as far as they are known.
+type BatchRows = (Weak<Batch>, Vec<Option<ScopeRow>>);
 
 /// Rows of a scope and of its resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

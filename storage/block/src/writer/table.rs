@@ -4,13 +4,14 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use spanloom_span::view::{self, ValueView};
+use spanloom_span::view::ValueView;
 
 use crate::columns::{Field, Table, ValueType, flip_sign};
 use crate::directory::{Chunk, ColumnId, Mode};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::seq::Seq;
 use crate::shape::ShapeSet;
+use crate::writer::attribute;
 use crate::writer::class::Classes;
 use crate::writer::column::{Column, Values};
 use crate::writer::output::Output;
@@ -114,7 +115,7 @@ impl TableBuilder {
     /// Pushes the body of a `KeyValue`.
     #[inline]
     pub fn attribute(&mut self, body: &[u8]) -> Result<()> {
-        let (key, value) = view::key_value(body)?;
+        let (key, value) = attribute::key_value(body)?;
         let value_type = ValueType::of_value(&value);
         let guess = self.successors[self.previous];
         let column = match self.columns.get(guess as usize) {
