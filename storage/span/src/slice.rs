@@ -14,7 +14,7 @@ use std::hash::BuildHasher;
 
 use crate::batch::{Batch, ResourceSlice, ScopeSlice, SpanSlice, Stretch, TraceGroup};
 use crate::proto::{ProtoError, Reader, Value};
-use crate::view::{SpanField, SpanFields, ValueView, any_value, status};
+use crate::view::{SpanField, SpanFields, ValueView, any_value, short_text, status};
 use crate::{SpanId, TraceId};
 
 /// What a request may hold.
@@ -439,6 +439,12 @@ impl<'a> Walk<'a> {
 
     #[inline]
     fn key_value(&self, body: &'a [u8], depth: u32) -> Result<(&'a [u8], ValueView<'a>), SliceError> {
+        // The framing bytes of such an attribute are below 0x80 too, so one look over all of it checks both texts.
+        if let Some((key, text)) = short_text(body)
+            && is_ascii(body)
+        {
+            return Ok((key, ValueView::Str(text)));
+        }
         let mut reader = Reader::new(body);
         let (mut key, mut value): (&[u8], _) = (&[], ValueView::Empty);
         while let Some(field) = reader.next().map_err(self.proto("KeyValue", body))? {
@@ -528,6 +534,11 @@ fn id_of<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
 /// UTF-8 check that is quick for the short ASCII strings that attributes are made of.
 #[inline]
 fn is_utf8(text: &[u8]) -> bool {
+    is_ascii(text) || std::str::from_utf8(text).is_ok()
+}
+
+#[inline]
+fn is_ascii(text: &[u8]) -> bool {
     let (words, rest) = text.as_chunks::<8>();
     let mut high = 0u64;
     for word in words {
@@ -536,7 +547,7 @@ fn is_utf8(text: &[u8]) -> bool {
     for &b in rest {
         high |= u64::from(b);
     }
-    high & 0x8080_8080_8080_8080 == 0 || std::str::from_utf8(text).is_ok()
+    high & 0x8080_8080_8080_8080 == 0
 }
 
 #[cfg(test)]

@@ -45,9 +45,22 @@ pub fn any_value(body: &[u8]) -> Result<ValueView<'_>, ProtoError> {
     Ok(out)
 }
 
+/// The usual attribute, read at a glance: a key and one string value, both shorter than 128 bytes.
+#[inline]
+pub fn short_text(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let &[0x0a, key_len @ ..0x80, ref rest @ ..] = body else { return None };
+    let (key, value) = rest.split_at_checked(key_len.into())?;
+    let &[0x12, value_len @ ..0x80, 0x0a, text_len @ ..0x80, ref text @ ..] = value else { return None };
+    let fits = text.len() == usize::from(text_len) && text.len() + 2 == usize::from(value_len);
+    fits.then_some((key, text))
+}
+
 /// Reads the body of a `KeyValue` message: the key's bytes and the value.
 #[inline]
 pub fn key_value(body: &[u8]) -> Result<(&[u8], ValueView<'_>), ProtoError> {
+    if let Some((key, text)) = short_text(body) {
+        return Ok((key, ValueView::Str(text)));
+    }
     let mut reader = Reader::new(body);
     let (mut key, mut value): (&[u8], _) = (&[], ValueView::Empty);
     while let Some(field) = reader.next()? {

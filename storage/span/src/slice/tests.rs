@@ -250,3 +250,27 @@ fn old_library_spans_and_late_resources_are_read() {
     assert_eq!(batch.spans().len(), 1);
     assert_eq!(batch.get(batch.resources()[0].service), b"shop");
 }
+
+#[test]
+fn attributes_read_at_a_glance_are_those_read_slowly() {
+    use crate::proto::{put_bytes, put_message};
+    let mut checked = 0;
+    for key in [0, 1, 126, 127, 128] {
+        for text in [0, 1, 123, 124, 125, 126, 127, 128, 300] {
+            let mut body = Vec::new();
+            put_bytes(&mut body, 1, &vec![b'k'; key]);
+            put_message(&mut body, 2, |out| put_bytes(out, 1, &vec![b't'; text]));
+            let slow = crate::view::key_value(&body).unwrap();
+            if let Some((k, t)) = short_text(&body) {
+                assert_eq!((k, ValueView::Str(t)), slow);
+                checked += 1;
+            }
+            for cut in 0..body.len() {
+                assert_eq!(short_text(&body[..cut]), None, "{key} {text} {cut}");
+            }
+            body.push(0);
+            assert_eq!(short_text(&body), None);
+        }
+    }
+    assert!(checked >= 20, "{checked}");
+}
