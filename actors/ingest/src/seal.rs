@@ -123,6 +123,15 @@ pub fn start(parts: SealParts) -> std::io::Result<(SealDoor, JoinHandle<()>)> {
     Ok((SealDoor(orders), thread))
 }
 
+/// Why a round's traces are not in blocks. They are live again, and in the log; the next round takes them.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    #[error("the shards did not hand over their traces within {SHARD_PATIENCE:?}")]
+    Shards,
+}
+
 /// How often the sealer looks without being asked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -213,7 +222,7 @@ impl Sealer {
     }
 
     /// Cuts, writes, shows, lets go.
-    fn round(&mut self, policy: CutPolicy) -> Result<(), BucketError> {
+    fn round(&mut self, policy: CutPolicy) -> Result<(), RoundError> {
         let begun = Instant::now();
         let (basket, arrived) = Basket::new();
         for shard in &self.parts.shards {
@@ -221,9 +230,10 @@ impl Sealer {
             let _ = shard.pass(CutRound { policy, basket: basket.clone() });
         }
         drop(basket);
-        let cut = arrived.recv_timeout(SHARD_PATIENCE).unwrap_or_default();
-        let is_empty = cut.is_empty();
-        let sealed = if is_empty { Ok(()) } else { self.seal(cut) };
+        // A basket that comes too late is lost, so its traces must hear that they are not sealed.
+        let cut = arrived.recv_timeout(SHARD_PATIENCE).map_err(|_| RoundError::Shards);
+        let is_empty = cut.as_ref().is_ok_and(Vec::is_empty);
+        let sealed = if is_empty { Ok(()) } else { cut.and_then(|cut| Ok(self.seal(cut)?)) };
         for shard in &self.parts.shards {
             self.tell(shard, sealed.is_ok());
         }
@@ -250,7 +260,7 @@ impl Sealer {
         }
     }
 
-    fn failed(&mut self, error: &BucketError) {
+    fn failed(&mut self, error: &RoundError) {
         self.parts.metrics.seal_errors.inc();
         self.failures += 1;
         let pause = Duration::from_secs(1 << self.failures.min(5));
@@ -263,12 +273,15 @@ impl Sealer {
         for trace in cut {
             by_tenant.entry(trace.tenant.clone()).or_default().push(trace);
         }
+        let mut sealed = Vec::new();
         for (tenant, mut traces) in by_tenant {
             traces.sort_unstable_by_key(|trace| trace.id);
             self.seal_tenant(&tenant, &traces)?;
             let parts = traces.iter().flat_map(|trace| &trace.parts);
-            self.sealed.extend(parts.map(|part| (part.seq, u64::from(part.group().count))));
+            sealed.extend(parts.map(|part| (part.seq, u64::from(part.group().count))));
         }
+        // Only when all are written: after a failure every trace is live again and is sealed, and counted, anew.
+        self.sealed.append(&mut sealed);
         Ok(())
     }
 
@@ -291,7 +304,9 @@ impl Sealer {
 
     fn release(&mut self) {
         let Some(ledger) = self.parts.ledger.get() else { return };
-        ledger.sealed_all(self.sealed.drain(..));
+        let excess = ledger.sealed_all(self.sealed.drain(..));
+        // More would be released than is sealed.
+        debug_assert_eq!(excess, 0, "spans that no log segment had to account for");
         match ledger.release() {
             Ok(released) => drop(self.parts.metrics.segments_released.inc_by(released.deleted.len() as u64)),
             Err(error) => tracing::error!(%error, "a log segment could not be deleted; it is tried again"),

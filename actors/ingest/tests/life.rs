@@ -49,8 +49,12 @@ impl House {
     }
 
     async fn push(&self, spans: &[(u8, u64)]) -> Result<u64, Refusal> {
+        self.push_for(&Tenant::default(), spans).await
+    }
+
+    async fn push_for(&self, tenant: &Tenant, spans: &[(u8, u64)]) -> Result<u64, Refusal> {
         let held = self.ingest.admit(1).await?;
-        let accepted = self.ingest.push(&Tenant::default(), request(spans), Box::new(held)).await?;
+        let accepted = self.ingest.push(tenant, request(spans), Box::new(held)).await?;
         Ok(accepted.spans)
     }
 
@@ -117,6 +121,32 @@ async fn spans_are_found_live_sealed_and_after_a_restart() {
     let house = House::on(dir.path());
     assert_eq!(house.ids(1).await, [10, 11, 12, 13]);
     house.drop_all().await;
+}
+
+/// One tenant's block is written and the next one's is not: the log may not count the first tenant's spans twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_fails_halfway_is_counted_once() {
+    let tenants = ["a", "b", "c"].map(|name| Tenant::new(name).unwrap());
+    let mut failed = 0;
+    // Each sync of the round fails once.
+    for good_syncs in 0..12 {
+        let disk = SimDisk::new();
+        let house = House::open(Arc::new(disk.clone()), None, options());
+        for tenant in &tenants {
+            house.push_for(tenant, &[(1, 10), (2, 20), (1, 11)]).await.unwrap();
+        }
+        disk.fail_sync(good_syncs);
+        failed += u64::from(house.ingest.flush().await.is_err());
+        disk.forget_faults();
+        house.ingest.flush().await.expect("the sealer goes on");
+        assert_eq!(house.ingest.status().unsealed_spans, 0);
+        for tenant in &tenants {
+            let found = house.querier.find_trace(tenant, TraceId([1; 16])).await.unwrap();
+            assert_eq!((found.trace.unwrap().span_count(), found.live_parts), (2, 0));
+        }
+        house.drop_all().await;
+    }
+    assert!(failed >= 3, "{failed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

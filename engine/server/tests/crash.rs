@@ -3,6 +3,8 @@
 //! `SPANLOOM_CRASH_ROUNDS=2000 cargo test -p spanloom-server --test crash --release` for more rounds,
 //! `SPANLOOM_CRASH_SEED` for another course of them.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 mod house;
 
 use std::collections::HashMap;

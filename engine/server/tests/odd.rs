@@ -4,12 +4,15 @@
 //! What is sent is built with the span model; what comes back must be the same model: every resource and scope as it
 //! came, in order of arrival, each span once.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 mod house;
 
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use house::{Answer, Client, House, json};
+use spanloom_load::random::Random;
 use spanloom_span::model::{
     AnyValue, Event, KeyValue, Link, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, Trace,
 };
@@ -546,6 +549,62 @@ fn messages_that_are_not_there_come_back_empty() {
     house.flush();
     sent.check(&house, "in a block");
     house.stop();
+}
+
+/// Requests of a few traces with the same few spans over and over, between flushes, crashes and drains in any
+/// order. `SPANLOOM_ODD_SEED=7 SPANLOOM_ODD_LIVES=100` for other lives and more of them.
+#[test]
+fn traces_come_back_in_any_course_of_events() {
+    let number = |name: &str, default| {
+        std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok()).unwrap_or(default)
+    };
+    let (seed, lives) = (number("SPANLOOM_ODD_SEED", 1), number("SPANLOOM_ODD_LIVES", 6));
+    for life in seed..seed + lives {
+        let mut random = Random::new(life);
+        let dir = tempfile::tempdir().unwrap();
+        let mut house = House::start(dir.path(), "");
+        let mut sent = Sent::default();
+        for step in 0..30 {
+            match random.below(8) {
+                0 => house.flush(),
+                1 => {
+                    house.kill();
+                    house = House::start(dir.path(), "");
+                }
+                2 => {
+                    house.stop();
+                    house = House::start(dir.path(), "");
+                }
+                _ => {
+                    let request = any_request(&mut random);
+                    sent.send(&house, ["", "blue", "green"][random.below(3) as usize], request);
+                }
+            }
+            sent.check(&house, &format!("seed {life}, step {step}"));
+        }
+        house.stop();
+    }
+}
+
+/// Spans of four traces, with so few ids that many come twice, in up to four resources of up to three scopes.
+fn any_request(random: &mut Random) -> Trace {
+    let any_span = |random: &mut Random| Span {
+        kind: random.below(3) as i32,
+        attributes: every_type().into_iter().skip(random.below(40) as usize).collect(),
+        ..span(50 + random.below(4) as u8, u64::from(random.below(30)), Some(u64::from(random.below(30))))
+    };
+    let any_part = |random: &mut Random| {
+        let mut part = from_service(["a", "b"][random.below(2) as usize], Vec::new());
+        part.scope_spans = (0..=random.below(3))
+            .map(|_| ScopeSpans {
+                scope: Scope { name: ["", "lib"][random.below(2) as usize].into(), ..Scope::default() },
+                spans: (0..=random.below(6)).map(|_| any_span(random)).collect(),
+                schema_url: String::new(),
+            })
+            .collect();
+        part
+    };
+    Trace { resource_spans: (0..=random.below(4)).map(|_| any_part(random)).collect() }
 }
 
 /// A trace of 300,000 spans in 60 requests of several services.

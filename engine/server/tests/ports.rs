@@ -1,5 +1,7 @@
 //! A server without a configuration file: the ports it opens, who is heard on them, and what it says of itself.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 mod house;
 
 use std::collections::{HashMap, HashSet};
@@ -126,6 +128,12 @@ fn metrics_are_open_metrics_and_count_what_was_sent() {
     assert_eq!(value(&before, "spanloom_requests_total"), 2.0);
     assert_eq!(value(&before, "spanloom_log_frames_total"), 1.0);
     assert_eq!(value(&before, "spanloom_spans_accepted_total"), spans as f64);
+    assert_eq!(value(&before, "spanloom_receive_accepted_spans_total"), spans as f64);
+    let mut refused = 0.0;
+    for (name, count) in &before {
+        refused += if name.starts_with("spanloom_receive_refused_total{reason=") { *count } else { 0.0 };
+    }
+    assert_eq!(refused, 2.0);
     assert_eq!(value(&before, "spanloom_live_traces"), traces.len() as f64);
     assert_eq!(value(&before, "spanloom_log_unsealed_spans"), spans as f64);
     assert_eq!(value(&before, "spanloom_blocks"), 0.0);

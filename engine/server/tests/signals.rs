@@ -1,5 +1,7 @@
 //! How a server ends, how it refuses to begin, and what the command line says.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 mod house;
 
 use std::io::Write;
