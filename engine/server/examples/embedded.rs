@@ -6,6 +6,7 @@
 use spanloom_server::model::{AnyValue, KeyValue, Resource, ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_server::{Engine, SpanBatch, SpanId, Tenant, TraceId};
 
+/// Pushes a trace, reads it live, seals it, reads it again.
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = std::env::temp_dir().join(format!("spanloom-embedded-{}", std::process::id()));

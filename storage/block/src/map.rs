@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use memmap2::Mmap;
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 use rkyv::util::AlignedVec;
 
 use crate::error::{BlockError, Result};
@@ -42,7 +42,22 @@ impl Map {
         // The length given to the mapping is the file's own.
         #[allow(unsafe_code)]
         let mapping = unsafe { Mmap::map(&file)? };
+        // A touched byte would otherwise bring 2 MiB of the page cache into the process's memory. A kernel that
+        // does not know the advice costs memory only.
+        let _ = mapping.advise(Advice::NoHugePage);
         Ok(Self::File(mapping))
+    }
+
+    /// Gives the mapped pages back to the page cache; the next reader brings in again what it needs.
+    pub fn release_pages(&self) {
+        let Self::File(mapping) = self else { return };
+        // SAFETY: the mapping is shared with its file and never written, so a page that is dropped is read again
+        // from the file, with the same bytes: a reader that holds a reference into it sees no change. (The advice
+        // is unchecked because private or anonymous pages would come back as zeros.)
+        #[allow(unsafe_code)]
+        let advised = unsafe { mapping.unchecked_advise(UncheckedAdvice::DontNeed) };
+        // A kernel that refuses costs memory only.
+        let _ = advised;
     }
 
     /// Copies bytes to where they are aligned.

@@ -22,6 +22,9 @@ use listing::Listing;
 /// The folder of blocks within the data directory.
 pub const FOLDER: &str = "blocks";
 
+/// Blocks whose mapped pages are given back each time that one is put.
+const RELEASE_EACH: usize = 8;
+
 /// Why the bucket did not do what was asked. A block that could not be put is not listed and may be put again.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
@@ -128,7 +131,21 @@ impl Bucket {
         drop(block);
         let block = self.open_block(&path)?;
         self.listing.add(tenant, Listed { path: path.into(), block });
+        self.release_pages(tenant);
         Ok(bytes)
+    }
+
+    /// Gives mapped pages back: of the newest block, and of some others in turn, so that what was read once does
+    /// not stay with the process however many blocks there are.
+    fn release_pages(&self, tenant: &Tenant) {
+        let blocks = self.blocks(tenant);
+        if let Some(newest) = blocks.last() {
+            newest.block.release_pages();
+        }
+        let turn = self.number.load(Ordering::Relaxed) as usize * RELEASE_EACH;
+        for step in 0..RELEASE_EACH.min(blocks.len()) {
+            blocks[(turn + step) % blocks.len()].block.release_pages();
+        }
     }
 
     /// A tenant's blocks as they are now, oldest first.

@@ -88,6 +88,12 @@ impl Block {
         Ok(Self { inner: Arc::new(Inner::new(map, directory)?) })
     }
 
+    /// Gives the block's mapped pages back to the page cache, so that blocks that were read some time ago do not
+    /// count as this process's memory. Readers are not disturbed.
+    pub fn release_pages(&self) {
+        self.inner.sections.release_pages();
+    }
+
     /// What is known of the block without reading its data.
     pub fn meta(&self) -> &BlockMeta {
         &self.inner.meta

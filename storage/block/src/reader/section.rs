@@ -26,6 +26,11 @@ impl Sections {
         Self { map, places, checked }
     }
 
+    /// Gives mapped pages back to the page cache.
+    pub fn release_pages(&self) {
+        self.map.release_pages();
+    }
+
     /// All places.
     pub fn places(&self) -> &[Place] {
         &self.places
