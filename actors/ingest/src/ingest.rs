@@ -55,6 +55,8 @@ pub struct LiveStatus {
     pub tenants: u64,
     /// Whether the log takes requests.
     pub log_ok: bool,
+    /// Whether the head's and the sealer's threads run.
+    pub threads_ok: bool,
     /// Files of the log.
     pub log_segments: u64,
     /// Bytes of the log.
@@ -283,6 +285,7 @@ impl Ingest {
             bytes: inner.states.iter().map(|s| s.live_bytes.load(Ordering::Relaxed)).sum(),
             held_bytes: inner.budget.used() as u64,
             tenants: inner.tenants.count() as u64,
+            threads_ok: !inner.threads.lock().iter().any(JoinHandle::is_finished),
             log_ok: !inner.head.state().failed.load(Ordering::Acquire),
             log_segments: log.segments,
             log_bytes: log.bytes,
@@ -333,3 +336,6 @@ fn start_shards(
     };
     states.iter().enumerate().map(start).collect()
 }
+
+#[cfg(test)]
+mod tests;

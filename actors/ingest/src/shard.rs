@@ -62,6 +62,13 @@ pub struct LiveTrace {
     pub(crate) sealing_bytes: u64,
 }
 
+#[cfg(test)]
+impl LiveTrace {
+    pub(crate) fn handle(&self) -> &TraceHandle {
+        &self.handle
+    }
+}
+
 /// Maps (tenant, trace id) to the trace.
 pub type Directory = DashMap<TraceKey, LiveTrace, RandomState>;
 

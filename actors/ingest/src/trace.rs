@@ -220,6 +220,20 @@ impl Handler<Rehome> for TraceActor {
     }
 }
 
+/// Makes the actor fail, for tests of what comes after.
+#[cfg(test)]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Fail;
+
+#[cfg(test)]
+impl Handler<Fail> for TraceActor {
+    type Result = ();
+    fn handle(&mut self, _: Fail, _: &mut Context<Self>) {
+        panic!("a test made this actor fail");
+    }
+}
+
 /// A trace, wherever its core lives. A message that does not pass comes back.
 pub enum TraceHandle {
     /// In an actor of its own.

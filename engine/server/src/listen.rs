@@ -156,9 +156,11 @@ impl Queries for Engine {
     }
 
     fn ready(&self) -> Result<(), String> {
-        match (self.is_stopping(), self.ingest().status().log_ok) {
-            (true, _) => Err("the engine is stopping".into()),
-            (_, false) => Err("the log has failed and takes nothing until a restart".into()),
+        let status = self.ingest().status();
+        match (self.is_stopping(), status.log_ok, status.threads_ok) {
+            (true, _, _) => Err("the engine is stopping".into()),
+            (_, false, _) => Err("the log has failed and takes nothing until a restart".into()),
+            (_, _, false) => Err("the head's or the sealer's thread has ended; a restart is needed".into()),
             _ => Ok(()),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
             ("receivers", state(!engine.is_stopping())),
             ("log", state(live.log_ok)),
             ("shards", format!("{} running", config.ingest_options().shards)),
-            ("sealer", state(!engine.is_stopping())),
+            ("head and sealer", state(live.threads_ok)),
             ("querier", state(true)),
         ],
     );

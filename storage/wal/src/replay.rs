@@ -124,7 +124,7 @@ pub(crate) fn replay(
     let newest = found.iter().rev().find_map(|segment| segment.header);
     let mut resume = Resume {
         log_id: newest.map(|header| header.log_id),
-        next_segment: names().map(|(id, _)| id).max().unwrap_or(0) + 1,
+        next_segment: names().map(|(id, _)| id).max().unwrap_or(0).saturating_add(1),
         next_seq: newest.map_or(0, |header| header.first_seq),
         last_seq: 0,
     };
@@ -143,7 +143,7 @@ pub(crate) fn replay(
     }
     report.segments = found.len() as u64;
     report.last_seq = resume.last_seq;
-    resume.next_seq = resume.next_seq.max(resume.last_seq + 1);
+    resume.next_seq = resume.next_seq.max(resume.last_seq.saturating_add(1));
     Ok(resume)
 }
 
@@ -215,7 +215,7 @@ impl OneSegment<'_> {
                 .header
                 .map(|header| header.first_seq)
                 .or(first_seq)
-                .unwrap_or(resume.last_seq + 1),
+                .unwrap_or(resume.last_seq.saturating_add(1)),
             bytes: scan.len,
             unsealed,
             oldest_ms,
