@@ -1,4 +1,5 @@
 //! The life of spans in a whole ingest role: taken, found, sealed, brought back, on real and simulated disks.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

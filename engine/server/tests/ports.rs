@@ -1,6 +1,6 @@
 //! A server without a configuration file: the ports it opens, who is heard on them, and what it says of itself.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
 
 mod house;
 

@@ -74,14 +74,20 @@ impl House {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if let Ok(mut client) = Client::connect(self.query)
-                && client.get("/ready", "text/plain").is_ok_and(|answer| answer.status == 200)
-            {
+            if Client::connect(self.query).is_ok_and(|client| self.is_mine(client)) {
                 return true;
             }
             assert!(Instant::now() < given_up, "the server is not ready:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Whether a ready server is this one: a port that was free may be another test's by now.
+    fn is_mine(&self, mut client: Client) -> bool {
+        let mut get = |path| client.get(path, "text/plain").ok().filter(|answer| answer.status == 200);
+        let Some(_) = get("/ready") else { return false };
+        let config = get("/status/config").map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
+        config.is_some_and(|config| config.contains(&*self.dir.to_string_lossy()))
     }
 
     pub fn pid(&self) -> u32 {
