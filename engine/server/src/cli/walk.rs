@@ -14,6 +14,9 @@ use super::say;
 use crate::config::Config;
 use crate::engine::Engine;
 
+/// Requests sent before the one that is timed.
+const WARM_UP: usize = 20;
+
 /// Flags of `walk`.
 #[derive(Debug, Args)]
 pub(super) struct WalkFlags {
@@ -86,10 +89,14 @@ fn stops(
     send_to: SocketAddr,
     ask_at: SocketAddr,
 ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    let post = "POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\n";
+    // The first requests of a process pay for what is set up once.
+    for other in Generator::new(Profile::Default, seed.wrapping_add(1)).take(WARM_UP) {
+        exchange(send_to, post, &other.bytes)?;
+    }
     let request = Generator::new(Profile::Default, seed).next().ok_or("the generator gave nothing")?;
     let id: TraceId = request.spans.first().ok_or("the request is empty")?.0;
     let mine = request.spans.iter().filter(|(trace, _)| *trace == id).count();
-    let post = "POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\n";
     let (sent, _) = exchange(send_to, post, &request.bytes)?;
     let metrics = engine.inner().metrics.clone();
     let (slice, route) = (metrics.slice_seconds.last(), metrics.route_seconds.last());
