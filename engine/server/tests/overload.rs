@@ -16,10 +16,12 @@ use std::time::{Duration, Instant};
 
 use house::{Client, House};
 use spanloom_load::{Generator, Profile};
-use spanloom_span::{SpanId, TraceId};
+use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
+use spanloom_span::{SpanId, TraceId, encode};
 
 /// Little memory and little patience, so that refusals come early.
-const CONFIG: &str = "memory: {budget: 96MiB, admission_wait: 5ms}";
+const CONFIG: &str = "memory: {budget: 128MiB, admission_wait: 5ms}";
+const BUDGET: u64 = 128 << 20;
 
 #[derive(Default)]
 struct Seen {
@@ -33,7 +35,7 @@ fn overload_is_refused_with_a_hint_and_loses_nothing() {
     let seconds = std::env::var("SPANLOOM_OVERLOAD_SECONDS").ok().and_then(|v| v.parse().ok()).unwrap_or(8);
     let dir = tempfile::tempdir().unwrap();
     let house = House::start(dir.path(), CONFIG);
-    let (port, budget) = (house.otlp, 96u64 << 20);
+    let (port, budget) = (house.otlp, BUDGET);
     let seen = Seen::default();
     let stalled: Vec<TcpStream> = (0..100).map(|_| stalled_sender(port)).collect();
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -124,4 +126,47 @@ fn check(house: &House, acknowledged: &[(TraceId, SpanId)]) {
         let lost: Vec<_> = traces[&id].iter().filter(|span| !found.contains(span)).collect();
         assert!(lost.is_empty(), "trace {id} has lost {lost:?}\n{}", house.log());
     }
+}
+
+/// Traces of one small span each: what a live trace costs beside its spans is in the budget too.
+#[test]
+fn tiny_traces_keep_to_the_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::start(dir.path(), CONFIG);
+    let acknowledged = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for sender in 0..4u8 {
+            let (acknowledged, port) = (&acknowledged, house.otlp);
+            scope.spawn(move || {
+                let mut client = Client::connect(port).unwrap();
+                for request in 0..150u32 {
+                    let bytes = tiny_traces(sender, request);
+                    let answer = client.post("/v1/traces", "application/x-protobuf", &bytes).unwrap();
+                    assert!(matches!(answer.status, 200 | 429 | 503), "{}", answer.status);
+                    acknowledged.fetch_add(u64::from(answer.status == 200), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let peak = house.peak_memory();
+    println!(
+        "{} requests of 1,000 traces, peak memory {} MiB",
+        acknowledged.load(Ordering::Relaxed),
+        peak >> 20
+    );
+    assert!(peak <= BUDGET, "the peak of {} MiB is over the budget\n{}", peak >> 20, house.log());
+    assert!(acknowledged.load(Ordering::Relaxed) > 0);
+    house.stop();
+}
+
+fn tiny_traces(sender: u8, request: u32) -> Vec<u8> {
+    let span = |trace: u32| {
+        let mut id = [sender + 1; 16];
+        id[..4].copy_from_slice(&request.wrapping_mul(0x9e37_79b9).to_le_bytes());
+        id[4..8].copy_from_slice(&trace.to_le_bytes());
+        Span { trace_id: TraceId(id), span_id: SpanId([1; 8]), name: "x".into(), ..Span::default() }
+    };
+    let scope_spans = vec![ScopeSpans { spans: (0..1000).map(span).collect(), ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    encode::traces_data(&Trace { resource_spans })
 }

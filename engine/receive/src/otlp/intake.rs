@@ -1,9 +1,8 @@
 //! A body into one buffer: room is asked for before bytes are kept, the time it may take is bounded, and the
 //! buffer has exactly the size of what came.
 //!
-//! Room for a request of known length up to [`FIRST_ROOM`] is asked for at once, so that a request which gets
-//! in also gets through. A longer one asks again each time that what came has doubled: a sender that announces
-//! much and sends nothing holds little.
+//! Room is asked for as the body comes: a sender that announces a large body and stalls holds [`FIRST_ROOM`] and
+//! twice what it has sent, so many of them together cannot keep the others out.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -16,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::{Held, ReceiveConfig, Refusal, Sink};
 
-/// Room asked for at once.
-const FIRST_ROOM: usize = 1 << 20;
+/// Room asked for before anything has come.
+const FIRST_ROOM: usize = 16 << 10;
 
 /// Room asked for first when the length is not known.
 const UNKNOWN_ROOM: usize = 64 << 10;

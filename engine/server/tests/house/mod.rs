@@ -14,6 +14,11 @@ use bytes::Bytes;
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, TraceId, view};
 
+/// The program under test: this build's, or the one that `SPANLOOM_BIN` names.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("SPANLOOM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_spanloom").into())
+}
+
 /// A running server with its data directory.
 pub struct House {
     child: Child,
@@ -54,12 +59,7 @@ impl House {
     pub fn launch(dir: &Path, args: &[&str], otlp: u16, query: u16) -> Result<Self, String> {
         let log = std::fs::File::options().create(true).append(true).open(dir.join("server.log")).unwrap();
         let before = log.metadata().unwrap().len() as usize;
-        let child = Command::new(env!("CARGO_BIN_EXE_spanloom"))
-            .args(args)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = Command::new(program()).args(args).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut house = Self { child, otlp, query, dir: dir.to_owned() };
         match house.wait_until_ready() {
             true => Ok(house),
@@ -163,7 +163,7 @@ impl Drop for House {
 
 /// Runs the binary to its end: exit code, standard output, standard error.
 pub fn spanloom(args: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_spanloom")).args(args).output().unwrap();
+    let output = Command::new(program()).args(args).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
