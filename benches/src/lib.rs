@@ -14,6 +14,8 @@
 //! | `stop7_seal.rs` | columns and block |
 //! | `stop9_find.rs` | trace by id from a block |
 
+#![allow(clippy::expect_used)] // a bench answers by panicking
+
 pub mod stop2_slice;
 pub mod stop45_trace;
 pub mod stop6_log;

@@ -55,16 +55,10 @@ pub enum StartError {
 }
 
 /// Puts an engine together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Builder {
     config: Config,
     listeners: bool,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self { config: Config::default(), listeners: false }
-    }
 }
 
 impl Builder {

@@ -31,8 +31,7 @@ async fn a_directory_has_one_engine_and_a_stopped_engine_takes_nothing() {
 
 #[tokio::test]
 async fn a_wrong_configuration_starts_nothing() {
-    let mut config = Config::default();
-    config.listen_host = "nowhere".into();
+    let config = Config { listen_host: "nowhere".into(), ..Config::default() };
     let refused = Engine::builder().config(config).start().await.err().unwrap();
     assert!(matches!(refused, StartError::Config(_)), "{refused}");
 }

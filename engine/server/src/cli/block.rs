@@ -63,8 +63,11 @@ fn sorted(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
+/// Writes what there is to say of one block; says whether it is good.
+type Each = fn(&Path, &Block, &mut String) -> bool;
+
 pub(super) fn run(command: BlockCommand) -> ExitCode {
-    let (which, each): (&Which, fn(&Path, &Block, &mut String) -> bool) = match &command {
+    let (which, each): (&Which, Each) = match &command {
         BlockCommand::List(which) => (which, list),
         BlockCommand::Inspect(which) => (which, inspect),
         BlockCommand::Verify(which) => (which, verify),
