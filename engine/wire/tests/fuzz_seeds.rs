@@ -1,6 +1,5 @@
 //! The seeds of the fuzz targets `otlp_json` and `inflate`, made by hand, as ordinary tests.
 
-#[allow(clippy::unwrap_used, clippy::print_stdout)]
 #[path = "../../fuzz/corpus.rs"]
 mod corpus;
 #[path = "fuzz/inflate.rs"]
