@@ -1,6 +1,7 @@
 //! How fast the log is on this machine: groups appended and synced, then replayed from the page cache.
 //!
-//! `cargo run --release -p spanloom-wal --example log_speed -- DIRECTORY MEGABYTES REQUEST_KB GROUP`
+//! `cargo run --release -p spanloom-wal --example log_speed -- DIRECTORY MEGABYTES REQUEST_KB GROUP`; without
+//! arguments it is a short run in a temporary directory.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -17,9 +18,13 @@ fn cpu() -> f64 {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let temporary = std::env::temp_dir().join(format!("spanloom-log-speed-{}", std::process::id()));
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.is_empty() {
+        arguments = [&*temporary.to_string_lossy(), "16", "200", "4"].map(String::from).into();
+    }
     let [directory, megabytes, request_kb, group] = arguments.as_slice() else {
-        return Err("expected DIRECTORY MEGABYTES REQUEST_KB GROUP".into());
+        return Err("expected DIRECTORY MEGABYTES REQUEST_KB GROUP, or nothing".into());
     };
     let (bytes, request, group) =
         (megabytes.parse::<usize>()? << 20, request_kb.parse::<usize>()? << 10, group.parse::<usize>()?);
@@ -62,6 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             report.payload_bytes as f64 / wall / 1e9,
         );
         drop(log);
+    }
+    if temporary.exists() {
+        std::fs::remove_dir_all(temporary)?;
     }
     Ok(())
 }
