@@ -20,8 +20,8 @@ use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_span::{SpanId, TraceId, encode};
 
 /// Little memory and little patience, so that refusals come early.
-const CONFIG: &str = "memory: {budget: 128MiB, admission_wait: 5ms}";
-const BUDGET: u64 = 128 << 20;
+const CONFIG: &str = "memory: {budget: 160MiB, admission_wait: 5ms}";
+const BUDGET: u64 = 160 << 20;
 
 #[derive(Default)]
 struct Seen {

@@ -97,6 +97,8 @@ impl Bucket {
             } else if file.name.ends_with(".block") {
                 match self.open_block(&path) {
                     Ok(block) => {
+                        // Opening touched some pages; with many blocks they would add up.
+                        block.release_pages();
                         self.listing.add(tenant, Listed { path: path.into(), block });
                         report.blocks += 1;
                     }
