@@ -24,6 +24,9 @@ use crate::{Queries, QueryError, Sources, TraceAnswer, TraceQuery, tenants};
 /// Larger traces are written beside the event loop, so that others go on.
 const MANY_SPANS: usize = 1000;
 
+/// Longer bodies are compressed beside the event loop.
+const LONG_BODY: usize = 256 << 10;
+
 /// Parameters that change what is answered and that this version does not know. To ignore them would give a wrong
 /// answer.
 const NOT_KNOWN: [&str; 2] = ["q", "span_pruning"];
@@ -150,13 +153,10 @@ async fn write(
     gzip_from: usize,
 ) -> Result<Response, QueryError> {
     let is_large = found.trace.as_ref().is_some_and(|trace| trace.span_count() > MANY_SPANS);
-    let work = move || body(version, format, &found, gzip_from);
-    let (body, is_packed) = match is_large {
-        false => work(),
-        true => {
-            let done = tokio::task::spawn_blocking(work).await;
-            done.map_err(|e| QueryError::Internal(format!("the trace could not be written: {e}")))?
-        }
+    let body = beside(is_large, move || body(version, format, &found)).await?;
+    let (body, is_packed) = match body.len() < gzip_from {
+        true => (body, false),
+        false => beside(body.len() > LONG_BODY, move || pack(body)).await?,
     };
     let mut response = with_type(StatusCode::OK, format.content_type(), body);
     if is_packed {
@@ -165,8 +165,27 @@ async fn write(
     Ok(response)
 }
 
+/// Runs long work beside the event loop, short work here.
+async fn beside<T: Send + 'static>(
+    is_long: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, QueryError> {
+    if !is_long {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| QueryError::Internal(format!("the trace could not be written: {e}")))
+}
+
 /// The body, and whether it is compressed.
-fn body(version: Version, format: Format, found: &TraceAnswer, gzip_from: usize) -> (Vec<u8>, bool) {
+fn pack(body: Vec<u8>) -> (Vec<u8>, bool) {
+    match gzip(&body) {
+        Ok(packed) => (packed, true),
+        Err(_) => (body, false),
+    }
+}
+
+fn body(version: Version, format: Format, found: &TraceAnswer) -> Vec<u8> {
     let report = TraceReport {
         inspected_bytes: found.inspected_bytes,
         backend_reads: found.backend_reads,
@@ -176,18 +195,11 @@ fn body(version: Version, format: Format, found: &TraceAnswer, gzip_from: usize)
     };
     let none = Trace::default();
     let trace = found.trace.as_ref().unwrap_or(&none);
-    let body = match (version, format) {
+    match (version, format) {
         (Version::One, Format::Protobuf) => trace_proto::v1(trace),
         (Version::One, Format::Json | Format::Llm) => trace_json::v1(trace),
         (Version::Two, Format::Protobuf) => trace_proto::v2(trace, &report),
         (Version::Two, Format::Json) => trace_json::v2(trace, &report),
         (Version::Two, Format::Llm) => trace_llm::v2(trace, &report),
-    };
-    if body.len() < gzip_from {
-        return (body, false);
-    }
-    match gzip(&body) {
-        Ok(packed) => (packed, true),
-        Err(_) => (body, false),
     }
 }

@@ -7,7 +7,7 @@ use spanloom_server::model::{AnyValue, KeyValue, Resource, ResourceSpans, ScopeS
 use spanloom_server::{Engine, SpanBatch, SpanId, Tenant, TraceId};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = std::env::temp_dir().join(format!("spanloom-embedded-{}", std::process::id()));
     let engine = Engine::builder().data_dir(&dir).start().await?;
     let tenant = Tenant::default();

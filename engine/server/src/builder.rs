@@ -40,7 +40,9 @@ pub enum StartError {
     #[error(transparent)]
     Ingest(#[from] spanloom_ingest::StartError),
     /// A port could not be opened.
-    #[error("{address} cannot be listened on: {source}; another program may use the port, --port-offset shifts all of them")]
+    #[error(
+        "{address} cannot be listened on: {source}; another program may use the port, --port-offset shifts all of them"
+    )]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
@@ -118,8 +120,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     let stage = Stage::set(options.shards)?;
     let metrics = Arc::new(IngestMetrics::default());
     let clock = Arc::new(RealClock::default());
-    let (ingest, replay) =
-        Ingest::start(&stage, disk, bucket.clone(), clock, metrics.clone(), options)?;
+    let (ingest, replay) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics.clone(), options)?;
     let aside = blocks.set_aside.len() as u64 + replay.set_aside.len() as u64;
     metrics.files_set_aside.inc_by(aside);
     for damage in &replay.damage {

@@ -119,7 +119,9 @@ impl Sink for Engine {
 
 fn query_error(error: AskError) -> QueryError {
     match error {
-        AskError::Peer(error) => QueryError::Busy { message: error.to_string(), retry_after: Duration::from_secs(1) },
+        AskError::Peer(error) => {
+            QueryError::Busy { message: error.to_string(), retry_after: Duration::from_secs(1) }
+        }
         AskError::Stopping => QueryError::Unavailable(error.to_string()),
         AskError::Block { .. } | AskError::Live(_) => QueryError::Internal(error.to_string()),
     }

@@ -78,7 +78,8 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
 
 /// The configuration as YAML.
 pub(crate) fn config_text(config: &Config, mode: ConfigMode) -> String {
-    let all = |config: &Config| serde_saphyr::to_string(config).unwrap_or_else(|error| format!("# {error}\n"));
+    let all =
+        |config: &Config| serde_saphyr::to_string(config).unwrap_or_else(|error| format!("# {error}\n"));
     match mode {
         ConfigMode::Current => all(config),
         ConfigMode::Defaults => all(&Config::default()),

@@ -55,7 +55,10 @@ fn acknowledged_spans_survive_kill_9() {
     house.stop();
     let house = House::start(dir.path(), CONFIG);
     check(&house, &everything, "after a drain");
-    println!("{rounds} kills, {} traces and {sent} spans acknowledged, none lost, none twice", everything.len());
+    println!(
+        "{rounds} kills, {} traces and {sent} spans acknowledged, none lost, none twice",
+        everything.len()
+    );
     house.stop();
 }
 
@@ -107,7 +110,11 @@ fn check(house: &House, traces: &HashMap<TraceId, Vec<SpanId>>, when: &str) {
         assert_eq!(found.len(), all, "{when}: trace {trace} has a span twice\n{}", house.log());
         for span in expected {
             let there = found.binary_search(span).is_ok();
-            assert!(there, "{when}: span {span} of trace {trace} was acknowledged and is lost\n{}", house.log());
+            assert!(
+                there,
+                "{when}: span {span} of trace {trace} was acknowledged and is lost\n{}",
+                house.log()
+            );
         }
     }
 }

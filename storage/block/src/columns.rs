@@ -151,10 +151,11 @@ pub(crate) enum Field {
     SealedThrough = 33,
     FirstOrphan = 34,
     Orphan = 35,
+    Class = 36,
 }
 
 /// How many fields there are.
-pub(crate) const FIELDS: usize = 36;
+pub(crate) const FIELDS: usize = 37;
 
 /// Names, storage and whether every row has a value, by number.
 const DESCRIPTIONS: [(&str, Storage, bool); FIELDS] = {
@@ -196,6 +197,7 @@ const DESCRIPTIONS: [(&str, Storage, bool); FIELDS] = {
         ("sealed through", Ints, true),
         ("first orphan", Ints, true),
         ("orphan", Ints, true),
+        ("class", Ints, true),
     ]
 };
 
@@ -220,6 +222,7 @@ impl Field {
             Table::Spans => &[
                 Shape,
                 Ranks,
+                Class,
                 SpanId,
                 Parent,
                 Start,

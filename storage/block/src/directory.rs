@@ -71,9 +71,23 @@ pub(crate) enum Mode {
     Dictionary = 3,
     /// Codes of the chunk's templates; their numbers are the chunk's parts 2, 3...
     Templates = 4,
+    /// Integers, one for each class of the row group.
+    ClassInts = 5,
+    /// Codes of the column's dictionary, one for each class of the row group.
+    ClassCodes = 6,
 }
 
-const MODES: [Mode; 5] = [Mode::Ints, Mode::Codes, Mode::Plain, Mode::Dictionary, Mode::Templates];
+impl Mode {
+    /// Whether there is one value a class, and not one a row.
+    pub fn is_by_class(self) -> bool {
+        matches!(self, Self::ClassInts | Self::ClassCodes)
+    }
+}
+
+const MODES: [Mode; 7] = {
+    use Mode::*;
+    [Ints, Codes, Plain, Dictionary, Templates, ClassInts, ClassCodes]
+};
 
 /// The values of one column in one row group, or its dictionary.
 #[derive(Debug, Clone, Copy)]

@@ -98,6 +98,7 @@ fn report(block: &Inner, column: usize, len: &impl Fn(u32) -> u64) -> Option<Col
         }
         out.values += chunk.seq.len;
         encodings.insert(match (chunk.mode, chunk.seq.kind) {
+            (Mode::ClassInts | Mode::ClassCodes, _) => "by class",
             (Mode::Plain, _) => "plain",
             (Mode::Templates, _) => "templates",
             (Mode::Codes, SeqKind::Const) => "dictionary, constant",

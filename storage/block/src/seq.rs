@@ -152,4 +152,30 @@ impl<'a> SeqView<'a> {
         }
         .or_damaged("an integer lies outside of its sequence")
     }
+
+    /// The sum of the values from `from` to before `to`.
+    pub fn sum(&self, from: u64, to: u64) -> Result<u64> {
+        if let Self::Const { value, .. } = self {
+            return to.saturating_sub(from).checked_mul(*value).or_damaged("a sum is out of range");
+        }
+        let mut sum = 0u64;
+        for at in from..to {
+            sum = sum.checked_add(self.get(at)?).or_damaged("a sum is out of range")?;
+        }
+        Ok(sum)
+    }
+
+    /// Reads every value.
+    pub fn verify(&self) -> Result<()> {
+        (0..self.checks()).try_for_each(|at| self.get(at).map(drop))
+    }
+
+    /// How many values there are to look at, for one who checks them all: the equal ones count once, so that a
+    /// length that is only claimed costs nothing.
+    pub fn checks(&self) -> u64 {
+        match self {
+            Self::Const { len, .. } => (*len).min(1),
+            _ => self.len(),
+        }
+    }
 }

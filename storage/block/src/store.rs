@@ -194,13 +194,11 @@ impl<'a> StoreView<'a> {
         if at != self.next.0 {
             let page = self.page_of(at);
             let first = self.pages.map_or(0, |p| p.first_values.get(page).map_or(0, |v| v.to_native()));
-            let (first, mut from) = (u64::from(first), 0u64);
+            let first = u64::from(first);
             if first > at {
                 return Err(BlockError::Damaged("the pages of a store are out of order"));
             }
-            for value in first..at {
-                from = from.wrapping_add(self.positions.get(value)?);
-            }
+            let from = self.positions.sum(first, at)?;
             self.next = (at, page, from);
         } else if let Some(pages) = self.pages
             && pages.first_values.get(self.next.1 + 1).is_some_and(|v| u64::from(v.to_native()) == at)
@@ -259,8 +257,14 @@ impl<'a> StoreView<'a> {
 
     /// Reads every page and every position.
     pub fn verify(&mut self) -> Result<()> {
-        for at in 0..self.len() {
+        for page in 0..self.pages.map_or(0, |pages| pages.sums.len()) {
+            self.page(page)?;
+        }
+        for at in 0..self.positions.checks() {
             self.get(at)?;
+        }
+        if self.len() > 0 {
+            self.get(self.len() - 1)?;
         }
         Ok(())
     }

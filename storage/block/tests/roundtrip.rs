@@ -25,6 +25,9 @@ fn check(requests: &[Trace]) -> Block {
     }
     assert_eq!((block.meta().spans, block.meta().traces), (spans as u64, parts.len() as u64));
     assert_eq!(block.trace(&TraceId([0xee; 16])).unwrap(), None);
+    let report = block.verify().unwrap();
+    assert_eq!((report.spans, report.traces), (spans as u64, parts.len() as u64));
+    assert!(block.inspect().to_string().contains("tenant team-a"));
     block
 }
 
@@ -34,6 +37,35 @@ proptest! {
     fn any_trace_reads_back_as_it_was_sent(requests in any_requests()) {
         check(&requests);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn many_alike_traces_read_back_as_they_were_sent(requests in any_requests()) {
+        check(&(0..40).flat_map(|copy| renamed(&requests, copy)).collect::<Vec<_>>());
+    }
+}
+
+/// The same spans in other traces, some of them with another value.
+fn renamed(requests: &[Trace], copy: u8) -> Vec<Trace> {
+    let mut requests = requests.to_vec();
+    let resource_spans = requests.iter_mut().flat_map(|request| &mut request.resource_spans);
+    for span in resource_spans.flat_map(|r| &mut r.scope_spans).flat_map(|s| &mut s.spans) {
+        span.trace_id.0[3] = copy;
+        span.attributes.push(text("copy", &format!("/{copy}/{:08x}", u32::from(copy) * 0x0101_0101)));
+        span.attributes.push(text("same", &span.name));
+        span.attributes.push(KeyValue { key: "kind".into(), value: AnyValue::Int(i64::from(span.kind)) });
+    }
+    requests
+}
+
+#[test]
+fn builders_and_blocks_move_between_threads() {
+    fn check<T: Send>() {}
+    fn check_shared<T: Send + Sync + Clone>() {}
+    check::<spanloom_block::BlockBuilder>();
+    check_shared::<Block>();
 }
 
 #[test]

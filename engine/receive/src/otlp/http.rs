@@ -105,10 +105,16 @@ where
     match outcome {
         Ok(accepted) => succeeded(&accepted, format),
         Err(refusal) => {
-            if head.version < Version::HTTP_2 && !matches!(refusal, Refusal::Stalled { .. }) {
-                read_to_nowhere(&mut body).await;
+            let mut response = refused(&refusal, format);
+            match (head.version < Version::HTTP_2, refusal) {
+                (false, _) => {}
+                // What is left of the body would be taken for the next request.
+                (true, Refusal::Stalled { .. }) => {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                (true, _) => read_to_nowhere(&mut body).await,
             }
-            refused(&refusal, format)
+            response
         }
     }
 }
@@ -224,9 +230,6 @@ fn refused(refusal: &Refusal, format: Format) -> Response<Reply> {
     }
     if matches!(refusal, Refusal::Unsupported(_)) {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(inflate::ACCEPTED_ENCODINGS));
-    }
-    if matches!(refusal, Refusal::Stalled { .. }) {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -125,12 +125,9 @@ impl<'a, S: Sink> Intake<'a, S> {
 
     /// The whole body.
     pub(super) fn finish(mut self) -> Load {
-        if self.buffer.capacity() - self.buffer.len() > self.buffer.len() / 8 {
-            self.buffer.shrink_to_fit();
-        }
         let held = if self.held.len() == 1 { self.held.pop() } else { None };
         let held = held.unwrap_or_else(|| Box::new(self.held));
-        Load { bytes: self.buffer.into(), held, admitted: self.admitted }
+        Load { bytes: trimmed(self.buffer), held, admitted: self.admitted }
     }
 }
 
@@ -146,11 +143,14 @@ impl Load {
         if encoding == Encoding::Identity {
             return Ok(self);
         }
-        let mut room = inflate::size_hint(encoding, &self.bytes).max(self.bytes.len()).min(limit);
+        let Load { bytes: packed, held: mut packed_held, .. } = self;
+        let mut room = inflate::size_hint(encoding, &packed).max(packed.len()).min(limit);
         loop {
             let held = sink.admit(room).await?;
-            let bytes = self.bytes.clone();
-            let out = work(room, move || inflate::inflate(encoding, bytes, room)).await?;
+            let bytes = packed.clone();
+            let (out, (again, held)) =
+                work(room, (packed_held, held), move || inflate::inflate(encoding, bytes, room)).await?;
+            packed_held = again;
             match out {
                 Ok(bytes) => return Ok(Load { bytes, held, admitted: room }.fit(sink)),
                 Err(InflateError::TooLarge { .. }) if room < limit => {
@@ -169,8 +169,9 @@ impl Load {
         F: FnOnce(&[u8]) -> Result<Vec<u8>, String> + Send + 'static,
     {
         let Load { bytes, held, admitted } = self;
-        let out = work(bytes.len(), move || translate(&bytes)).await?.map_err(Refusal::Invalid)?;
-        Ok(Load { bytes: out.into(), held, admitted }.fit(sink))
+        let (out, held) = work(bytes.len(), held, move || translate(&bytes)).await?;
+        let bytes = trimmed(out.map_err(Refusal::Invalid)?);
+        Ok(Load { bytes, held, admitted }.fit(sink))
     }
 
     /// Trades a permit that is much too large for a fitting one, if there is room to do so at once.
@@ -187,14 +188,24 @@ impl Load {
     }
 }
 
-/// Runs work here when it is short, beside the event loop when it is long.
-async fn work<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refusal> {
-    if bytes <= LONG_WORK {
-        return Ok(work());
+/// Gives back what was reserved and not used: the bytes live as long as their traces.
+fn trimmed(mut buffer: Vec<u8>) -> Bytes {
+    if buffer.capacity() - buffer.len() > buffer.len() / 8 {
+        buffer.shrink_to_fit();
     }
-    let done = tokio::task::spawn_blocking(work).await;
+    buffer.into()
+}
+
+/// Runs work here when it is short, beside the event loop when it is long. The permits for what it works on go
+/// with it: long work goes on when nobody waits for it any more.
+async fn work<T: Send + 'static, H: Send + 'static>(
+    bytes: usize,
+    held: H,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<(T, H), Refusal> {
+    if bytes <= LONG_WORK {
+        return Ok((work(), held));
+    }
+    let done = tokio::task::spawn_blocking(move || (work(), held)).await;
     done.map_err(|e| Refusal::Internal(format!("the body could not be read: {e}")))
 }

@@ -46,7 +46,9 @@ impl Which {
         let mut files = Vec::new();
         for tenant in sorted(&root)? {
             if tenant.is_dir() {
-                files.extend(sorted(&tenant)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "block")));
+                files.extend(
+                    sorted(&tenant)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "block")),
+                );
             }
         }
         Ok(files)
@@ -73,7 +75,10 @@ pub(super) fn run(command: BlockCommand) -> ExitCode {
     };
     let mut good = true;
     if matches!(command, BlockCommand::List(_)) {
-        say::out(&format!("{:>10} {:>10} {:>12} {:>7}  {:<20} file\n", "traces", "spans", "bytes", "B/span", "tenant"));
+        say::out(&format!(
+            "{:>10} {:>10} {:>12} {:>7}  {:<20} file\n",
+            "traces", "spans", "bytes", "B/span", "tenant"
+        ));
     }
     for file in &files {
         let mut out = String::new();

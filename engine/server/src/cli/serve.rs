@@ -1,5 +1,6 @@
 //! `spanloom [serve]`: the engine until SIGTERM, SIGINT or `/shutdown`.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,7 +23,11 @@ pub(super) fn run(flags: ServeFlags) -> ExitCode {
     let Ok(filter) = filter else {
         return say::failed(format!("log_level is {:?}, expected a level such as info", config.log_level));
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say::failed(format!("the runtime could not be started: {error}")),

@@ -61,7 +61,12 @@ async fn walk(seed: u64) -> Result<String, Box<dyn std::error::Error + Send + Sy
 fn exchange(at: SocketAddr, head: &str, body: &[u8]) -> std::io::Result<(Duration, Vec<u8>)> {
     let mut stream = TcpStream::connect(at)?;
     stream.set_nodelay(true)?;
-    let request = [head.as_bytes(), format!("Host: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).as_bytes(), body].concat();
+    let request = [
+        head.as_bytes(),
+        format!("Host: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).as_bytes(),
+        body,
+    ]
+    .concat();
     let begun = Instant::now();
     stream.write_all(&request)?;
     let mut answer = Vec::new();
@@ -106,7 +111,12 @@ fn stops(
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{stop}  {name:<8} {time:>12}  {what}");
     };
-    line(1, "receive", Some(sent.saturating_sub(all)), "connect, HTTP, the bytes into one buffer, and the answer");
+    line(
+        1,
+        "receive",
+        Some(sent.saturating_sub(all)),
+        "connect, HTTP, the bytes into one buffer, and the answer",
+    );
     line(2, "slice", Some(slice), "checked whole and sliced by trace");
     line(3, "route", Some(route), "each trace given to its shard by token");
     line(4, "shard", Some(metrics.shard_seconds.last()), "a shard hands its traces their spans");
@@ -114,6 +124,14 @@ fn stops(
     line(6, "log", Some(write + sync), "appended and synced; then the sender is acknowledged");
     line(7, "seal", Some(metrics.seal_seconds.last()), "decoded once into columns, one block file, synced");
     line(8, "ship", None, "a single node keeps its blocks where they are");
-    line(9, "ask", Some(sealed), &format!("the trace by id over HTTP from the block ({:.1} us while it was live)", live.as_secs_f64() * 1e6));
+    line(
+        9,
+        "ask",
+        Some(sealed),
+        &format!(
+            "the trace by id over HTTP from the block ({:.1} us while it was live)",
+            live.as_secs_f64() * 1e6
+        ),
+    );
     Ok(out)
 }

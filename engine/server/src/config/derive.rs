@@ -28,7 +28,11 @@ impl Config {
         }
         if request.0 > self.live_bytes() as u64 {
             let most = Size(self.live_bytes() as u64);
-            return wrong("receive.max_request_bytes", request, format!("at most {most}, 40 % of memory.budget"));
+            return wrong(
+                "receive.max_request_bytes",
+                request,
+                format!("at most {most}, 40 % of memory.budget"),
+            );
         }
         if self.log.segment_bytes.0 < 1 << 20 {
             return wrong("log.segment_bytes", self.log.segment_bytes, "at least 1MiB");
@@ -58,7 +62,9 @@ impl Config {
     fn host(&self) -> Result<IpAddr, ConfigError> {
         let host = if self.listen_host == "localhost" { "127.0.0.1" } else { &self.listen_host };
         let parsed = host.trim_matches(['[', ']']).parse();
-        parsed.or_else(|_| wrong("listen_host", format!("{host:?}"), "an IP address such as 127.0.0.1 or 0.0.0.0"))
+        parsed.or_else(|_| {
+            wrong("listen_host", format!("{host:?}"), "an IP address such as 127.0.0.1 or 0.0.0.0")
+        })
     }
 
     /// Where a port listens.

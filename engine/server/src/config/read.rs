@@ -16,7 +16,9 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// `${NAME}` of a variable that is not set, without a default.
-    #[error("line {line}: the environment variable {name} is not set and has no default (${{{name}:-default}})")]
+    #[error(
+        "line {line}: the environment variable {name} is not set and has no default (${{{name}:-default}})"
+    )]
     Unset {
         /// The variable.
         name: String,
@@ -89,7 +91,8 @@ fn expand(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<St
 
 /// Adds "did you mean" to an error about an unknown key.
 fn with_nearest(message: String) -> String {
-    let Some(unknown) = message.split("unknown field `").nth(1).and_then(|rest| rest.split('`').next()) else {
+    let Some(unknown) = message.split("unknown field `").nth(1).and_then(|rest| rest.split('`').next())
+    else {
         return message;
     };
     let keys = sections();

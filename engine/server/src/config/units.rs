@@ -14,8 +14,16 @@ pub struct Time(pub Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
-const TIME_UNITS: [(&str, f64); 8] =
-    [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9), ("d", 86400e9)];
+const TIME_UNITS: [(&str, f64); 8] = [
+    ("ns", 1.0),
+    ("us", 1e3),
+    ("µs", 1e3),
+    ("ms", 1e6),
+    ("s", 1e9),
+    ("m", 60e9),
+    ("h", 3600e9),
+    ("d", 86400e9),
+];
 
 const SIZE_UNITS: [(&str, u64); 11] = [
     ("TiB", 1 << 40),
@@ -70,9 +78,14 @@ impl fmt::Display for Time {
         if nanos == 0 {
             return f.write_str("0s");
         }
-        for (unit, size) in
-            [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)]
-        {
+        for (unit, size) in [
+            ("h", 3_600_000_000_000),
+            ("m", 60_000_000_000),
+            ("s", 1_000_000_000),
+            ("ms", 1_000_000),
+            ("us", 1_000),
+            ("ns", 1),
+        ] {
             if nanos >= size {
                 write!(f, "{}{unit}", nanos / size)?;
                 nanos %= size;
@@ -156,7 +169,11 @@ mod tests {
     #[test]
     fn times_and_sizes_are_read_and_printed() {
         let time = |text: &str, expected: Result<&str, ()>| {
-            assert_eq!(text.parse::<Time>().map(|t| t.to_string()).map_err(drop), expected.map(String::from), "{text}");
+            assert_eq!(
+                text.parse::<Time>().map(|t| t.to_string()).map_err(drop),
+                expected.map(String::from),
+                "{text}"
+            );
         };
         time("1h30m", Ok("1h30m"));
         time("1.5s", Ok("1s500ms"));
@@ -168,7 +185,11 @@ mod tests {
         time("5x", Err(()));
         time("-5s", Err(()));
         let size = |text: &str, expected: Result<&str, ()>| {
-            assert_eq!(text.parse::<Size>().map(|t| t.to_string()).map_err(drop), expected.map(String::from), "{text}");
+            assert_eq!(
+                text.parse::<Size>().map(|t| t.to_string()).map_err(drop),
+                expected.map(String::from),
+                "{text}"
+            );
         };
         size("64MiB", Ok("64MiB"));
         size("1.5GiB", Ok("1536MiB"));

@@ -32,7 +32,7 @@ impl House {
         let file = dir.join("spanloom.yaml");
         let data = dir.join("data");
         let text = format!(
-            "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}]}}\nquery: {{port: {query}}}\n{config}",
+            "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB}}\nquery: {{port: {query}}}\n{config}",
             data.display()
         );
         std::fs::write(&file, text).unwrap();

@@ -32,7 +32,9 @@ enum Step {
 
 pub(super) fn translate(json: &[u8]) -> Result<Vec<u8>, JsonError> {
     let mut walk = Walk { out: Vec::with_capacity(json.len() / 2), path: Vec::new(), depth: 0 };
-    let mut text = serde_json::Deserializer::from_slice(json);
+    // Checked as a whole, which is much faster than string by string.
+    let text = std::str::from_utf8(json).map_err(|error| not_utf8(json, error.valid_up_to()))?;
+    let mut text = serde_json::Deserializer::from_str(text);
     // Messages cannot nest in each other without end, values are counted, and what is unknown is skipped
     // without recursion: the walk has its own bound.
     text.disable_recursion_limit();
@@ -57,6 +59,17 @@ fn explain(path: &[Step], error: &serde_json::Error) -> JsonError {
     let text = error.to_string();
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
     JsonError { path: place, line: error.line(), column: error.column(), message }
+}
+
+fn not_utf8(json: &[u8], at: usize) -> JsonError {
+    let before = &json[..at];
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    JsonError {
+        path: String::new(),
+        line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+        column: at - line_start + 1,
+        message: format!("found byte 0x{:02x}, expected UTF-8", json[at]),
+    }
 }
 
 impl Walk {
@@ -120,11 +133,13 @@ impl<'de> Visitor<'de> for Body<'_> {
         // A bit for each field number seen; none of the messages has one above 31.
         let mut seen = 0u32;
         let mut chosen: Option<&'static str> = None;
-        while let Some(found) = map.next_key_seed(Key(message))? {
+        let mut next = 0;
+        while let Some(found) = map.next_key_seed(Key { message, next })? {
             let Some(index) = found else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
+            next = index + 1;
             let field = &message.fields[index];
             walk.path.push(Step::Field(field.name));
             if seen & 1 << field.number != 0 {
@@ -147,7 +162,10 @@ impl<'de> Visitor<'de> for Body<'_> {
 }
 
 /// A key of an object: the index of its field, if it is known.
-struct Key(&'static Message);
+struct Key {
+    message: &'static Message,
+    next: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Option<usize>;
@@ -165,7 +183,7 @@ impl Visitor<'_> for Key {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.find(name))
+        Ok(self.message.find(name, self.next))
     }
 }
 

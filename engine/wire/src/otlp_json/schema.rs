@@ -44,10 +44,14 @@ pub(super) enum Kind {
 }
 
 impl Message {
-    /// The field of that name.
+    /// The field of that name. `next` is where it is looked for first: most senders write fields in order.
     #[inline]
-    pub fn find(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| field.name == name || field.snake == name)
+    pub fn find(&self, name: &str, next: usize) -> Option<usize> {
+        if self.fields.get(next).is_some_and(|field| field.name == name) {
+            return Some(next);
+        }
+        let position = self.fields.iter().position(|field| field.name == name);
+        position.or_else(|| self.fields.iter().position(|field| field.snake == name))
     }
 }
 

@@ -211,6 +211,9 @@ fn what_is_not_json_is_refused() {
     for bad in [&b"{\"resourceSpans\":[{\"schemaUrl\":\"\xff\"}]}"[..], b"{\"\xff\":1}", b"\xef\xbb\xbf{}"] {
         assert!(to_proto(bad).is_err(), "{bad:?}");
     }
+    let error = to_proto(b"{\n\"a\":\"\xff\"}").unwrap_err();
+    assert_eq!((error.line, error.column), (2, 6));
+    assert_eq!(error.message, "found byte 0xff, expected UTF-8");
 }
 
 #[test]

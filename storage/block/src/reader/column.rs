@@ -46,11 +46,13 @@ impl<'a> ColumnReader<'a> {
     pub fn of_chunk(block: &'a Inner, chunk: &Chunk) -> Result<Self> {
         let id = block.columns.get(chunk.column as usize).or_damaged("there is no such column")?;
         Ok(match (id.storage(), chunk.mode) {
-            (Storage::Ints, Mode::Ints) => Self::Ints(SeqView::open(&block.sections, &chunk.seq)?),
+            (Storage::Ints, Mode::Ints | Mode::ClassInts) => {
+                Self::Ints(SeqView::open(&block.sections, &chunk.seq)?)
+            }
             (Storage::Bytes, Mode::Plain) => {
                 Self::Plain(StoreView::open(&block.sections, StoreKind::Plain, &chunk.store())?)
             }
-            (Storage::Bytes, Mode::Codes) => {
+            (Storage::Bytes, Mode::Codes | Mode::ClassCodes) => {
                 let dictionary = block.chunk(chunk.column, DICTIONARY_GROUP);
                 let dictionary = dictionary.or_damaged("a column has codes and no dictionary")?;
                 if dictionary.mode != Mode::Dictionary {
@@ -77,6 +79,18 @@ impl<'a> ColumnReader<'a> {
             Self::Plain(values) => values.len(),
             Self::Templates(values) => values.codes.len(),
         }
+    }
+
+    /// Reads every value.
+    pub fn verify(&mut self) -> Result<()> {
+        let checks = match self {
+            Self::Marker => 0,
+            Self::Ints(values) => return values.verify(),
+            Self::Plain(values) => return values.verify(),
+            Self::Codes { codes, .. } => codes.checks(),
+            Self::Templates(values) => values.checks(),
+        };
+        (0..checks).try_for_each(|at| self.bytes(at).map(drop))
     }
 
     /// The integer at `at`.
@@ -118,6 +132,10 @@ impl<'a> TemplatesView<'a> {
             numbers: numbers.iter().map(open).collect::<Result<_>>()?,
             text: Vec::new(),
         })
+    }
+
+    fn checks(&self) -> u64 {
+        self.numbers.iter().chain([&self.codes]).map(SeqView::checks).max().unwrap_or(0)
     }
 
     fn get(&mut self, at: u64) -> Result<&[u8]> {

@@ -16,11 +16,12 @@ const UNKNOWN: u32 = u32::MAX;
 
 /// A column that rows have named so far, and the place of its next value.
 struct Slot<'a> {
-    column: u32,
     reader: ColumnReader<'a>,
     next: u64,
     /// Seek in which `next` was found.
     seek: u32,
+    /// Whether there is one value a class.
+    is_by_class: bool,
 }
 
 /// Reads the rows of a table in one row group.
@@ -29,7 +30,12 @@ pub(crate) struct TableReader<'a> {
     table: Table,
     group: u32,
     shapes: ShapesView<'a>,
-    row_shapes: SeqView<'a>,
+    /// Class of each row, where there are classes.
+    classes: Option<SeqView<'a>>,
+    /// Shape of each class, or of each row.
+    shape_codes: SeqView<'a>,
+    /// Class of the row read last.
+    class: u64,
     ranks: Option<SeqView<'a>>,
     /// Slot of each column of the table.
     slots_of: Vec<u32>,
@@ -48,6 +54,16 @@ impl<'a> TableReader<'a> {
         let Some(column) = block.field_column(table, Field::Shape) else { return Ok(None) };
         let Some(chunk) = block.chunk(column, group) else { return Ok(None) };
         let shapes = ShapesView::new(block.sections.archive(block.shapes[table as usize])?);
+        let classes =
+            match block.field_column(table, Field::Class).and_then(|column| block.chunk(column, group)) {
+                Some(chunk) => Some(SeqView::open(&block.sections, &chunk.seq)?),
+                None => None,
+            };
+        if chunk.mode.is_by_class() != classes.is_some() {
+            return Err(BlockError::Damaged(
+                "a row group has classes without shapes, or shapes without classes",
+            ));
+        }
         let ranks =
             match block.field_column(table, Field::Ranks).and_then(|column| block.chunk(column, group)) {
                 Some(chunk) => Some(SeqView::open(&block.sections, &chunk.seq)?),
@@ -59,7 +75,9 @@ impl<'a> TableReader<'a> {
             table,
             group,
             shapes,
-            row_shapes: SeqView::open(&block.sections, &chunk.seq)?,
+            classes,
+            shape_codes: SeqView::open(&block.sections, &chunk.seq)?,
+            class: 0,
             ranks,
             slots_of: vec![UNKNOWN; columns],
             slots: Vec::new(),
@@ -77,7 +95,7 @@ impl<'a> TableReader<'a> {
 
     /// How many rows.
     pub fn len(&self) -> u64 {
-        self.row_shapes.len()
+        self.classes.unwrap_or(self.shape_codes).len()
     }
 
     /// Makes `row` the next row.
@@ -105,13 +123,24 @@ impl<'a> TableReader<'a> {
 
     /// The next row: the head of its shape, and its columns.
     pub fn next_row(&mut self) -> Result<(&'a [u32_le], &'a [u32_le])> {
-        let shape = self.shape(self.next_row)?;
+        self.class = self.class_of(self.next_row)?;
+        let shape = self.shape_of(self.class)?;
         self.next_row += 1;
         Ok(shape)
     }
 
     fn shape(&self, row: u64) -> Result<(&'a [u32_le], &'a [u32_le])> {
-        let items = self.shapes.get(self.row_shapes.get(row)?).or_damaged("a row has an unknown shape")?;
+        self.shape_of(self.class_of(row)?)
+    }
+
+    /// The class of a row; the row itself where there are no classes.
+    #[inline]
+    fn class_of(&self, row: u64) -> Result<u64> {
+        self.classes.map_or(Ok(row), |classes| classes.get(row))
+    }
+
+    fn shape_of(&self, class: u64) -> Result<(&'a [u32_le], &'a [u32_le])> {
+        let items = self.shapes.get(self.shape_codes.get(class)?).or_damaged("a row has an unknown shape")?;
         items.split_at_checked(self.table.shape_header()).or_damaged("a shape is too short")
     }
 
@@ -123,6 +152,9 @@ impl<'a> TableReader<'a> {
             Some(&slot) => slot,
             None => return Err(BlockError::Damaged("a shape names an unknown column")),
         };
+        if self.slots[slot as usize].is_by_class {
+            return Ok((&mut self.slots[slot as usize].reader, self.class));
+        }
         if self.slots[slot as usize].seek != self.seek {
             let next = self.place(column)?;
             let slot = &mut self.slots[slot as usize];
@@ -134,8 +166,19 @@ impl<'a> TableReader<'a> {
         Ok((&mut slot.reader, at))
     }
 
-    /// The column of a field that every row has.
-    pub fn dense(&mut self, field: Field) -> Result<&mut ColumnReader<'a>> {
+    /// The integer of a field that every row has.
+    pub fn dense_int(&mut self, field: Field, row: u64) -> Result<u64> {
+        let (reader, at) = self.dense(field, row)?;
+        reader.int(at)
+    }
+
+    /// The bytes of a field that every row has.
+    pub fn dense_bytes(&mut self, field: Field, row: u64) -> Result<&[u8]> {
+        let (reader, at) = self.dense(field, row)?;
+        reader.bytes(at)
+    }
+
+    fn dense(&mut self, field: Field, row: u64) -> Result<(&mut ColumnReader<'a>, u64)> {
         let column = self.block.field_column(self.table, field).or_damaged("a field has no column")?;
         let column = column - self.block.table_columns(self.table).start;
         let slot = match self.slots_of.get(column as usize) {
@@ -143,15 +186,16 @@ impl<'a> TableReader<'a> {
             Some(&slot) => slot,
             None => return Err(BlockError::Damaged("a field has no column")),
         };
-        Ok(&mut self.slots[slot as usize].reader)
+        let at = if self.slots[slot as usize].is_by_class { self.class_of(row)? } else { row };
+        Ok((&mut self.slots[slot as usize].reader, at))
     }
 
     fn add_slot(&mut self, column: u32) -> Result<u32> {
         let global = self.block.table_columns(self.table).start + column;
         let reader = ColumnReader::open(self.block, global, self.group)?;
         let slot = self.slots.len() as u32;
-        self.slots.push(Slot { column, reader, next: 0, seek: UNKNOWN });
-        debug_assert_eq!(self.slots[slot as usize].column, column);
+        let is_by_class = self.block.chunk(global, self.group).is_some_and(|chunk| chunk.mode.is_by_class());
+        self.slots.push(Slot { reader, next: 0, seek: UNKNOWN, is_by_class });
         self.slots_of[column as usize] = slot;
         Ok(slot)
     }
@@ -174,27 +218,36 @@ impl<'a> TableReader<'a> {
         let step = RANK_STEP as u64;
         let mut counts = vec![0u64; self.slots_of.len()];
         let chunk_of = |column: usize| self.block.chunk(base + column as u32, self.group);
-        let mut row = 0;
-        while row < self.len() {
-            let rows = row..self.len().min(row + step);
-            match self.row_shapes {
-                // The same shape for every row: counted at once, so that a claimed length costs little.
-                SeqView::Const { .. } => self.count(row, rows.end - rows.start, &mut counts)?,
-                _ => rows.clone().try_for_each(|row| self.count(row, 1, &mut counts))?,
+        if let SeqView::Const { len, .. } = self.classes.unwrap_or(self.shape_codes) {
+            // The same shape for every row: counted at once, so that a claimed length costs nothing.
+            if len > 0 {
+                self.count(0, len, &mut counts)?;
             }
-            row = rows.end;
-            for (column, &count) in counts.iter().enumerate().filter(|_| row < self.len()) {
-                let Some(chunk) = chunk_of(column).filter(|chunk| chunk.rank != NO_RANK) else { continue };
-                if self.rank(chunk.rank, row / step)? != count {
-                    return Err(BlockError::Damaged("a column's ranks do not fit its rows"));
+        } else {
+            for row in 0..self.len() {
+                self.count(row, 1, &mut counts)?;
+                let next = row + 1;
+                if !next.is_multiple_of(step) || next == self.len() {
+                    continue;
+                }
+                for (column, &count) in counts.iter().enumerate() {
+                    let Some(chunk) = chunk_of(column).filter(|chunk| chunk.rank != NO_RANK) else {
+                        continue;
+                    };
+                    if self.rank(chunk.rank, next / step)? != count {
+                        return Err(BlockError::Damaged("a column's ranks do not fit its rows"));
+                    }
                 }
             }
         }
         for (column, &count) in counts.iter().enumerate() {
             let id = self.block.column(self.table, column as u32)?;
             let expected = if Field::is_dense(id.field) { self.len() } else { count };
-            let found = chunk_of(column).map(|chunk| chunk.seq.len);
-            let is_exempt = id.storage() == Storage::Marker || id.field == Field::Ranks as u8;
+            let chunk = chunk_of(column);
+            let found = chunk.map(|chunk| chunk.seq.len);
+            let is_exempt = chunk.is_some_and(|chunk| chunk.mode.is_by_class())
+                || id.storage() == Storage::Marker
+                || [Field::Ranks as u8, Field::Class as u8].contains(&id.field);
             if !is_exempt && found.unwrap_or(0) != expected {
                 return Err(BlockError::Damaged("a column has another count of values than its rows name"));
             }
@@ -205,7 +258,8 @@ impl<'a> TableReader<'a> {
     fn count(&self, row: u64, times: u64, counts: &mut [u64]) -> Result<()> {
         for item in self.shape(row)?.1 {
             let count = counts.get_mut(item.to_native() as usize);
-            *count.or_damaged("a shape names an unknown column")? += times;
+            let count = count.or_damaged("a shape names an unknown column")?;
+            *count = count.saturating_add(times);
         }
         Ok(())
     }
@@ -215,7 +269,8 @@ impl<'a> TableReader<'a> {
         let (Some(ranks), true) = (&self.ranks, rank != NO_RANK) else {
             return Err(BlockError::Damaged("a column has no ranks"));
         };
-        let steps = self.len().div_ceil(RANK_STEP as u64) - 1;
-        ranks.get(u64::from(rank) * steps + step - 1)
+        let steps = self.len().div_ceil(RANK_STEP as u64).saturating_sub(1);
+        let at = u64::from(rank).checked_mul(steps).and_then(|at| at.checked_add(step - 1));
+        ranks.get(at.or_damaged("a rank is out of range")?)
     }
 }

@@ -89,22 +89,22 @@ impl<'a> Rebuild<'a> {
         for row in rows {
             let (head, items) = spans.next_row()?;
             let [kind, code, flags] = head else { return Err(BlockError::Damaged("a shape is too short")) };
-            let start = spans.dense(Field::Start)?.int(row)?.wrapping_add(self.trace.start);
+            let start = spans.dense_int(Field::Start, row)?.wrapping_add(self.trace.start);
             let mut span = Span {
                 trace_id: self.id,
-                span_id: SpanId(spans.dense(Field::SpanId)?.int(row)?.to_be_bytes()),
-                name: text(spans.dense(Field::Name)?.bytes(row)?),
+                span_id: SpanId(spans.dense_int(Field::SpanId, row)?.to_be_bytes()),
+                name: text(spans.dense_bytes(Field::Name, row)?),
                 kind: kind.to_native() as i32,
                 flags: flags.to_native(),
                 start_time_unix_nano: start,
-                end_time_unix_nano: start.wrapping_add(spans.dense(Field::Duration)?.int(row)?),
+                end_time_unix_nano: start.wrapping_add(spans.dense_int(Field::Duration, row)?),
                 status: Status { code: code.to_native() as i32, ..Status::default() },
                 ..Span::default()
             };
             self.ids.push(span.span_id);
-            self.parents.push(spans.dense(Field::Parent)?.int(row)?);
+            self.parents.push(spans.dense_int(Field::Parent, row)?);
             self.spend(span.name.len())?;
-            let scope = spans.dense(Field::Scope)?.int(row)?;
+            let scope = spans.dense_int(Field::Scope, row)?;
             let mut boundary = Boundary::None;
             span.attributes.reserve(items.len().min(64));
             for item in items {
@@ -185,8 +185,8 @@ impl<'a> Rebuild<'a> {
         let mut out = Event::default();
         let row = table.row();
         let (_, items) = table.next_row()?;
-        out.time_unix_nano = table.dense(Field::Time)?.int(row)?.wrapping_add(start);
-        out.name = text(table.dense(Field::Name)?.bytes(row)?);
+        out.time_unix_nano = table.dense_int(Field::Time, row)?.wrapping_add(start);
+        out.name = text(table.dense_bytes(Field::Name, row)?);
         self.spend(out.name.len())?;
         (out.attributes, out.dropped_attributes_count, out.unknown) =
             self.owner(table, Table::Events, items, |_, _| false)?;
@@ -197,8 +197,8 @@ impl<'a> Rebuild<'a> {
         let mut out = Link::default();
         let row = table.row();
         let (_, items) = table.next_row()?;
-        out.trace_id = table.dense(Field::LinkTraceId)?.bytes(row)?.to_vec();
-        out.span_id = table.dense(Field::LinkSpanId)?.bytes(row)?.to_vec();
+        out.trace_id = table.dense_bytes(Field::LinkTraceId, row)?.to_vec();
+        out.span_id = table.dense_bytes(Field::LinkSpanId, row)?.to_vec();
         self.spend(out.trace_id.len() + out.span_id.len())?;
         let (mut flags, mut trace_state) = (0, String::new());
         (out.attributes, out.dropped_attributes_count, out.unknown) =
@@ -288,7 +288,7 @@ impl<'a> Rebuild<'a> {
             Some((last, resource)) if last == scope => resource,
             _ => {
                 let scopes = self.scopes.as_mut().or_damaged("there are no scopes")?;
-                scopes.dense(Field::Resource)?.int(scope)?
+                scopes.dense_int(Field::Resource, scope)?
             }
         };
         let implied = match self.last {
@@ -316,7 +316,7 @@ impl<'a> Rebuild<'a> {
         let mut table = self.resources.take().or_damaged("there are no resources")?;
         table.seek(row)?;
         let (_, items) = table.next_row()?;
-        let schema_url = text(table.dense(Field::SchemaUrl)?.bytes(row)?);
+        let schema_url = text(table.dense_bytes(Field::SchemaUrl, row)?);
         self.spend(schema_url.len())?;
         let (attributes, dropped_attributes_count, unknown) =
             self.owner(&mut table, Table::Resources, items, |_, _| false)?;
@@ -329,9 +329,9 @@ impl<'a> Rebuild<'a> {
         let mut table = self.scopes.take().or_damaged("there are no scopes")?;
         table.seek(row)?;
         let (_, items) = table.next_row()?;
-        let name = text(table.dense(Field::Name)?.bytes(row)?);
-        let version = text(table.dense(Field::Version)?.bytes(row)?);
-        let schema_url = text(table.dense(Field::SchemaUrl)?.bytes(row)?);
+        let name = text(table.dense_bytes(Field::Name, row)?);
+        let version = text(table.dense_bytes(Field::Version, row)?);
+        let schema_url = text(table.dense_bytes(Field::SchemaUrl, row)?);
         self.spend(name.len() + version.len() + schema_url.len())?;
         let (attributes, dropped_attributes_count, unknown) =
             self.owner(&mut table, Table::Scopes, items, |_, _| false)?;

@@ -96,8 +96,8 @@ impl Block {
             let mut spans =
                 TableReader::open(block, Table::Spans, group)?.or_damaged("a group has no spans")?;
             let at = root - rows.start;
-            root_name = Some(text(spans.dense(Field::Name)?.bytes(at)?));
-            root_service = block.service(spans.dense(Field::Scope)?.int(at)?)?;
+            root_name = Some(text(spans.dense_bytes(Field::Name, at)?));
+            root_service = block.service(spans.dense_int(Field::Scope, at)?)?;
         }
         Ok(TraceSummary {
             id: TraceId(*id.or_damaged("there is no such trace")?),
@@ -116,7 +116,7 @@ impl Inner {
     /// `service.name` of the resource of a scope.
     fn service(&self, scope: u64) -> Result<Option<String>> {
         let scopes = TableReader::open(self, Table::Scopes, 0)?;
-        let resource = scopes.or_damaged("there are no scopes")?.dense(Field::Resource)?.int(scope)?;
+        let resource = scopes.or_damaged("there are no scopes")?.dense_int(Field::Resource, scope)?;
         let mut resources =
             TableReader::open(self, Table::Resources, 0)?.or_damaged("there are no resources")?;
         resources.seek(resource)?;

@@ -107,6 +107,57 @@ impl ByteValues {
 }
 
 impl Column {
+    /// Values of the open row group that are integers or codes.
+    pub fn count(&self) -> usize {
+        match &self.values {
+            Values::Ints(values) => values.len(),
+            Values::Bytes(values) => values.codes.len(),
+            Values::Marker => 0,
+        }
+    }
+
+    /// An integer or code of the open row group.
+    pub fn code(&self, at: usize) -> Option<u64> {
+        match &self.values {
+            Values::Ints(values) => values.get(at).copied(),
+            Values::Bytes(values) => values.codes.get(at).map(|&code| u64::from(code)),
+            Values::Marker => None,
+        }
+    }
+
+    /// The codes of the open row group.
+    pub fn codes(&self) -> &[u32] {
+        if let Values::Bytes(values) = &self.values { &values.codes } else { &[] }
+    }
+
+    /// The integers of the open row group.
+    pub fn ints(&self) -> &[u64] {
+        if let Values::Ints(values) = &self.values { values } else { &[] }
+    }
+
+    /// Writes one value a class in place of the values of the open row group, and forgets them.
+    pub fn cut_by_class(
+        &mut self,
+        out: &mut Output,
+        column: u32,
+        group: u32,
+        by_class: &[u64],
+    ) -> Result<Chunk> {
+        let mode = match &mut self.values {
+            Values::Bytes(values) => {
+                values.codes.clear();
+                values.in_use = true;
+                Mode::ClassCodes
+            }
+            Values::Ints(values) => {
+                values.clear();
+                Mode::ClassInts
+            }
+            Values::Marker => Mode::ClassInts,
+        };
+        Ok(Chunk::new(column, group, mode, Seq::write(out, by_class)?))
+    }
+
     /// Writes the values of the open row group, if there are any, and forgets them.
     pub fn cut(&mut self, out: &mut Output, column: u32, group: u32, chunks: &mut Vec<Chunk>) -> Result<()> {
         let chunk = |mode, seq| Chunk::new(column, group, mode, seq);

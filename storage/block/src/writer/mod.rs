@@ -9,6 +9,7 @@
 //! | `scope.rs` | resources and scopes, each once |
 //! | `trace.rs` | the trace that is being pushed: duplicates, parents |
 //! | `table.rs` | a table: its columns and its rows' shapes |
+//! | `class.rs` | rows by scope, name and shape, which decide most else |
 //! | `column.rs` | a column: values, dictionary |
 //! | `interner.rs` | distinct byte strings |
 //! | `output.rs` | the file as it grows |
@@ -16,6 +17,7 @@
 //! **Invariant:** memory holds one row group's values, the dictionaries and the finished bytes; never a span as an
 //! object.
 
+pub(crate) mod class;
 pub(crate) mod column;
 pub(crate) mod interner;
 pub(crate) mod output;
@@ -212,9 +214,9 @@ impl BlockBuilder {
             let (row, boundary) = match last {
                 Some((scope, _, row)) if scope == slice.scope => (row, Boundary::None),
                 Some((_, resource, _)) if resource == scope_slice.resource => {
-                    (self.scopes.row(batch, scope_slice)?, Boundary::Scope)
+                    (self.scopes.row(batch, slice.scope)?, Boundary::Scope)
                 }
-                _ => (self.scopes.row(batch, scope_slice)?, Boundary::Resource),
+                _ => (self.scopes.row(batch, slice.scope)?, Boundary::Resource),
             };
             last = Some((slice.scope, scope_slice.resource, row));
             self.mark(boundary, row);

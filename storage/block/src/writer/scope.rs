@@ -1,5 +1,9 @@
 //! Resources and scopes: each distinct one is decoded and stored once.
 
+use std::sync::{Arc, Weak};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use spanloom_span::proto::{Reader, Value};
 use spanloom_span::{Batch, ScopeSlice};
 
@@ -16,6 +20,9 @@ pub(crate) struct ScopeTables {
     resource_rows: Interner,
     scope_rows: Interner,
     key: Vec<u8>,
+    /// Rows of the scopes of the batches seen. The weak pointer keeps a batch's address from being used again, and
+    /// nothing else of the batch.
+    batches: HashMap<usize, (Weak<Batch>, Vec<Option<ScopeRow>>), RandomState>,
 }
 
 /// Rows of a scope and of its resource.
@@ -33,11 +40,25 @@ impl ScopeTables {
             resource_rows: Interner::default(),
             scope_rows: Interner::default(),
             key: Vec::new(),
+            batches: HashMap::default(),
         }
     }
 
     /// The rows of a scope of a batch, made when they are new.
-    pub fn row(&mut self, batch: &Batch, slice: &ScopeSlice) -> Result<ScopeRow> {
+    pub fn row(&mut self, batch: &Arc<Batch>, scope: u32) -> Result<ScopeRow> {
+        let new = || (Arc::downgrade(batch), vec![None; batch.scopes().len()]);
+        let (_, rows) = self.batches.entry(Arc::as_ptr(batch).addr()).or_insert_with(new);
+        if let Some(Some(row)) = rows.get(scope as usize) {
+            return Ok(*row);
+        }
+        let row = self.find(batch, &batch.scopes()[scope as usize])?;
+        if let Some((_, rows)) = self.batches.get_mut(&Arc::as_ptr(batch).addr()) {
+            rows[scope as usize] = Some(row);
+        }
+        Ok(row)
+    }
+
+    fn find(&mut self, batch: &Batch, slice: &ScopeSlice) -> Result<ScopeRow> {
         let of = &batch.resources()[slice.resource as usize];
         let (body, schema_url) = (batch.get(of.resource), batch.get(of.schema_url));
         self.set_key(0, body, schema_url);

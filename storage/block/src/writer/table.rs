@@ -11,6 +11,7 @@ use crate::directory::{Chunk, ColumnId, Mode};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::seq::Seq;
 use crate::shape::ShapeSet;
+use crate::writer::class::Classes;
 use crate::writer::column::{Column, Values};
 use crate::writer::output::Output;
 
@@ -193,8 +194,12 @@ impl TableBuilder {
             }
         }
         let first = chunks.len();
+        let by_class = self.classify(out, group, chunks)?;
         for (number, column) in self.columns.iter_mut().enumerate() {
-            column.cut(out, number as u32, group, chunks)?;
+            match by_class.get(number).and_then(Option::as_ref) {
+                Some(values) => chunks.push(column.cut_by_class(out, number as u32, group, values)?),
+                None => column.cut(out, number as u32, group, chunks)?,
+            }
         }
         let ranks = self.rank(&mut chunks[first..]);
         if !ranks.is_empty() {
@@ -206,6 +211,28 @@ impl TableBuilder {
         Ok(())
     }
 
+    /// Writes the class of each row, when classes pay; gives each column's values by class, where they are.
+    fn classify(
+        &self,
+        out: &mut Output,
+        group: u32,
+        chunks: &mut Vec<Chunk>,
+    ) -> Result<Vec<Option<Vec<u64>>>> {
+        if self.table != Table::Spans {
+            return Ok(Vec::new());
+        }
+        let column = |field: Field| self.fields[field as usize] as usize;
+        let (scope, name, shape) = (column(Field::Scope), column(Field::Name), column(Field::Shape));
+        let (scopes, names) = (self.columns[scope].ints(), self.columns[name].codes());
+        let Some(classes) = Classes::find(scopes, names, &self.row_shapes) else { return Ok(Vec::new()) };
+        let mut values = classes.values(&self.columns, &self.shapes, self.table.shape_header());
+        let seq = Seq::write_packed(out, &classes.of_rows)?;
+        chunks.push(Chunk::new(self.fields[Field::Class as usize], group, Mode::Ints, seq));
+        let Classes { scopes, names, shapes, .. } = classes;
+        (values[scope], values[name], values[shape]) = (Some(scopes), Some(names), Some(shapes));
+        Ok(values)
+    }
+
     /// How many values each sparse column has before each [`RANK_STEP`]th row, column after column; the first
     /// step is left out, since it is 0.
     fn rank(&self, chunks: &mut [Chunk]) -> Vec<u64> {
@@ -214,7 +241,10 @@ impl TableBuilder {
         let mut counted = 0;
         if steps > 0 {
             for chunk in chunks.iter_mut() {
-                if chunk.part == 0 && !Field::is_dense(self.columns[chunk.column as usize].field) {
+                if chunk.part == 0
+                    && !chunk.mode.is_by_class()
+                    && !Field::is_dense(self.columns[chunk.column as usize].field)
+                {
                     chunk.rank = counted;
                     rows[chunk.column as usize] = counted;
                     counted += 1;

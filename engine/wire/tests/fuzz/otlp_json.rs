@@ -1,0 +1,18 @@
+//! What must hold for any bytes taken as an OTLP/JSON request.
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+
+/// Refused with a place and a reason, or translated to protobuf that is no longer and that others can read.
+pub fn holds(data: &[u8]) {
+    match spanloom_wire::otlp_json::to_proto(data) {
+        Ok(bytes) => {
+            assert!(bytes.len() <= data.len(), "{} bytes became {}", data.len(), bytes.len());
+            if let Err(error) = ExportTraceServiceRequest::decode(&bytes[..]) {
+                // Others nest less deep than we do.
+                assert!(error.to_string().contains("recursion limit"), "{error}");
+            }
+        }
+        Err(error) => assert!(error.line > 0 && !error.message.is_empty(), "{error:?}"),
+    }
+}

@@ -1,0 +1,65 @@
+//! The seeds of the fuzz targets `otlp_json` and `inflate`, made by hand, as ordinary tests.
+
+#[allow(clippy::unwrap_used, clippy::print_stdout)]
+#[path = "../../fuzz/corpus.rs"]
+mod corpus;
+#[path = "fuzz/inflate.rs"]
+mod inflate;
+#[path = "fuzz/otlp_json.rs"]
+mod otlp_json;
+
+const REQUEST: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},
+"scopeSpans":[{"scope":{"name":"tracer","version":"1"},"spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C",
+"spanId":"EEE19B7EC3C1B174","parentSpanId":"","name":"GET /","kind":"SPAN_KIND_SERVER","flags":257,
+"startTimeUnixNano":"1544712660000000000","endTimeUnixNano":1544712661000000000,"traceState":"a=b",
+"attributes":[{"key":"i","value":{"intValue":"-5"}},{"key":"d","value":{"doubleValue":"NaN"}},
+{"key":"b","value":{"boolValue":false}},{"key":"y","value":{"bytesValue":"+/8="}},
+{"key":"a","value":{"arrayValue":{"values":[{},{"stringValue":"\u00e9\ud83d\ude00"}]}}},
+{"key":"m","value":{"kvlistValue":{"values":[{"key":"k","value":{"intValue":1e3}}]}}}],
+"events":[{"timeUnixNano":1,"name":"e"}],"links":[{"traceId":"5B8EFFF798038103D269B633813FC60D","spanId":"EEE19B7EC3C1B175"}],
+"status":{"code":2,"message":"bad"},"later":[{"x":null}]}],"schemaUrl":"s"}]}]}"#;
+
+#[test]
+fn otlp_json_holds_for_every_seed() {
+    let nested = |levels: usize| {
+        let open = r#"{"kvlistValue":{"values":[{"key":"k","value":"#.repeat(levels);
+        let value = format!("{open}{{}}{}", "}]}}".repeat(levels));
+        format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"a","value":{value}}}]}}}}]}}"#)
+    };
+    let seeds = [
+        ("empty", Vec::new()),
+        ("nothing", b"{}".to_vec()),
+        ("every-field", REQUEST.into()),
+        ("snake-case", br#"{"resource_spans":[{"scope_spans":[{"spans":[{"trace_id":"01"}]}]}]}"#.to_vec()),
+        ("of-2020", br#"{"resourceSpans":[{"instrumentationLibrarySpans":[{"spans":[{}]}]}]}"#.to_vec()),
+        ("deep", nested(60).into()),
+        ("too-deep", nested(70).into()),
+        ("bad-utf8", b"{\"resourceSpans\":[{\"schemaUrl\":\"\xff\"}]}".to_vec()),
+        ("cut", REQUEST.as_bytes()[..500].to_vec()),
+    ];
+    corpus::check("otlp_json", &seeds, otlp_json::holds);
+}
+
+#[test]
+fn inflate_holds_for_every_seed() {
+    let hex = |how: u8, text: &str| {
+        let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        let mut out = vec![how];
+        out.extend(digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()));
+        out
+    };
+    // "hello" in each encoding, written down so that another version of a library changes nothing.
+    let seeds = [
+        ("empty", Vec::new()),
+        ("identity", b"\0hello".to_vec()),
+        ("gzip", hex(1, "1f8b08000000000000ffcb48cdc9c9070086a6103605000000")),
+        ("zlib", hex(2, "789ccb48cdc9c90700062c0215")),
+        ("deflate", hex(2, "cb48cdc9c90700")),
+        ("zstd", hex(3, "28b52ffd200529000068656c6c6f")),
+        ("zstd-large-claim", hex(3, "28b52ffde00000000000000010010000")),
+        ("snappy", hex(4, "051068656c6c6f")),
+        ("snappy-large-claim", hex(4, "ffffffff0f00")),
+        ("snappy-framed", hex(5, "ff060000734e6150705901090000bb1f1c1968656c6c6f")),
+    ];
+    corpus::check("inflate", &seeds, inflate::holds);
+}

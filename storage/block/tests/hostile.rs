@@ -1,0 +1,158 @@
+//! A damaged or forged block gives an error or the same answer: never a panic, never another answer.
+
+mod common;
+
+use common::*;
+use proptest::prelude::*;
+use spanloom_block::Block;
+use spanloom_span::TraceId;
+use spanloom_span::model::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Small, and yet with something in most kinds of sections.
+fn requests() -> Vec<Trace> {
+    let of = |id: u64| {
+        let mut span = span(1 + (id % 9) as u8, id + 1);
+        span.parent_span_id = (id / 2).to_be_bytes().to_vec();
+        span.attributes = vec![
+            text("route", ["/a", "/b"][id as usize % 2]),
+            text("url", &format!("/items/{}/{:016x}", id * 7919, id * 0x9e37_79b9)),
+            text("word", &char::from(b'a' + (id % 26) as u8).to_string().repeat(1 + id as usize % 40)),
+            KeyValue { key: "size".into(), value: AnyValue::Int((id * id % 1000) as i64) },
+            KeyValue { key: "double".into(), value: AnyValue::Double(id as f64 / 3.0) },
+        ];
+        if id.is_multiple_of(10) {
+            span.events = vec![Event { name: "exception".into(), time_unix_nano: id, ..Event::default() }];
+            span.links = vec![Link { trace_id: vec![7; 16], ..Link::default() }];
+            span.status = Status { code: 2, message: format!("failed {id}"), ..Status::default() };
+            span.attributes
+                .push(text("rare", &format!("{:?}", (id, id * id, "text that is long enough".repeat(3)))));
+        }
+        span
+    };
+    vec![request((0..90).map(of).collect()), request((60..120).map(of).collect())]
+}
+
+fn answers(block: &Block) -> Result<Vec<(TraceId, Option<Trace>, Option<u64>)>, spanloom_block::BlockError> {
+    let ids: Vec<TraceId> = (1..12).map(|id| TraceId([id; 16])).collect();
+    let answer = |id: &TraceId| Ok((*id, block.trace_within(id, 1 << 20)?, block.sealed_through(id)?));
+    ids.iter().map(answer).collect()
+}
+
+#[test]
+fn every_flipped_byte_is_an_error_or_changes_nothing() {
+    let (finished, _) = build(&parts_of(&requests()));
+    let right = answers(&Block::from_bytes(finished.bytes.clone()).unwrap()).unwrap();
+    let mut silent = 0;
+    for at in 0..finished.bytes.len() {
+        let mut bytes = finished.bytes.clone();
+        bytes[at] ^= 1 << (at % 8);
+        let Ok(block) = Block::from_bytes(bytes) else { continue };
+        assert_eq!(block.meta(), &finished.meta, "byte {at}");
+        for id in right.iter().map(|(id, ..)| id) {
+            match block.trace(id) {
+                Ok(trace) => {
+                    assert_eq!(Some(&trace), right.iter().find(|r| r.0 == *id).map(|r| &r.1), "byte {at}")
+                }
+                Err(_) => continue,
+            }
+        }
+        silent += usize::from(block.verify().is_ok());
+    }
+    // What verify does not see is what fills up to 16 bytes.
+    assert!(silent * 4 < finished.bytes.len(), "{silent} of {}", finished.bytes.len());
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let (finished, _) = build(&parts_of(&requests()));
+    for len in 0..finished.bytes.len() {
+        assert!(Block::from_bytes(finished.bytes[..len].to_vec()).is_err(), "{len} bytes");
+    }
+    let longer = [&finished.bytes[..], &[0; 16]].concat();
+    assert!(Block::from_bytes(longer).is_err());
+}
+
+/// Sets the checksums of directory, trailer and header right, as a forger would.
+fn forge_sums(bytes: &mut [u8]) {
+    let len = bytes.len();
+    let u64_at = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let (offset, size) = (u64_at(bytes, len - 64) as usize, u64_at(bytes, len - 56) as usize);
+    if let Some(directory) = offset.checked_add(size).and_then(|end| bytes.get(offset..end)) {
+        let sum = xxh3_64(directory);
+        bytes[len - 48..len - 40].copy_from_slice(&sum.to_le_bytes());
+    }
+    let sum = xxh3_64(&bytes[len - 64..len - 16]);
+    bytes[len - 16..len - 8].copy_from_slice(&sum.to_le_bytes());
+    let sum = xxh3_64(&bytes[..56]);
+    bytes[56..64].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// Reads all there is to read; what comes out does not matter.
+fn read_all(bytes: Vec<u8>) {
+    let Ok(block) = Block::from_bytes(bytes) else { return };
+    let _ = answers(&block);
+    let _ = block.verify_within(1 << 20);
+    let _ = block.inspect().to_string();
+    let _ = block.trace_ids().map(|ids| ids.count());
+    let _ = block.sealed().map(|sealed| sealed.count());
+    for place in 0..3 {
+        let _ = block.summary(place);
+    }
+}
+
+#[test]
+fn every_forged_byte_of_the_directory_is_survived() {
+    let (finished, _) = build(&parts_of(&requests()));
+    let bytes = finished.bytes;
+    let offset = u64::from_le_bytes(bytes[bytes.len() - 64..bytes.len() - 56].try_into().unwrap());
+    for at in offset as usize..bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[at] = [0, 1, 0x7f, 0xff, bytes[at].wrapping_add(1)][at % 5];
+        forge_sums(&mut bytes);
+        read_all(bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn any_forgery_is_survived(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        in_sections in any::<bool>(),
+    ) {
+        let (finished, _) = build(&parts_of(&requests()));
+        let mut bytes = finished.bytes;
+        let len = bytes.len();
+        for (at, value) in changes {
+            bytes[at.index(len)] = value;
+        }
+        if in_sections {
+            forge_sections(&mut bytes);
+        }
+        forge_sums(&mut bytes);
+        read_all(bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        read_all(bytes);
+    }
+}
+
+/// Sets the checksums of all sections right: each (offset, length, checksum) in the directory is found by its
+/// looks.
+fn forge_sections(bytes: &mut [u8]) {
+    let len = bytes.len();
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let offset = word(bytes, len - 64) as usize;
+    let mut expected = 64;
+    for at in (offset.min(len)..len.saturating_sub(64 + 24)).step_by(8) {
+        let (from, size) = (word(bytes, at) as usize, word(bytes, at + 8) as usize);
+        if from == expected && from + size <= offset {
+            let sum = xxh3_64(&bytes[from..from + size]);
+            bytes[at + 16..at + 24].copy_from_slice(&sum.to_le_bytes());
+            expected = (from + size).next_multiple_of(16);
+        }
+    }
+}
