@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `foreign.rs` | what the translations of other formats share: writing OTLP, how they fail |
 //! | `inflate.rs` | content encodings, under a limit |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
 //! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
@@ -13,6 +14,7 @@
 //! **Invariant:** everything here takes bytes and gives bytes; no input makes it panic, recurse without a bound
 //! or allocate more than a stated multiple of what it was given.
 
+pub mod foreign;
 pub mod inflate;
 pub mod json_out;
 pub mod otlp_json;
@@ -21,6 +23,7 @@ pub mod trace_json;
 pub mod trace_llm;
 pub mod trace_proto;
 
+pub use foreign::{Fault, Foreign};
 pub use inflate::{Encoding, InflateError};
 pub use json_out::Object;
 pub use status::{Code, ExportResponse, Status};
