@@ -7,6 +7,8 @@
 //! | `text.rs` | durations and sizes as people write them |
 //! | `metrics.rs` | what is counted |
 //! | `tenant.rs` | whose spans they are |
+//! | `datagram/` | datagrams, received in batches |
+//! | `request/` | what every protocol over HTTP shares: bodies, gRPC framing, answers |
 //! | `serve/` | connections: HTTP/1.1 and h2c on one port, bounded, ending gracefully; the query API uses it too |
 //! | `otlp/` | OTLP over gRPC and HTTP |
 //!
@@ -14,15 +16,19 @@
 //! every await on the network has a limit. This crate knows nothing of the engine behind the sink.
 
 pub mod config;
+pub mod datagram;
 pub mod metrics;
 pub mod otlp;
+pub mod request;
 pub mod serve;
 pub mod sink;
 pub mod tenant;
 pub mod text;
 
 pub use config::{ReceiveConfig, ServeConfig};
-pub use metrics::{ReceiveMetrics, ServeMetrics};
+pub use datagram::{DatagramSocket, Datagrams};
+pub use metrics::{DatagramMetrics, ReceiveMetrics, ServeMetrics};
 pub use otlp::Otlp;
+pub use request::{Protocol, Receiver};
 pub use serve::{Shutdown, Trigger, bind, serve, shutdown};
 pub use sink::{Accepted, Held, Refusal, Sink};

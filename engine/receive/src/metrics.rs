@@ -25,7 +25,13 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
-/// What the OTLP listeners count. One for all ports.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DropLabels {
+    protocol: &'static str,
+    reason: &'static str,
+}
+
+/// What the listeners count. One for all ports.
 #[derive(Debug, Clone)]
 pub struct ReceiveMetrics {
     requests: Family<RequestLabels, Counter>,
@@ -35,8 +41,19 @@ pub struct ReceiveMetrics {
     accepted_spans: Counter,
     refused_spans: Counter,
     duration: Family<ProtocolLabel, Histogram>,
+    /// Datagrams.
+    pub datagrams: DatagramMetrics,
     /// The connections below.
     pub serve: ServeMetrics,
+}
+
+/// What the listeners for datagrams count beside requests: those are counted after datagrams were joined.
+#[derive(Debug, Clone, Default)]
+pub struct DatagramMetrics {
+    received: Family<ProtocolLabel, Counter>,
+    bytes: Family<ProtocolLabel, Counter>,
+    dropped: Family<DropLabels, Counter>,
+    dropped_spans: Family<ProtocolLabel, Counter>,
 }
 
 /// What the connections of a port count.
@@ -60,6 +77,7 @@ impl Default for ReceiveMetrics {
             accepted_spans: Counter::default(),
             refused_spans: Counter::default(),
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 4.0, 10))),
+            datagrams: DatagramMetrics::default(),
             serve: ServeMetrics::default(),
         }
     }
@@ -92,6 +110,7 @@ impl ReceiveMetrics {
             "From a request's head to its answer, by protocol",
             self.duration.clone(),
         );
+        self.datagrams.register(registry);
         self.serve.register(registry);
     }
 
@@ -117,6 +136,37 @@ impl ReceiveMetrics {
         };
         self.requests.get_or_create(&RequestLabels { protocol, outcome: word }).inc();
         self.duration.get_or_create(&ProtocolLabel { protocol }).observe(seconds);
+    }
+}
+
+impl DatagramMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("datagrams", "Datagrams received, by protocol", self.received.clone());
+        registry.register("datagram_bytes", "Bytes of datagrams received, by protocol", self.bytes.clone());
+        registry.register(
+            "datagrams_dropped",
+            "Datagrams whose spans were not kept, by protocol and reason",
+            self.dropped.clone(),
+        );
+        registry.register(
+            "datagram_spans_dropped",
+            "Spans of datagrams that were understood and not kept, by protocol",
+            self.dropped_spans.clone(),
+        );
+    }
+
+    pub(crate) fn came(&self, protocol: &'static str, datagrams: u64, bytes: u64) {
+        let label = ProtocolLabel { protocol };
+        self.received.get_or_create(&label).inc_by(datagrams);
+        self.bytes.get_or_create(&label).inc_by(bytes);
+    }
+
+    pub(crate) fn dropped(&self, protocol: &'static str, reason: &'static str, datagrams: u64) {
+        self.dropped.get_or_create(&DropLabels { protocol, reason }).inc_by(datagrams);
+    }
+
+    pub(crate) fn lost_spans(&self, protocol: &'static str, spans: u64) {
+        self.dropped_spans.get_or_create(&ProtocolLabel { protocol }).inc_by(spans);
     }
 }
 

@@ -10,7 +10,7 @@ use spanloom_api::{
 };
 use spanloom_ingest::Refusal as Refused;
 use spanloom_query::QueryError as AskError;
-use spanloom_receive::{Accepted, Held, Otlp, ReceiveMetrics, Refusal, Sink, serve as receive};
+use spanloom_receive::{Accepted, Held, Otlp, ReceiveMetrics, Receiver, Refusal, Sink, serve as receive};
 use spanloom_span::{Tenant, join};
 use tokio::net::TcpListener;
 
@@ -65,8 +65,13 @@ pub(crate) fn serve(engine: &Engine, bound: Vec<Bound>, metrics: Metrics) -> Res
             Some(port) => {
                 let receive_config = config.receive_config(port)?;
                 let serve_config = receive_config.serve.clone();
-                let service =
-                    Otlp::new(engine.clone(), receive_config, metrics.receive.clone(), shutdown.clone());
+                let service = Receiver::new(
+                    Otlp,
+                    engine.clone(),
+                    receive_config,
+                    metrics.receive.clone(),
+                    shutdown.clone(),
+                );
                 let counts = metrics.receive.serve.clone();
                 tokio::spawn(async move {
                     receive::serve(listener, service, &serve_config, counts, shutdown).await;

@@ -22,7 +22,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::{
-    Accepted, Held, Otlp, ReceiveConfig, ReceiveMetrics, Refusal, Sink, Trigger, bind, serve, shutdown,
+    Accepted, Held, Otlp, ReceiveConfig, ReceiveMetrics, Receiver, Refusal, Sink, Trigger, bind, serve,
+    shutdown,
 };
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -80,7 +81,7 @@ fn start(config: ReceiveConfig) -> Running {
     let address = listener.local_addr().unwrap();
     let (trigger, waits) = shutdown();
     let metrics = ReceiveMetrics::default();
-    let otlp = Otlp::new(sink.clone(), config.clone(), metrics.clone(), waits.clone());
+    let otlp = Receiver::new(Otlp, sink.clone(), config.clone(), metrics.clone(), waits.clone());
     let serve_metrics = metrics.serve.clone();
     let task = tokio::spawn(async move { serve(listener, otlp, &config.serve, serve_metrics, waits).await });
     Running { address, sink, metrics, trigger, task }

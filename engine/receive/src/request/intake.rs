@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body::Body;
-use spanloom_wire::{Encoding, InflateError, inflate};
+use spanloom_wire::{Encoding, Fault, Foreign, InflateError, inflate};
 use tokio::time::Instant;
 
 use crate::{Held, ReceiveConfig, Refusal, Sink};
@@ -28,14 +28,14 @@ const LEAST_BYTES_PER_SECOND: usize = 16 << 10;
 const LONG_WORK: usize = 512 << 10;
 
 /// Bytes and the permits for them.
-pub(super) struct Load {
+pub(crate) struct Load {
     pub bytes: Bytes,
     pub held: Held,
     admitted: usize,
 }
 
 /// Collects one body.
-pub(super) struct Intake<'a, S> {
+pub(crate) struct Intake<'a, S> {
     sink: &'a S,
     limit: usize,
     read_timeout: Duration,
@@ -47,7 +47,7 @@ pub(super) struct Intake<'a, S> {
 }
 
 impl<'a, S: Sink> Intake<'a, S> {
-    pub(super) fn new(sink: &'a S, config: &ReceiveConfig) -> Self {
+    pub(crate) fn new(sink: &'a S, config: &ReceiveConfig) -> Self {
         Self {
             sink,
             limit: config.max_request_bytes,
@@ -61,7 +61,7 @@ impl<'a, S: Sink> Intake<'a, S> {
     }
 
     /// The next piece of the body, unless it takes too long.
-    pub(super) async fn next<B>(&mut self, body: &mut B) -> Result<Option<Bytes>, Refusal>
+    pub(crate) async fn next<B>(&mut self, body: &mut B) -> Result<Option<Bytes>, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
@@ -84,7 +84,7 @@ impl<'a, S: Sink> Intake<'a, S> {
     }
 
     /// Prepares for a body of known length, or refuses it.
-    pub(super) async fn expect(&mut self, length: usize) -> Result<(), Refusal> {
+    pub(crate) async fn expect(&mut self, length: usize) -> Result<(), Refusal> {
         if length > self.limit {
             return Err(Refusal::TooLarge { limit: self.limit });
         }
@@ -95,7 +95,7 @@ impl<'a, S: Sink> Intake<'a, S> {
     }
 
     /// Keeps bytes, asking for room when there is none left.
-    pub(super) async fn keep(&mut self, data: &[u8]) -> Result<(), Refusal> {
+    pub(crate) async fn keep(&mut self, data: &[u8]) -> Result<(), Refusal> {
         let length = self.buffer.len() + data.len();
         if length > self.limit {
             return Err(Refusal::TooLarge { limit: self.limit });
@@ -110,7 +110,7 @@ impl<'a, S: Sink> Intake<'a, S> {
     }
 
     /// How many bytes are kept.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.buffer.len()
     }
 
@@ -123,7 +123,7 @@ impl<'a, S: Sink> Intake<'a, S> {
     }
 
     /// The whole body.
-    pub(super) fn finish(mut self) -> Load {
+    pub(crate) fn finish(mut self) -> Load {
         let held = if self.held.len() == 1 { self.held.pop() } else { None };
         let held = held.unwrap_or_else(|| Box::new(self.held));
         Load { bytes: trimmed(self.buffer), held, admitted: self.admitted }
@@ -133,7 +133,7 @@ impl<'a, S: Sink> Intake<'a, S> {
 impl Load {
     /// Inflates. Room for what comes out is asked for first, by what the bytes claim; when that was too little,
     /// for more, up to the limit.
-    pub(super) async fn inflate<S: Sink>(
+    pub(crate) async fn inflate<S: Sink>(
         self,
         sink: &S,
         encoding: Encoding,
@@ -162,19 +162,48 @@ impl Load {
     }
 
     /// Turns the bytes into others that are no longer.
-    pub(super) async fn translate<S, F>(self, sink: &S, translate: F) -> Result<Load, Refusal>
+    pub(crate) async fn rewrite<S, F>(self, sink: &S, rewrite: F) -> Result<Load, Refusal>
     where
         S: Sink,
         F: FnOnce(&[u8]) -> Result<Vec<u8>, String> + Send + 'static,
     {
         let Load { bytes, held, admitted } = self;
-        let (out, held) = work(bytes.len(), held, move || translate(&bytes)).await?;
+        let (out, held) = work(bytes.len(), held, move || rewrite(&bytes)).await?;
         let bytes = trimmed(out.map_err(Refusal::Invalid)?);
         Ok(Load { bytes, held, admitted }.fit(sink))
     }
 
+    /// Translates a foreign format to OTLP. Room for twice as much is asked for first; when that was too little,
+    /// for more, up to the limit.
+    pub(crate) async fn translate<S, F>(self, sink: &S, limit: usize, translate: F) -> Result<Load, Refusal>
+    where
+        S: Sink,
+        F: Fn(&[u8], usize, &mut Vec<u8>) -> Result<u64, Foreign> + Clone + Send + 'static,
+    {
+        let Load { bytes: foreign, held: mut foreign_held, .. } = self;
+        let mut room = (foreign.len() * 2).max(FIRST_ROOM).min(limit);
+        loop {
+            let held = sink.admit(room).await?;
+            let (bytes, translate) = (foreign.clone(), translate.clone());
+            let run = move || {
+                let mut out = Vec::with_capacity(bytes.len());
+                translate(&bytes, room, &mut out).map(|_| out)
+            };
+            let (out, (again, held)) = work(foreign.len(), (foreign_held, held), run).await?;
+            foreign_held = again;
+            match out {
+                Ok(out) => return Ok(Load { bytes: trimmed(out), held, admitted: room }.fit(sink)),
+                Err(error) if error.fault == Fault::Room && room < limit => {
+                    room = room.saturating_mul(4).min(limit);
+                }
+                Err(error) if error.fault == Fault::Room => return Err(Refusal::TooLarge { limit }),
+                Err(error) => return Err(Refusal::Invalid(error.to_string())),
+            }
+        }
+    }
+
     /// Trades a permit that is much too large for a fitting one, if there is room to do so at once.
-    pub(super) fn fit<S: Sink>(mut self, sink: &S) -> Load {
+    pub(crate) fn fit<S: Sink>(mut self, sink: &S) -> Load {
         let length = self.bytes.len();
         if self.admitted - length.min(self.admitted) > length / 4 + 1024 {
             // Dropping an admission that would have to wait is safe: nothing was admitted yet.
