@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `foreign.rs` | what the translations of other formats share: writing OTLP, how they fail |
 //! | `inflate.rs` | content encodings, under a limit |
+//! | `opencensus/` | OpenCensus agent requests, protobuf and JSON, to OTLP |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
+//! | `rfc3339.rs` | points in time as text |
 //! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
 //! | `trace_json.rs` | a trace as JSON, for the query API |
 //! | `trace_llm.rs` | the same in few words |
@@ -17,7 +19,9 @@
 pub mod foreign;
 pub mod inflate;
 pub mod json_out;
+pub mod opencensus;
 pub mod otlp_json;
+mod rfc3339;
 pub mod status;
 pub mod trace_json;
 pub mod trace_llm;
