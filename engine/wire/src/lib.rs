@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `foreign.rs` | what the translations of other formats share: writing OTLP, how they fail |
 //! | `inflate.rs` | content encodings, under a limit |
+//! | `opencensus/` | OpenCensus agent requests, protobuf and JSON, to OTLP |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
+//! | `rfc3339.rs` | points in time as text |
 //! | `thrift/` | Thrift's wire formats, for Jaeger and Zipkin |
 //! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
 //! | `trace_json.rs` | a trace as JSON, for the query API |
@@ -18,7 +20,9 @@
 pub mod foreign;
 pub mod inflate;
 pub mod json_out;
+pub mod opencensus;
 pub mod otlp_json;
+mod rfc3339;
 pub mod status;
 pub mod thrift;
 pub mod trace_json;
