@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `foreign.rs` | what the translations of other formats share: writing OTLP, how they fail |
 //! | `inflate.rs` | content encodings, under a limit |
+//! | `json_in/` | protobuf's JSON to protobuf, by a table of the messages |
 //! | `opencensus/` | OpenCensus agent requests, protobuf and JSON, to OTLP |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
 //! | `rfc3339.rs` | points in time as text |
@@ -19,6 +20,7 @@
 
 pub mod foreign;
 pub mod inflate;
+mod json_in;
 pub mod json_out;
 pub mod opencensus;
 pub mod otlp_json;

@@ -12,6 +12,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `stream.rs` | what is remembered of a stream; a message into `ResourceSpans` |
+//! | `json.rs` | the messages as a table, to read them as JSON |
 //! | `fields.rs` | field numbers of the messages |
 //! | `read.rs` | reading them, with errors that tell the place |
 //! | `resource.rs` | a node and a resource into the attributes of one resource |
@@ -24,6 +25,7 @@
 
 mod event;
 mod fields;
+mod json;
 mod read;
 mod resource;
 mod span;

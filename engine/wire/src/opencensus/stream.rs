@@ -3,10 +3,12 @@
 use spanloom_span::proto::Value;
 
 use super::fields::request;
+use super::json;
 use super::read::{Fields, Run};
 use super::resource::put_resource;
 use super::span::{Parts, put_span};
 use crate::foreign::{Fault, Foreign, otlp, put_resource_spans, try_message, whole};
+use crate::json_in;
 
 /// Most bytes of a node, and of a resource, that a stream remembers. Usual ones take some hundreds.
 pub const MAX_REMEMBERED: usize = 16 << 10;
@@ -44,6 +46,23 @@ impl Stream {
         if let Some(attributes) = changed {
             self.remember(request, attributes);
         }
+        Ok(spans)
+    }
+
+    /// The same of a body of `POST /v1/trace`: messages as JSON, one after the other. When one of them fails, none
+    /// of the body is taken. Positions in errors count from the first byte of the text; those of faults that the
+    /// protobuf form of a message would have, too, from the first byte of that.
+    pub fn translate_json(&mut self, body: &[u8], room: usize, out: &mut Vec<u8>) -> Result<u64, Foreign> {
+        let before = out.len();
+        let (mut stream, mut spans) = (self.clone(), 0);
+        whole(out, |out| {
+            json_in::each(body, &json::REQUEST, |message| {
+                let left = room.saturating_sub(out.len() - before);
+                spans += stream.translate(message, left, out)?;
+                Ok(())
+            })
+        })?;
+        *self = stream;
         Ok(spans)
     }
 

@@ -3,69 +3,7 @@
 //! Source: opentelemetry-proto 1.x. The names of OTLP before 0.16 (`instrumentationLibrarySpans`) are known too:
 //! they have the numbers of today's fields.
 
-/// A message.
-pub(super) struct Message {
-    /// Its fields, those that come first in most requests first.
-    pub fields: &'static [Field],
-}
-
-/// A field.
-pub(super) struct Field {
-    /// In JSON.
-    pub name: &'static str,
-    /// In the proto file.
-    pub snake: &'static str,
-    /// On the wire.
-    pub number: u32,
-    /// What it holds.
-    pub kind: Kind,
-    /// Whether it is a list.
-    pub repeated: bool,
-    /// Whether it is one of several of which one may be set; then zero values are written too.
-    pub oneof: bool,
-}
-
-/// What a field holds, and how it is written.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    String,
-    /// Hexadecimal text; so many bytes.
-    Id(usize),
-    Base64,
-    Bool,
-    Int64,
-    Uint32,
-    Fixed64,
-    Fixed32,
-    Double,
-    /// Names by value.
-    Enum(&'static [&'static str]),
-    Message(&'static Message),
-}
-
-impl Message {
-    /// The field of that name. `next` is where it is looked for first: most senders write fields in order.
-    #[inline]
-    pub fn find(&self, name: &str, next: usize) -> Option<usize> {
-        if self.fields.get(next).is_some_and(|field| field.name == name) {
-            return Some(next);
-        }
-        let position = self.fields.iter().position(|field| field.name == name);
-        position.or_else(|| self.fields.iter().position(|field| field.snake == name))
-    }
-}
-
-const fn field(name: &'static str, snake: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, snake, number, kind, repeated: false, oneof: false }
-}
-
-const fn list(name: &'static str, snake: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, snake, number, kind, repeated: true, oneof: false }
-}
-
-const fn choice(name: &'static str, snake: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, snake, number, kind, repeated: false, oneof: true }
-}
+use crate::json_in::schema::{Kind, Message, choice, field, list};
 
 const SPAN_KINDS: &[&str] = &[
     "SPAN_KIND_UNSPECIFIED",
@@ -78,108 +16,92 @@ const SPAN_KINDS: &[&str] = &[
 
 const STATUS_CODES: &[&str] = &["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 
-pub(super) static REQUEST: Message =
-    Message { fields: &[list("resourceSpans", "resource_spans", 1, Kind::Message(&RESOURCE_SPANS))] };
+pub static REQUEST: Message =
+    Message::of(&[list("resourceSpans", "resource_spans", 1, Kind::Message(&RESOURCE_SPANS))]);
 
-static RESOURCE_SPANS: Message = Message {
-    fields: &[
-        field("resource", "resource", 1, Kind::Message(&RESOURCE)),
-        list("scopeSpans", "scope_spans", 2, Kind::Message(&SCOPE_SPANS)),
-        field("schemaUrl", "schema_url", 3, Kind::String),
-        list("instrumentationLibrarySpans", "instrumentation_library_spans", 2, Kind::Message(&SCOPE_SPANS)),
-    ],
-};
+static RESOURCE_SPANS: Message = Message::of(&[
+    field("resource", "resource", 1, Kind::Message(&RESOURCE)),
+    list("scopeSpans", "scope_spans", 2, Kind::Message(&SCOPE_SPANS)),
+    field("schemaUrl", "schema_url", 3, Kind::String),
+    list("instrumentationLibrarySpans", "instrumentation_library_spans", 2, Kind::Message(&SCOPE_SPANS)),
+]);
 
-static RESOURCE: Message = Message {
-    fields: &[
-        list("attributes", "attributes", 1, Kind::Message(&KEY_VALUE)),
-        field("droppedAttributesCount", "dropped_attributes_count", 2, Kind::Uint32),
-        list("entityRefs", "entity_refs", 3, Kind::Message(&ENTITY_REF)),
-    ],
-};
+static RESOURCE: Message = Message::of(&[
+    list("attributes", "attributes", 1, Kind::Message(&KEY_VALUE)),
+    field("droppedAttributesCount", "dropped_attributes_count", 2, Kind::Uint32),
+    list("entityRefs", "entity_refs", 3, Kind::Message(&ENTITY_REF)),
+]);
 
-static ENTITY_REF: Message = Message {
-    fields: &[
-        field("schemaUrl", "schema_url", 1, Kind::String),
-        field("type", "type", 2, Kind::String),
-        list("idKeys", "id_keys", 3, Kind::String),
-        list("descriptionKeys", "description_keys", 4, Kind::String),
-    ],
-};
+static ENTITY_REF: Message = Message::of(&[
+    field("schemaUrl", "schema_url", 1, Kind::String),
+    field("type", "type", 2, Kind::String),
+    list("idKeys", "id_keys", 3, Kind::String),
+    list("descriptionKeys", "description_keys", 4, Kind::String),
+]);
 
-static SCOPE_SPANS: Message = Message {
-    fields: &[
-        field("scope", "scope", 1, Kind::Message(&SCOPE)),
-        list("spans", "spans", 2, Kind::Message(&SPAN)),
-        field("schemaUrl", "schema_url", 3, Kind::String),
-        field("instrumentationLibrary", "instrumentation_library", 1, Kind::Message(&SCOPE)),
-    ],
-};
+static SCOPE_SPANS: Message = Message::of(&[
+    field("scope", "scope", 1, Kind::Message(&SCOPE)),
+    list("spans", "spans", 2, Kind::Message(&SPAN)),
+    field("schemaUrl", "schema_url", 3, Kind::String),
+    field("instrumentationLibrary", "instrumentation_library", 1, Kind::Message(&SCOPE)),
+]);
 
-static SCOPE: Message = Message {
-    fields: &[
-        field("name", "name", 1, Kind::String),
-        field("version", "version", 2, Kind::String),
-        list("attributes", "attributes", 3, Kind::Message(&KEY_VALUE)),
-        field("droppedAttributesCount", "dropped_attributes_count", 4, Kind::Uint32),
-    ],
-};
+static SCOPE: Message = Message::of(&[
+    field("name", "name", 1, Kind::String),
+    field("version", "version", 2, Kind::String),
+    list("attributes", "attributes", 3, Kind::Message(&KEY_VALUE)),
+    field("droppedAttributesCount", "dropped_attributes_count", 4, Kind::Uint32),
+]);
 
-static SPAN: Message = Message {
-    fields: &[
-        field("traceId", "trace_id", 1, Kind::Id(16)),
-        field("spanId", "span_id", 2, Kind::Id(8)),
-        field("traceState", "trace_state", 3, Kind::String),
-        field("parentSpanId", "parent_span_id", 4, Kind::Id(8)),
-        field("flags", "flags", 16, Kind::Fixed32),
-        field("name", "name", 5, Kind::String),
-        field("kind", "kind", 6, Kind::Enum(SPAN_KINDS)),
-        field("startTimeUnixNano", "start_time_unix_nano", 7, Kind::Fixed64),
-        field("endTimeUnixNano", "end_time_unix_nano", 8, Kind::Fixed64),
-        list("attributes", "attributes", 9, Kind::Message(&KEY_VALUE)),
-        field("droppedAttributesCount", "dropped_attributes_count", 10, Kind::Uint32),
-        list("events", "events", 11, Kind::Message(&EVENT)),
-        field("droppedEventsCount", "dropped_events_count", 12, Kind::Uint32),
-        list("links", "links", 13, Kind::Message(&LINK)),
-        field("droppedLinksCount", "dropped_links_count", 14, Kind::Uint32),
-        field("status", "status", 15, Kind::Message(&STATUS)),
-    ],
-};
+static SPAN: Message = Message::of(&[
+    field("traceId", "trace_id", 1, Kind::Id(16)),
+    field("spanId", "span_id", 2, Kind::Id(8)),
+    field("traceState", "trace_state", 3, Kind::String),
+    field("parentSpanId", "parent_span_id", 4, Kind::Id(8)),
+    field("flags", "flags", 16, Kind::Fixed32),
+    field("name", "name", 5, Kind::String),
+    field("kind", "kind", 6, Kind::Enum(SPAN_KINDS)),
+    field("startTimeUnixNano", "start_time_unix_nano", 7, Kind::Fixed64),
+    field("endTimeUnixNano", "end_time_unix_nano", 8, Kind::Fixed64),
+    list("attributes", "attributes", 9, Kind::Message(&KEY_VALUE)),
+    field("droppedAttributesCount", "dropped_attributes_count", 10, Kind::Uint32),
+    list("events", "events", 11, Kind::Message(&EVENT)),
+    field("droppedEventsCount", "dropped_events_count", 12, Kind::Uint32),
+    list("links", "links", 13, Kind::Message(&LINK)),
+    field("droppedLinksCount", "dropped_links_count", 14, Kind::Uint32),
+    field("status", "status", 15, Kind::Message(&STATUS)),
+]);
 
-static EVENT: Message = Message {
-    fields: &[
-        field("timeUnixNano", "time_unix_nano", 1, Kind::Fixed64),
-        field("name", "name", 2, Kind::String),
-        list("attributes", "attributes", 3, Kind::Message(&KEY_VALUE)),
-        field("droppedAttributesCount", "dropped_attributes_count", 4, Kind::Uint32),
-    ],
-};
+static EVENT: Message = Message::of(&[
+    field("timeUnixNano", "time_unix_nano", 1, Kind::Fixed64),
+    field("name", "name", 2, Kind::String),
+    list("attributes", "attributes", 3, Kind::Message(&KEY_VALUE)),
+    field("droppedAttributesCount", "dropped_attributes_count", 4, Kind::Uint32),
+]);
 
-static LINK: Message = Message {
-    fields: &[
-        field("traceId", "trace_id", 1, Kind::Id(16)),
-        field("spanId", "span_id", 2, Kind::Id(8)),
-        field("traceState", "trace_state", 3, Kind::String),
-        list("attributes", "attributes", 4, Kind::Message(&KEY_VALUE)),
-        field("droppedAttributesCount", "dropped_attributes_count", 5, Kind::Uint32),
-        field("flags", "flags", 6, Kind::Fixed32),
-    ],
-};
+static LINK: Message = Message::of(&[
+    field("traceId", "trace_id", 1, Kind::Id(16)),
+    field("spanId", "span_id", 2, Kind::Id(8)),
+    field("traceState", "trace_state", 3, Kind::String),
+    list("attributes", "attributes", 4, Kind::Message(&KEY_VALUE)),
+    field("droppedAttributesCount", "dropped_attributes_count", 5, Kind::Uint32),
+    field("flags", "flags", 6, Kind::Fixed32),
+]);
 
-static STATUS: Message = Message {
-    fields: &[
-        field("code", "code", 3, Kind::Enum(STATUS_CODES)),
-        field("message", "message", 2, Kind::String),
-        // OTLP before 0.8; whoever reads a status knows what it means.
-        field("deprecatedCode", "deprecated_code", 1, Kind::Enum(&["DEPRECATED_STATUS_CODE_OK"])),
-    ],
-};
+static STATUS: Message = Message::of(&[
+    field("code", "code", 3, Kind::Enum(STATUS_CODES)),
+    field("message", "message", 2, Kind::String),
+    // OTLP before 0.8; whoever reads a status knows what it means.
+    field("deprecatedCode", "deprecated_code", 1, Kind::Enum(&["DEPRECATED_STATUS_CODE_OK"])),
+]);
 
-static KEY_VALUE: Message = Message {
-    fields: &[field("key", "key", 1, Kind::String), field("value", "value", 2, Kind::Message(&ANY_VALUE))],
-};
+static KEY_VALUE: Message = Message::of(&[
+    field("key", "key", 1, Kind::String),
+    field("value", "value", 2, Kind::Message(&ANY_VALUE)),
+]);
 
 static ANY_VALUE: Message = Message {
+    nests: true,
     fields: &[
         choice("stringValue", "string_value", 1, Kind::String),
         choice("intValue", "int_value", 3, Kind::Int64),
@@ -191,12 +113,6 @@ static ANY_VALUE: Message = Message {
     ],
 };
 
-static ARRAY_VALUE: Message = Message { fields: &[list("values", "values", 1, Kind::Message(&ANY_VALUE))] };
+static ARRAY_VALUE: Message = Message::of(&[list("values", "values", 1, Kind::Message(&ANY_VALUE))]);
 
-static KEY_VALUE_LIST: Message =
-    Message { fields: &[list("values", "values", 1, Kind::Message(&KEY_VALUE))] };
-
-/// Whether a message is a value within which values may lie.
-pub(super) fn nests(message: &Message) -> bool {
-    std::ptr::eq(message, &ANY_VALUE)
-}
+static KEY_VALUE_LIST: Message = Message::of(&[list("values", "values", 1, Kind::Message(&KEY_VALUE))]);

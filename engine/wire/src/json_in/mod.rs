@@ -1,0 +1,28 @@
+//! Requests as JSON into protobuf, driven by a table of their messages: written while they are read.
+//!
+//! What holds for every format here: field names come in lowerCamelCase or as in the proto file; 64-bit integers
+//! come as strings or numbers, enums by number or name; `null` means absent; unknown fields are skipped, however
+//! deep. Refused, each with an error that says where: a field given twice, two values of a `oneof`, a number out
+//! of range, nesting deeper than [`MAX_DEPTH`], bytes that are not UTF-8.
+//!
+//! Source: <https://protobuf.dev/programming-guides/json/>.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `schema.rs` | what a table of messages says: which field has which number and kind |
+//! | `text.rs` | JSON, token by token |
+//! | `walk.rs` | one walk over the text, driven by a table |
+//! | `flaw.rs` | errors |
+
+mod flaw;
+pub mod schema;
+#[cfg(test)]
+mod tests;
+mod text;
+mod walk;
+
+pub use flaw::JsonError;
+pub use walk::{each, translate};
+
+/// Most levels of values within values.
+pub const MAX_DEPTH: usize = 64;

@@ -1,0 +1,406 @@
+//! JSON text, token by token: strict as RFC 8259, without recursion, without copying what needs no copy.
+
+use std::borrow::Cow;
+
+use super::flaw::{Flaw, Raised};
+
+/// Eight bytes of ones.
+const ONES: u64 = 0x0101_0101_0101_0101;
+/// The highest bit of eight bytes.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// A number as it was written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// An integer of up to 64 bits and its sign.
+    Integer { negative: bool, magnitude: u64 },
+    /// Any other: a fraction, an exponent, more digits.
+    Float(f64),
+}
+
+impl Number {
+    /// As a float.
+    pub fn float(self) -> f64 {
+        match self {
+            Number::Integer { negative, magnitude } => {
+                if negative {
+                    -(magnitude as f64)
+                } else {
+                    magnitude as f64
+                }
+            }
+            Number::Float(value) => value,
+        }
+    }
+
+    /// As an integer of up to 64 bits and its sign: 1e3 is one, too.
+    pub fn integer(self) -> Option<i128> {
+        match self {
+            Number::Integer { negative, magnitude } => {
+                Some(if negative { -i128::from(magnitude) } else { magnitude.into() })
+            }
+            Number::Float(value) if value.fract() == 0.0 && value.abs() < 2f64.powi(64) => {
+                Some(value as i128)
+            }
+            Number::Float(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Number::Integer { negative, magnitude } => {
+                write!(f, "{}{magnitude}", if *negative { "-" } else { "" })
+            }
+            Number::Float(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+/// Reads a text from its first byte to its last.
+pub struct Text<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Text<'a> {
+    /// Starts at the first byte.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Bytes read so far.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte, if there is one.
+    #[inline]
+    pub fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Skips white space; yields the byte after it.
+    #[inline]
+    pub fn space(&mut self) -> Option<u8> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                other => return other,
+            }
+        }
+    }
+
+    /// Takes a byte if it is next after white space.
+    #[inline]
+    pub fn take(&mut self, byte: u8) -> bool {
+        let found = self.space() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes a byte that must be next.
+    #[inline]
+    pub fn demand(&mut self, byte: u8, expected: &'static str) -> Raised<()> {
+        if self.take(byte) { Ok(()) } else { Err(self.unexpected(expected)) }
+    }
+
+    /// What is next is not what was expected.
+    #[cold]
+    pub fn unexpected(&self, expected: impl Into<Cow<'static, str>>) -> Box<Flaw> {
+        let found: Cow<'static, str> = match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+            None => return Flaw::truncated(self.at, expected),
+            Some('"') => "found a string".into(),
+            Some('{') => "found an object".into(),
+            Some('[') => "found a list".into(),
+            Some('-' | '0'..='9') => "found a number".into(),
+            Some(_) if self.text[self.at..].starts_with("true") => "found true".into(),
+            Some(_) if self.text[self.at..].starts_with("false") => "found false".into(),
+            Some(_) if self.text[self.at..].starts_with("null") => "found null".into(),
+            Some(other) => format!("found {other:?}").into(),
+        };
+        Flaw::malformed(self.at, found, expected)
+    }
+
+    /// Takes `"name"` if that is next, in these very bytes: quicker than reading a string and comparing it.
+    #[inline]
+    pub fn take_quoted(&mut self, name: &str) -> bool {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let end = name.len() + 1;
+        let found =
+            rest.get(1..end) == Some(name.as_bytes()) && rest[0] == b'"' && rest.get(end) == Some(&b'"');
+        if found {
+            self.at += end + 1;
+        }
+        found
+    }
+
+    /// Takes a word such as `null`.
+    pub fn word(&mut self, word: &'static str) -> Raised<()> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(self.unexpected(word));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Reads a string, of which the opening quote is next. What it says is in the text, or in `unescaped`.
+    #[inline]
+    pub fn string<'s>(&mut self, unescaped: &'s mut String) -> Raised<&'s str>
+    where
+        'a: 's,
+    {
+        if self.peek() != Some(b'"') {
+            return Err(self.unexpected("a string"));
+        }
+        let from = self.at + 1;
+        self.at = plain_end(self.text.as_bytes(), from);
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(&self.text[from..self.at - 1]);
+        }
+        unescaped.clear();
+        unescaped.push_str(&self.text[from..self.at]);
+        self.rest_of_string(|part| match part {
+            Part::Plain(text) => unescaped.push_str(text),
+            Part::Escaped(char) => unescaped.push(char),
+        })?;
+        Ok(unescaped)
+    }
+
+    /// What the string at a place that was read before says.
+    pub fn string_at(&self, at: usize) -> Option<String> {
+        let mut unescaped = String::new();
+        Some(Text { text: self.text, at }.string(&mut unescaped).ok()?.to_owned())
+    }
+
+    /// Reads on from an escape, or from what ends a string.
+    fn rest_of_string(&mut self, mut keep: impl FnMut(Part<'_>)) -> Raised<()> {
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => keep(Part::Escaped(self.escape()?)),
+                Some(_) => return Err(self.unexpected("no control characters in a string")),
+                None => return Err(Flaw::truncated(self.at, "the end of the string")),
+            }
+            let from = self.at;
+            self.at = plain_end(self.text.as_bytes(), from);
+            keep(Part::Plain(&self.text[from..self.at]));
+        }
+    }
+
+    fn escape(&mut self) -> Raised<char> {
+        let from = self.at;
+        let bad = |found: String| Flaw::malformed(from, found, "an escape of JSON");
+        self.at += 1;
+        let Some(kind) = self.peek() else { return Err(Flaw::truncated(self.at, "an escape")) };
+        self.at += 1;
+        Ok(match kind {
+            b'"' | b'\\' | b'/' => char::from(kind),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.hex4()?;
+                let code = match first {
+                    0xd800..=0xdbff => {
+                        let second = match self.text.as_bytes().get(self.at..self.at + 2) {
+                            Some(b"\\u") => {
+                                self.at += 2;
+                                self.hex4()?
+                            }
+                            _ => 0,
+                        };
+                        let low = second.wrapping_sub(0xdc00);
+                        if low < 0x400 { 0x10000 + ((first - 0xd800) << 10) + low } else { first }
+                    }
+                    code => code,
+                };
+                // Halves of pairs that stand alone are no characters.
+                char::from_u32(code).ok_or_else(|| bad("found half of a surrogate pair".to_owned()))?
+            }
+            _ => {
+                // What follows the backslash may be of several bytes.
+                self.at = from;
+                let other = self.text[from..].chars().nth(1).unwrap_or('\\');
+                return Err(bad(format!("found the escape \\{other}")));
+            }
+        })
+    }
+
+    fn hex4(&mut self) -> Raised<u32> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            let Some(digit) = digit else { return Err(self.unexpected("four hexadecimal digits")) };
+            code = code << 4 | digit;
+            self.at += 1;
+        }
+        Ok(code)
+    }
+
+    /// Reads a number.
+    pub fn number(&mut self) -> Raised<Number> {
+        let from = self.at;
+        let bytes = self.text.as_bytes();
+        let negative = bytes.get(from) == Some(&b'-');
+        let first = from + usize::from(negative);
+        let mut end = digits_end(bytes, first);
+        if end == first || (end > first + 1 && bytes[first] == b'0') {
+            self.at = first;
+            return Err(self.unexpected("a number as JSON writes it"));
+        }
+        if !matches!(bytes.get(end), Some(b'.' | b'e' | b'E'))
+            && let Some(magnitude) = integer(&bytes[first..end])
+            && (magnitude > 0 || !negative)
+        {
+            self.at = end;
+            return Ok(Number::Integer { negative, magnitude });
+        }
+        if bytes.get(end) == Some(&b'.') {
+            end = self.more_digits(end + 1)?;
+        }
+        if matches!(bytes.get(end), Some(b'e' | b'E')) {
+            let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
+            end = self.more_digits(end + 1 + usize::from(sign))?;
+        }
+        self.at = end;
+        match self.text[from..end].parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Number::Float(value)),
+            _ => Err(Flaw::malformed(from, "found a number beyond 64-bit floats", "one within")),
+        }
+    }
+
+    /// Where digits end, of which there must be some.
+    fn more_digits(&mut self, from: usize) -> Raised<usize> {
+        let end = digits_end(self.text.as_bytes(), from);
+        if end > from {
+            return Ok(end);
+        }
+        self.at = from;
+        Err(self.unexpected("a digit"))
+    }
+
+    /// Skips a value of any kind, however deep: what is open takes a byte a level.
+    pub fn skip_value(&mut self) -> Raised<()> {
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            if self.skip_begin(&mut open)? {
+                continue;
+            }
+            // A value has ended.
+            loop {
+                match (open.last(), self.space()) {
+                    (None, _) => return Ok(()),
+                    (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) => {
+                        self.at += 1;
+                        open.pop();
+                    }
+                    (Some(kind), Some(b',')) => {
+                        self.at += 1;
+                        if *kind == b'{' {
+                            self.skip_key()?;
+                        }
+                        break;
+                    }
+                    (Some(b'{'), _) => return Err(self.unexpected("a comma or }")),
+                    (Some(_), _) => return Err(self.unexpected("a comma or ]")),
+                }
+            }
+        }
+    }
+
+    /// Skips a value that is not made of others, or the beginning of one that is: then a value is next.
+    fn skip_begin(&mut self, open: &mut Vec<u8>) -> Raised<bool> {
+        match self.space() {
+            Some(b'{') => {
+                self.at += 1;
+                if self.take(b'}') {
+                    return Ok(false);
+                }
+                open.push(b'{');
+                self.skip_key()?;
+                return Ok(true);
+            }
+            Some(b'[') => {
+                self.at += 1;
+                if self.take(b']') {
+                    return Ok(false);
+                }
+                open.push(b'[');
+                return Ok(true);
+            }
+            Some(b'"') => self.skip_string()?,
+            Some(b'-' | b'0'..=b'9') => drop(self.number()?),
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            _ => return Err(self.unexpected("a value")),
+        }
+        Ok(false)
+    }
+
+    fn skip_key(&mut self) -> Raised<()> {
+        if self.space() != Some(b'"') {
+            return Err(self.unexpected("a field name"));
+        }
+        self.skip_string()?;
+        self.demand(b':', "a colon")
+    }
+
+    fn skip_string(&mut self) -> Raised<()> {
+        self.at = plain_end(self.text.as_bytes(), self.at + 1);
+        self.rest_of_string(|_| {})
+    }
+}
+
+enum Part<'t> {
+    Plain(&'t str),
+    Escaped(char),
+}
+
+/// Where the first quote, backslash or control character lies from `at` on; the end if there is none.
+#[inline]
+fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*word);
+        // A byte is zero where it is what is looked for. The lowest bit that is found is right; those above it
+        // may be borrowed.
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let found =
+            (zero(word ^ ONES * u64::from(b'"')) | zero(word ^ ONES * u64::from(b'\\')) | control) & HIGH;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let stop = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    stop.map_or(bytes.len(), |place| at + place)
+}
+
+fn digits_end(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// The number that digits stand for, if 64 bits hold it and nothing but digits is there.
+#[inline]
+pub fn integer(digits: &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for &digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    (!digits.is_empty()).then_some(value)
+}
