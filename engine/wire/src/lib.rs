@@ -6,6 +6,7 @@
 //! | `inflate.rs` | content encodings, under a limit |
 //! | `json_in/` | protobuf's JSON to protobuf, by a table of the messages |
 //! | `opencensus/` | OpenCensus agent requests, protobuf and JSON, to OTLP |
+//! | `jaeger/` | Jaeger's Thrift and protobuf to OTLP, and its answers on sampling |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
 //! | `rfc3339.rs` | points in time as text |
 //! | `thrift/` | Thrift's wire formats, for Jaeger and Zipkin |
@@ -21,6 +22,7 @@
 pub mod foreign;
 pub mod inflate;
 mod json_in;
+pub mod jaeger;
 pub mod json_out;
 pub mod opencensus;
 pub mod otlp_json;
