@@ -99,7 +99,7 @@ fn errors_say_where_and_what() {
         r#"{"spans":[{"timeEvents":{"timeEvent":[{"annotation":{},"messageEvent":{}}]}}]}"#,
         "the value is given besides annotation in spans[0].timeEvents.timeEvent[0].messageEvent at byte 70, expected one",
     );
-    check(r#"{"spans":[{"parentSpanId":"AAAA"}]}"#, "an id of 3 bytes at byte 6, expected 8 or none");
+    check(r#"{"spans":[{"parentSpanId":"AAAA"}]}"#, "an id of 3 bytes at byte 4, expected 8 or none");
     assert_eq!(fails(r#"{"spans":["#).fault, Fault::Truncated);
     assert_eq!(fails(r#"{"spans":5}"#).fault, Fault::Malformed);
 }
