@@ -13,6 +13,8 @@
 //! | `stop6_log.rs` | append and sync |
 //! | `stop7_seal.rs` | columns and block |
 //! | `stop9_find.rs` | trace by id from a block |
+//! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
+//! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
 
 #![allow(clippy::expect_used)] // a bench answers by panicking
 
@@ -21,6 +23,8 @@ pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
 pub mod stop9_find;
+pub mod wire_opencensus;
+pub mod wire_otlp_json;
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,13 +60,15 @@ impl fmt::Display for Line {
 /// A bench: its name, and what runs it over so many spans.
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
-/// All benches in the order of the walk.
-pub const ALL: [Bench; 5] = [
+/// All benches in the order of the walk, then those of single formats.
+pub const ALL: [Bench; 7] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
     ("stop 7 seal", stop7_seal::run),
     ("stop 9 find", stop9_find::run),
+    ("wire_opencensus", wire_opencensus::run),
+    ("wire_otlp_json", wire_otlp_json::run),
 ];
 
 /// Requests of the default load with at least so many spans.

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use spanloom_span::proto::{put_bytes, put_fixed64, put_message, put_text, put_uint};
+use spanloom_span::proto::{put_bytes, put_fixed64, put_message, put_text, put_uint, put_varint, varint_len};
 
 /// Spans of OTLP and what they may say.
 pub mod otlp {
@@ -231,16 +231,36 @@ pub enum Scalar<'a> {
 /// Appends an attribute as the field of that number: `ATTRIBUTES` of the message being written.
 #[inline]
 pub fn put_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Scalar<'_>) {
-    put_message(out, field, |out| {
-        put_text(out, 1, key.as_bytes());
-        put_message(out, 2, |out| match value {
-            Scalar::Str(v) => put_bytes(out, 1, v.as_bytes()),
-            Scalar::Bool(v) => put_uint(out, 2, u64::from(v)),
-            Scalar::Int(v) => put_uint(out, 3, v as u64),
-            Scalar::Double(v) => put_fixed64(out, 4, v.to_bits()),
-            Scalar::Bytes(v) => put_bytes(out, 7, v),
-        });
-    });
+    // Lengths are counted before, not patched in afterwards: most of what is written is attributes.
+    let key_len = if key.is_empty() { 0 } else { 1 + sized(key.len()) };
+    let value_len = 1 + match value {
+        Scalar::Str(v) => sized(v.len()),
+        Scalar::Bool(_) => 1,
+        Scalar::Int(v) => varint_len(v as u64),
+        Scalar::Double(_) => 8,
+        Scalar::Bytes(v) => sized(v.len()),
+    };
+    put_head(out, field, key_len + 1 + sized(value_len));
+    put_text(out, 1, key.as_bytes());
+    put_head(out, 2, value_len);
+    match value {
+        Scalar::Str(v) => put_bytes(out, 1, v.as_bytes()),
+        Scalar::Bool(v) => put_uint(out, 2, u64::from(v)),
+        Scalar::Int(v) => put_uint(out, 3, v as u64),
+        Scalar::Double(v) => put_fixed64(out, 4, v.to_bits()),
+        Scalar::Bytes(v) => put_bytes(out, 7, v),
+    }
+}
+
+/// Bytes that so many bytes take with their length before them.
+fn sized(bytes: usize) -> usize {
+    varint_len(bytes as u64) + bytes
+}
+
+/// Appends the tag of a message field, and its length.
+fn put_head(out: &mut Vec<u8>, field: u32, length: usize) {
+    put_varint(out, u64::from(field) << 3 | 2);
+    put_varint(out, length as u64);
 }
 
 /// Appends a `Status` as a span's field, unless nothing is known of it.
@@ -324,6 +344,31 @@ mod tests {
             Value::BytesValue(vec![9]),
         ];
         assert_eq!(values.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn attributes_of_every_length_are_read_back() {
+        for length in [0, 1, 2, 100, 115, 120, 127, 128, 16_383, 16_384, 70_000] {
+            let text = "x".repeat(length);
+            for (key, value) in
+                [("", Scalar::Str(&text)), (&text, Scalar::Int(1 << 40)), ("k", Scalar::Str(&text))]
+            {
+                let mut out = Vec::new();
+                put_attribute(&mut out, 9, key, value);
+                let mut reader = spanloom_span::proto::Reader::new(&out);
+                let Ok(Some((9, spanloom_span::proto::Value::Bytes(body)))) = reader.next() else {
+                    panic!("{length}")
+                };
+                assert!(reader.is_empty());
+                let found = opentelemetry_proto::tonic::common::v1::KeyValue::decode(body).unwrap();
+                assert_eq!(found.key, key);
+                let expected = match value {
+                    Scalar::Str(text) => Value::StringValue(text.to_owned()),
+                    _ => Value::IntValue(1 << 40),
+                };
+                assert_eq!(found.value.unwrap().value, Some(expected));
+            }
+        }
     }
 
     #[test]

@@ -30,8 +30,6 @@ mod read;
 mod resource;
 mod span;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod value;
 
 pub use stream::{MAX_REMEMBERED, Stream};

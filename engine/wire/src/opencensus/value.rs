@@ -4,7 +4,7 @@ use spanloom_span::proto::{Value, put_bytes, put_message, put_text, put_uint};
 
 use super::fields::{attributes, entry, timestamp, tracestate, truncatable, value};
 use super::read::{Run, count};
-use crate::foreign::{Foreign, Scalar, put_attribute, text, try_message};
+use crate::foreign::{self, Foreign, Scalar, put_attribute, try_message};
 
 /// The value of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,7 +32,10 @@ pub fn put_attributes(
     while let Some(field) = fields.next()? {
         match field {
             (attributes::ATTRIBUTE_MAP, Value::Bytes(body)) => {
-                let (key, value) = attribute(run, body)?;
+                let (key, value) = match short_text(body) {
+                    Some((key, text)) => (key, AttributeValue::Str(text)),
+                    None => attribute(run, body)?,
+                };
                 if !take(key, value) {
                     put(out, to, key, value);
                 }
@@ -48,21 +51,54 @@ pub fn put_attributes(
     Ok(())
 }
 
+#[inline]
 fn put(out: &mut Vec<u8>, field: u32, key: &[u8], value: AttributeValue<'_>) {
-    let key = text(key);
-    let scalar = match value {
-        AttributeValue::Str(bytes) => return put_attribute(out, field, &key, Scalar::Str(&text(bytes))),
-        AttributeValue::Int(v) => Scalar::Int(v),
-        AttributeValue::Bool(v) => Scalar::Bool(v),
-        AttributeValue::Double(v) => Scalar::Double(v),
-        AttributeValue::Nothing => {
-            return put_message(out, field, |out| {
-                put_text(out, 1, key.as_bytes());
-                put_bytes(out, 2, &[]);
-            });
+    match value {
+        AttributeValue::Str(text) => {
+            if !put_short_text(out, field, key, text) {
+                put_attribute(out, field, &foreign::text(key), Scalar::Str(&foreign::text(text)));
+            }
         }
+        AttributeValue::Int(v) => put_attribute(out, field, &foreign::text(key), Scalar::Int(v)),
+        AttributeValue::Bool(v) => put_attribute(out, field, &foreign::text(key), Scalar::Bool(v)),
+        AttributeValue::Double(v) => put_attribute(out, field, &foreign::text(key), Scalar::Double(v)),
+        AttributeValue::Nothing => put_message(out, field, |out| {
+            put_text(out, 1, foreign::text(key).as_bytes());
+            put_bytes(out, 2, &[]);
+        }),
+    }
+}
+
+/// The usual attribute, read at a glance: a key and a text, all lengths of one byte.
+#[inline]
+fn short_text(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let &[0x0a, key_len @ ..0x80, ref rest @ ..] = body else { return None };
+    let (key, value) = rest.split_at_checked(key_len.into())?;
+    let &[0x12, value_len @ ..0x80, 0x0a, string_len @ ..0x80, 0x0a, text_len @ ..0x80, ref text @ ..] =
+        value
+    else {
+        return None;
     };
-    put_attribute(out, field, &key, scalar);
+    let fits = text.len() == usize::from(text_len)
+        && text.len() + 2 == usize::from(string_len)
+        && text.len() + 4 == usize::from(value_len);
+    fits.then_some((key, text))
+}
+
+/// Writes an attribute that is ASCII and short, as most are, without a look back.
+#[inline]
+fn put_short_text(out: &mut Vec<u8>, field: u32, key: &[u8], text: &[u8]) -> bool {
+    let length = key.len() + text.len() + 6;
+    if length >= 0x80 || key.is_empty() || !key.is_ascii() || !text.is_ascii() {
+        return false;
+    }
+    // Checked above: all of them are below 0x80.
+    let (key_len, text_len) = (key.len() as u8, text.len() as u8);
+    out.extend_from_slice(&[(field << 3 | 2) as u8, length as u8, 0x0a, key_len]);
+    out.extend_from_slice(key);
+    out.extend_from_slice(&[0x12, text_len + 2, 0x0a, text_len]);
+    out.extend_from_slice(text);
+    true
 }
 
 /// An entry of the attribute map.
@@ -162,9 +198,9 @@ pub fn put_trace_state(run: Run<'_>, out: &mut Vec<u8>, body: &[u8], to: u32) ->
                     if out.len() > from {
                         out.push(b',');
                     }
-                    out.extend_from_slice(text(key).as_bytes());
+                    out.extend_from_slice(foreign::text(key).as_bytes());
                     out.push(b'=');
-                    out.extend_from_slice(text(value).as_bytes());
+                    out.extend_from_slice(foreign::text(value).as_bytes());
                 }
                 (number @ 1..=1, _) => return fields.wrong_type(number),
                 _ => {}
