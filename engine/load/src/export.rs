@@ -67,7 +67,8 @@ impl Exporter {
             Compression::Zstd => zstd::bulk::compress(message, 3)?.into(),
         };
         Ok(match self.protocol {
-            Protocol::Http => Chunks([packed].into()),
+            // Datagrams are not made here.
+            Protocol::Http | Protocol::JaegerUdp => Chunks([packed].into()),
             Protocol::Grpc => {
                 let mut head = BytesMut::with_capacity(5);
                 head.put_u8(u8::from(self.compression != Compression::None));
@@ -89,7 +90,7 @@ impl Exporter {
                 .version(http::Version::HTTP_2)
                 .header(header::CONTENT_TYPE, "application/grpc")
                 .header(header::TE, "trailers"),
-            Protocol::Http => Request::post("/v1/traces")
+            Protocol::Http | Protocol::JaegerUdp => Request::post("/v1/traces")
                 .header(header::HOST, &self.target)
                 .header(header::CONTENT_TYPE, "application/x-protobuf"),
         };
@@ -108,7 +109,7 @@ impl Exporter {
     pub fn verdict(&self, answer: &Answer) -> Verdict {
         match self.protocol {
             Protocol::Grpc => grpc_verdict(answer),
-            Protocol::Http => http_verdict(answer),
+            Protocol::Http | Protocol::JaegerUdp => http_verdict(answer),
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | `fingerprint.rs`, `sample.rs` | what is remembered to compare with what is read back |
 //! | `options.rs`, `error.rs` | the flags, and why a load cannot be run |
 //! | `transport.rs`, `export.rs`, `sender.rs` | connections, OTLP exports, and what becomes of requests |
+//! | `jaeger.rs` | the same as the datagrams of Jaeger clients |
 //! | `ack_log.rs` | the log of acknowledged requests, for harnesses that kill servers |
 //! | `verify.rs`, `process.rs`, `histogram.rs` | reading back, the server's process, latencies |
 //! | `run.rs`, `progress.rs`, `report.rs` | a whole load, how far it is, and what it measured |
@@ -28,6 +29,7 @@ mod export;
 pub mod fingerprint;
 pub mod generator;
 pub mod histogram;
+mod jaeger;
 pub mod options;
 mod pattern;
 mod plan;

@@ -29,18 +29,23 @@ Examples:
       spanloom load --rate 50k --duration 5m
   With the server's own CPU and memory, and bytes on disk after sealing:
       spanloom load --spans 1M --server-pid $(pidof spanloom) --server-data-dir ./spanloom-data --flush --settle 20s
+  100,000 spans a second for ten seconds in Jaeger's datagrams, and how many were lost:
+      spanloom load --protocol jaeger-udp --rate 100k --duration 10s
   The same bytes every time:
       spanloom load --seed 7 --start 2026-01-01 --spans 100k";
 
 /// How spans are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// OTLP over gRPC, port 4317 by default.
     #[default]
     Grpc,
     /// OTLP over HTTP with protobuf, port 4318 by default.
     Http,
+    /// Datagrams of a Jaeger client, compact Thrift, port 6831 by default. Nobody acknowledges them: what the
+    /// server kept is read from its metrics.
+    JaegerUdp,
 }
 
 /// How requests are compressed.
@@ -87,12 +92,15 @@ pub struct LoadOptions {
     /// How to send
     #[arg(long, value_enum, default_value_t)]
     pub protocol: Protocol,
-    /// Host and port to send to; 127.0.0.1:4317 for gRPC, 127.0.0.1:4318 for HTTP by default
+    /// Host and port to send to; 127.0.0.1:4317 for gRPC, :4318 for HTTP, :6831 for datagrams by default
     #[arg(long)]
     pub endpoint: Option<String>,
     /// Tenant, sent as X-Scope-OrgID
     #[arg(long)]
     pub tenant: Option<String>,
+    /// Most bytes of a datagram
+    #[arg(long, default_value_t = 65_000, value_parser = clap::value_parser!(u32).range(512..=65_507))]
+    pub datagram_bytes: u32,
     /// How to compress requests
     #[arg(long, value_enum, default_value_t)]
     pub compression: Compression,
@@ -157,6 +165,7 @@ impl Default for LoadOptions {
             protocol: Protocol::Grpc,
             endpoint: None,
             tenant: None,
+            datagram_bytes: 65_000,
             compression: Compression::None,
             connections: 2,
             in_flight: 4,
@@ -183,6 +192,7 @@ impl LoadOptions {
         let given = self.endpoint.as_deref().unwrap_or(match self.protocol {
             Protocol::Grpc => "127.0.0.1:4317",
             Protocol::Http => "127.0.0.1:4318",
+            Protocol::JaegerUdp => "127.0.0.1:6831",
         });
         authority(given).to_owned()
     }

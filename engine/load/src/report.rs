@@ -52,6 +52,8 @@ pub struct LoadReport {
     pub bytes_per_span: f64,
     /// From the intended moment of sending to the acknowledgement.
     pub latency: Quantiles,
+    /// Spans that the server counted as kept; none where senders are told.
+    pub kept_spans: Option<u64>,
     /// What reading back found; none when nothing was read.
     pub read_back: Option<ReadBack>,
     /// What the server used; none when its process is not known.
@@ -92,6 +94,11 @@ impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "spans sent          {}", grouped(self.sent_spans))?;
         writeln!(f, "  acknowledged      {}", grouped(self.acknowledged_spans))?;
+        if let Some(kept) = self.kept_spans {
+            let lost = self.sent_spans.saturating_sub(kept);
+            let percent = lost as f64 * 100.0 / self.sent_spans.max(1) as f64;
+            writeln!(f, "  kept by server    {} ({} lost, {percent:.3} %)", grouped(kept), grouped(lost))?;
+        }
         writeln!(f, "  refused           {}", grouped(self.refused_spans))?;
         writeln!(f, "  failed            {}", grouped(self.failed_spans))?;
         writeln!(

@@ -24,6 +24,9 @@ use crate::verify::QueryClient;
 /// After generation has ended, refused requests are repeated for so long.
 const DRAIN: Duration = Duration::from_secs(60);
 
+/// How long the last datagrams may take until the server has counted their spans.
+const LAST_DATAGRAMS: Duration = Duration::from_secs(2);
+
 /// Time between two looks at the counts and at the server's memory.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -38,7 +41,10 @@ pub async fn run(options: LoadOptions, progress: Progress) -> Result<LoadReport,
     options.check()?;
     let tenant = header(options.tenant.as_deref())?;
     let target = options.target();
-    connect(&target).await.map_err(|broken| match broken {
+    let is_udp = options.protocol == Protocol::JaegerUdp;
+    // Whether somebody is there to take datagrams, the query API tells.
+    let reach = if is_udp { authority(&options.query).to_owned() } else { target.clone() };
+    connect(&reach).await.map_err(|broken| match broken {
         Broken::Gone(source) => LoadError::Connect { target: target.clone(), source },
         Broken::Unknown(reason) => {
             LoadError::Connect { target: target.clone(), source: std::io::Error::other(reason) }
@@ -68,12 +74,19 @@ pub async fn run(options: LoadOptions, progress: Progress) -> Result<LoadReport,
     let mut display = Display::new(progress);
     let disk_before = blocks_bytes(&options);
     let mut server = Server::new(options.server_pid);
+    let mut client = QueryClient::new(authority(&options.query), tenant, options.timeout);
+    let kept_before = if is_udp { client.kept_spans().await } else { None };
     let begun = Instant::now();
     load(&options, &dispatch, sampler, &mut display, &mut server).await?;
     let seconds = begun.elapsed().as_secs_f64();
     server.loaded();
     let (mut report, sample) = report(&options, &dispatch, seconds)?;
-    let mut client = QueryClient::new(authority(&options.query), tenant, options.timeout);
+    if is_udp {
+        // What is in the kernel and on its way into the log.
+        tokio::time::sleep(LAST_DATAGRAMS).await;
+        report.kept_spans =
+            kept_before.zip(client.kept_spans().await).map(|(before, after)| after.saturating_sub(before));
+    }
     settle(&options, &mut client, &mut server, &display).await;
     report.server = server.used(report.acknowledged_spans);
     let spans = report.acknowledged_spans.max(1) as f64;
@@ -83,7 +96,8 @@ pub async fn run(options: LoadOptions, progress: Progress) -> Result<LoadReport,
     if !sample.is_empty() || options.read_absent > 0 {
         display.say("reading traces back");
         let reads = options.reads.unwrap_or(sample.len() as u64);
-        report.read_back = Some(client.read_back(&sample, reads, options.read_absent, options.seed).await);
+        report.read_back =
+            Some(client.read_back(&sample, reads, !is_udp, options.read_absent, options.seed).await);
     }
     display.finish();
     Ok(report)
@@ -114,6 +128,10 @@ async fn load(
             let wire = match options.protocol {
                 Protocol::Grpc => Wire::Http2(Arc::clone(&shared)),
                 Protocol::Http => Wire::http1(target),
+                Protocol::JaegerUdp => {
+                    let udp = Wire::udp(target, options.datagram_bytes as usize).await;
+                    udp.map_err(|source| LoadError::Connect { target: target.clone(), source })?
+                }
             };
             workers.spawn(work(Arc::clone(dispatch), Arc::clone(&taken), wire));
         }
@@ -236,6 +254,7 @@ fn report(
         megabytes_per_second: acknowledged as f64 * bytes_per_span / seconds / 1e6,
         bytes_per_span,
         latency: noted.latency.quantiles(),
+        kept_spans: None,
         read_back: None,
         server: None,
         disk_bytes_per_span: None,

@@ -12,6 +12,7 @@ use crate::error::LoadError;
 use crate::export::{Exporter, MAX_ANSWER_BYTES, Verdict};
 use crate::generator::Request;
 use crate::histogram::Histogram;
+use crate::options::Protocol;
 use crate::sample::Sample;
 use crate::transport::{Broken, Wire};
 
@@ -127,6 +128,11 @@ impl Dispatch {
     }
 
     async fn attempts(&self, request: &Request, wire: &mut Wire) -> Result<Verdict, Broken> {
+        if self.exporter.protocol == Protocol::JaegerUdp {
+            let bytes = wire.send_datagrams(&request.bytes).await?;
+            add(&self.counts.wire_bytes, bytes);
+            return Ok(Verdict::Acknowledged { rejected: 0 });
+        }
         let invalid = |e: &dyn std::fmt::Display| Broken::Unknown(format!("cannot make the request: {e}"));
         let body = self.exporter.body(&request.bytes).map_err(|e| invalid(&e))?;
         let mut pause = FIRST_PAUSE;

@@ -14,8 +14,10 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Mutex;
+
+use crate::jaeger;
 
 /// Flow-control window for answers; large, so that it never matters.
 const WINDOW_BYTES: u32 = 16 << 20;
@@ -90,6 +92,13 @@ pub enum Wire {
         /// The open connection, if there is one.
         sender: Option<http1::SendRequest<Chunks>>,
     },
+    /// Datagrams.
+    Udp {
+        /// The socket, connected.
+        socket: UdpSocket,
+        /// Most bytes of a datagram.
+        most: usize,
+    },
 }
 
 /// An HTTP/2 connection for several tasks.
@@ -107,6 +116,28 @@ impl Wire {
     /// An HTTP/2 connection, opened with the first exchange, to be cloned by [`Wire::share`].
     pub fn http2(target: &str) -> Arc<Shared> {
         Arc::new(Shared { target: target.into(), sender: Mutex::new(None) })
+    }
+
+    /// Datagrams of at most `most` bytes.
+    pub async fn udp(target: &str, most: usize) -> std::io::Result<Self> {
+        let any = if target.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
+        let socket = UdpSocket::bind(any).await?;
+        socket.connect(target).await?;
+        Ok(Self::Udp { socket, most })
+    }
+
+    /// Sends datagrams one after the other; their bytes.
+    pub async fn send_datagrams(&mut self, request: &[u8]) -> Result<u64, Broken> {
+        let Self::Udp { socket, most } = self else {
+            return Err(Broken::Unknown("this connection takes no datagrams".to_owned()));
+        };
+        let datagrams = jaeger::datagrams(request, *most).map_err(|e| Broken::Unknown(e.to_string()))?;
+        let mut bytes = 0;
+        for (datagram, _) in datagrams {
+            socket.send(&datagram).await.map_err(|e| Broken::Unknown(e.to_string()))?;
+            bytes += datagram.len() as u64;
+        }
+        Ok(bytes)
     }
 
     /// Sends a request and reads the whole answer, of at most `most` bytes.
@@ -127,6 +158,7 @@ impl Wire {
                 }
                 return answer;
             }
+            Self::Udp { .. } => return Err(Broken::Unknown("datagrams have no answers".to_owned())),
         };
         read(response, most).await
     }

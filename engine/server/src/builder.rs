@@ -41,14 +41,20 @@ pub enum StartError {
     Ingest(#[from] spanloom_ingest::StartError),
     /// A port could not be opened.
     #[error(
-        "{address} cannot be listened on: {source}; another program may use the port, --port-offset shifts all of them"
+        "{address} ({key}) cannot be listened on: {source}; another program may use the port: take it out of the \
+         configuration, or shift all of them by --port-offset"
     )]
     Listen {
+        /// Which key has the port.
+        key: &'static str,
         /// The address.
         address: std::net::SocketAddr,
         /// Why.
         source: std::io::Error,
     },
+    /// The sampling strategies could not be read.
+    #[error("receive.jaeger.sampling_strategies_file: {0}")]
+    Strategies(spanloom_receive::jaeger::StrategiesError),
     /// The start was interrupted.
     #[error("the start was interrupted")]
     Interrupted,
@@ -94,7 +100,7 @@ impl Builder {
         let receive_metrics = listen::Metrics::registered(&mut registry);
         inner.registry = registry;
         let engine = Engine::new(inner);
-        listen::serve(&engine, bound, receive_metrics)?;
+        listen::serve(&engine, bound, &receive_metrics)?;
         Ok(engine)
     }
 }

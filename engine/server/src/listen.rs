@@ -1,6 +1,7 @@
 //! The engine behind its listeners: receivers push into it, the query API asks it.
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,11 @@ use spanloom_api::{
 };
 use spanloom_ingest::Refusal as Refused;
 use spanloom_query::QueryError as AskError;
-use spanloom_receive::{Accepted, Held, Otlp, ReceiveMetrics, Receiver, Refusal, Sink, serve as receive};
+use spanloom_receive as receive;
+use spanloom_receive::jaeger::AgentPort;
+use spanloom_receive::{
+    Accepted, DatagramSocket, Datagrams, Held, Jaeger, OpenCensus, Otlp, Protocol, ReceiveMetrics, Receiver, Refusal, Sink, Strategies, Zipkin,
+};
 use spanloom_span::{Tenant, join};
 use tokio::net::TcpListener;
 
@@ -37,63 +42,144 @@ impl Metrics {
 }
 
 /// A port that is open and not served yet.
-pub(crate) struct Bound {
-    listener: TcpListener,
-    /// An OTLP port; otherwise the port of the query API.
-    otlp: Option<u16>,
+pub(crate) enum Bound {
+    Stream { listener: TcpListener, port: u16, protocol: Served },
+    Datagrams { socket: DatagramSocket, port: AgentPort },
+}
+
+/// What is served on a port.
+#[derive(Clone)]
+pub(crate) enum Served {
+    Otlp,
+    Jaeger(Jaeger),
+    Zipkin(Zipkin),
+    OpenCensus,
+    Query,
 }
 
 /// Opens every port of the configuration.
 pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
-    let open = |port: u16| {
-        let address: SocketAddr = config.address(port)?;
-        receive::bind(address).map_err(|source| StartError::Listen { address, source })
-    };
+    let receive = &config.receive;
+    let jaeger = Jaeger { strategies: Arc::new(strategies(config)?) };
+    let zipkin = Zipkin { parse_string_tags: receive.zipkin.parse_string_tags };
+    let streams: [(_, &[u16], _); 5] = [
+        ("receive.otlp_ports", &receive.otlp_ports, Served::Otlp),
+        ("receive.jaeger.ports", &receive.jaeger.ports, Served::Jaeger(jaeger)),
+        ("receive.zipkin.ports", &receive.zipkin.ports, Served::Zipkin(zipkin)),
+        ("receive.opencensus.ports", &receive.opencensus.ports, Served::OpenCensus),
+        ("query.port", std::slice::from_ref(&config.query.port), Served::Query),
+    ];
     let mut bound = Vec::new();
-    for &port in &config.receive.otlp_ports {
-        bound.push(Bound { listener: open(port)?, otlp: Some(port) });
+    for (key, ports, protocol) in streams {
+        for &port in ports {
+            let address = config.address(port)?;
+            let listener =
+                receive::bind(address).map_err(|source| StartError::Listen { key, address, source })?;
+            bound.push(Bound::Stream { listener, port, protocol: protocol.clone() });
+        }
     }
-    bound.push(Bound { listener: open(config.query.port)?, otlp: None });
+    let datagrams = [
+        ("receive.jaeger.compact_ports", &receive.jaeger.compact_ports, AgentPort::Compact),
+        ("receive.jaeger.binary_ports", &receive.jaeger.binary_ports, AgentPort::Binary),
+        ("receive.jaeger.zipkin_compact_ports", &receive.jaeger.zipkin_compact_ports, AgentPort::ZipkinCompact),
+    ];
+    let buffer_bytes = receive.datagrams.socket_buffer_bytes.0 as usize;
+    for (key, ports, kind) in datagrams {
+        for &port in ports {
+            let address = config.address(port)?;
+            let socket = DatagramSocket::bind(address, buffer_bytes)
+                .map_err(|source| StartError::Listen { key, address, source })?;
+            if socket.buffer_bytes() < buffer_bytes {
+                tracing::info!(
+                    %address,
+                    wanted = buffer_bytes,
+                    given = socket.buffer_bytes(),
+                    "the kernel keeps fewer bytes of datagrams than receive.datagrams.socket_buffer_bytes asks for; \
+                     net.core.rmem_max allows no more"
+                );
+            }
+            bound.push(Bound::Datagrams { socket, port: kind });
+        }
+    }
     Ok(bound)
 }
 
+fn strategies(config: &Config) -> Result<Strategies, StartError> {
+    let jaeger = &config.receive.jaeger;
+    let file = &jaeger.sampling_strategies_file;
+    let file = (!file.is_empty()).then(|| PathBuf::from(file));
+    Strategies::open(jaeger.sampling_rate, file).map_err(StartError::Strategies)
+}
+
 /// Serves the open ports until the engine stops.
-pub(crate) fn serve(engine: &Engine, bound: Vec<Bound>, metrics: Metrics) -> Result<(), StartError> {
-    for Bound { listener, otlp } in bound {
-        let (config, shutdown) = (engine.config(), engine.shutdown());
-        let server = match otlp {
-            Some(port) => {
-                let receive_config = config.receive_config(port)?;
-                let serve_config = receive_config.serve.clone();
-                let service = Receiver::new(
-                    Otlp,
-                    engine.clone(),
-                    receive_config,
-                    metrics.receive.clone(),
-                    shutdown.clone(),
-                );
-                let counts = metrics.receive.serve.clone();
-                tokio::spawn(async move {
-                    receive::serve(listener, service, &serve_config, counts, shutdown).await;
-                })
+pub(crate) fn serve(engine: &Engine, bound: Vec<Bound>, metrics: &Metrics) -> Result<(), StartError> {
+    for bound in bound {
+        match bound {
+            Bound::Stream { listener, port, protocol } => {
+                serve_stream(engine, listener, port, protocol, metrics)?;
             }
-            None => {
-                let api_config = ApiConfig {
-                    address: config.address(config.query.port)?,
-                    multitenancy: config.multitenancy,
-                    serve: config.serve_config(config.query.max_connections),
-                    ..ApiConfig::default()
+            Bound::Datagrams { socket, port } => {
+                let datagrams = Datagrams {
+                    protocol: port.protocol(),
+                    translate: receive::jaeger::translate(port),
+                    tenant: engine.config().datagram_tenant()?,
+                    sink: engine.clone(),
+                    metrics: metrics.receive.clone(),
                 };
-                let serve_config = api_config.serve.clone();
-                let service = Api::new(engine.clone(), api_config, status::build_info(), metrics.api.clone());
-                let counts = metrics.api.serve.clone();
-                tokio::spawn(async move {
-                    receive::serve(listener, service, &serve_config, counts, shutdown).await;
-                })
+                engine.served_by(tokio::spawn(datagrams.run(socket, engine.shutdown())));
             }
-        };
-        engine.served_by(server);
+        }
     }
+    Ok(())
+}
+
+fn serve_stream(
+    engine: &Engine,
+    listener: TcpListener,
+    port: u16,
+    protocol: Served,
+    metrics: &Metrics,
+) -> Result<(), StartError> {
+    let config = engine.config();
+    match protocol {
+        Served::Otlp => serve_protocol(engine, listener, port, Otlp, metrics),
+        Served::Jaeger(jaeger) => serve_protocol(engine, listener, port, jaeger, metrics),
+        Served::Zipkin(zipkin) => serve_protocol(engine, listener, port, zipkin, metrics),
+        Served::OpenCensus => serve_protocol(engine, listener, port, OpenCensus, metrics),
+        Served::Query => {
+            let api_config = ApiConfig {
+                address: config.address(port)?,
+                multitenancy: config.multitenancy,
+                serve: config.serve_config(config.query.max_connections),
+                ..ApiConfig::default()
+            };
+            let serve_config = api_config.serve.clone();
+            let service = Api::new(engine.clone(), api_config, status::build_info(), metrics.api.clone());
+            let (counts, shutdown) = (metrics.api.serve.clone(), engine.shutdown());
+            engine.served_by(tokio::spawn(async move {
+                receive::serve(listener, service, &serve_config, counts, shutdown).await;
+            }));
+            Ok(())
+        }
+    }
+}
+
+fn serve_protocol(
+    engine: &Engine,
+    listener: TcpListener,
+    port: u16,
+    protocol: impl Protocol,
+    metrics: &Metrics,
+) -> Result<(), StartError> {
+    let config = engine.config().receive_config(port)?;
+    let serve_config = config.serve.clone();
+    let shutdown = engine.shutdown();
+    let service =
+        Receiver::new(protocol, engine.clone(), config, metrics.receive.clone(), shutdown.clone());
+    let counts = metrics.receive.serve.clone();
+    engine.served_by(tokio::spawn(async move {
+        receive::serve(listener, service, &serve_config, counts, shutdown).await;
+    }));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use house::load::{Spans, by_trace, check, load_while};
-use house::{House, spanloom};
+use house::{NO_OTHER_PORTS, House, spanloom};
 
 /// Enough that requests are under way everywhere in the engine.
 const ENOUGH: usize = 5_000;
@@ -109,7 +109,8 @@ fn a_data_directory_has_one_server() {
     let file = other.path().join("spanloom.yaml");
     let (code, out, error) = loop {
         let free = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        std::fs::write(&file, format!("receive: {{otlp_ports: []}}\nquery: {{port: {free}}}\n")).unwrap();
+        let text = format!("receive: {{otlp_ports: [], {NO_OTHER_PORTS}}}\nquery: {{port: {free}}}\n");
+        std::fs::write(&file, text).unwrap();
         let answer = spanloom(&["--config", file.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]);
         // A port that was free may be another test's by now.
         if !answer.2.contains("cannot be listened on") {
@@ -134,7 +135,7 @@ fn a_taken_port_is_named() {
     let (code, out, error) =
         spanloom(&["--config", file.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]);
     assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
-    assert!(error.contains(&format!("127.0.0.1:{port} cannot be listened on")), "{error}");
+    assert!(error.contains(&format!("127.0.0.1:{port} (receive.otlp_ports) cannot be listened on")), "{error}");
     assert!(error.contains("--port-offset"), "{error}");
     assert!(!data.exists(), "nothing is begun");
 }

@@ -1,6 +1,8 @@
 //! gRPC, framed by hand: that way a body is admitted before it is read, inflated under a limit, and
 //! copied once. Sources: gRPC over HTTP/2 (`PROTOCOL-HTTP2.md`), `compression.md`, `health/v1/health.proto`.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use base64::Engine;
@@ -15,7 +17,7 @@ use tokio::time::Instant;
 
 use super::intake::{Intake, Load};
 use super::{Port, Reply};
-use crate::{Accepted, Refusal, Sink, tenant};
+use crate::{Accepted, ReceiveConfig, Refusal, Sink, tenant};
 
 /// The method by which others find out whether the server is well.
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
@@ -103,7 +105,7 @@ where
     let (head, body) = request.into_parts();
     let tenant = tenant::of(&head.headers, port.config.multitenancy)?;
     let encoding = encoding(&head.headers)?;
-    let (compressed, load) = message(Intake::new(&port.sink, &port.config), body).await?;
+    let (compressed, load) = message(&port.sink, &port.config, body).await?;
     let sent = load.bytes.len() + PREFIX;
     let load = load.inflate_message(&port.sink, compressed, encoding, port.config.max_request_bytes).await?;
     port.metrics.came(protocol, sent, load.bytes.len());
@@ -139,45 +141,100 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 }
 
 /// Reads the one message of a unary request: whether it is compressed, and its bytes.
-async fn message<S, B>(mut intake: Intake<'_, S>, mut body: B) -> Result<(bool, Load), Refusal>
+async fn message<S, B>(sink: &S, config: &ReceiveConfig, body: B) -> Result<(bool, Load), Refusal>
 where
     S: Sink,
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let mut prefix = [0u8; PREFIX];
-    let mut have = 0;
-    let mut length = 0;
-    while let Some(mut data) = intake.next(&mut body).await? {
-        if have < PREFIX {
-            let part = data.split_to(data.len().min(PREFIX - have));
-            prefix[have..have + part.len()].copy_from_slice(&part);
-            have += part.len();
-            if have < PREFIX {
-                continue;
-            }
-            let [flag, size @ ..] = prefix;
-            if flag > 1 {
-                return Err(Refusal::Internal(format!("the message's flag is {flag}, expected 0 or 1")));
-            }
-            length = u32::from_be_bytes(size) as usize;
-            intake.expect(length).await?;
+    let mut messages = Messages::new(body);
+    let Some(message) = messages.next(Intake::new(sink, config)).await? else {
+        return Err(ended(0, PREFIX));
+    };
+    if messages.rest.is_empty() {
+        let mut end = Intake::new(sink, config);
+        while messages.rest.is_empty()
+            && let Some(data) = end.next(&mut messages.body).await?
+        {
+            messages.rest = data;
         }
-        if intake.len() + data.len() > length {
-            return Err(Refusal::Internal(format!(
-                "more follows the message of {length} bytes, expected one message"
-            )));
-        }
-        intake.keep(&data).await?;
     }
-    if have < PREFIX || intake.len() < length {
-        return Err(Refusal::Invalid(format!(
-            "the body ended after {} bytes, expected {}",
-            have + intake.len(),
-            PREFIX + length
+    if !messages.rest.is_empty() {
+        let length = message.1.bytes.len();
+        return Err(Refusal::Internal(format!(
+            "more follows the message of {length} bytes, expected one message"
         )));
     }
-    Ok((prefix[0] == 1, intake.finish()))
+    Ok(message)
+}
+
+/// The messages of a request, one after the other.
+pub(crate) struct Messages<B> {
+    body: B,
+    /// What came and belongs to the next message.
+    rest: Bytes,
+}
+
+impl<B> Messages<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    /// Nothing is read yet.
+    pub fn new(body: B) -> Self {
+        Self { body, rest: Bytes::new() }
+    }
+
+    /// Waits until something of the next message is there, however long it takes; false at the end.
+    pub async fn wait(&mut self) -> Result<bool, Refusal> {
+        while self.rest.is_empty() {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await;
+            let Some(frame) = frame else { return Ok(false) };
+            let frame = frame.map_err(|e| Refusal::Aborted(e.to_string()))?;
+            self.rest = frame.into_data().unwrap_or_default();
+        }
+        Ok(true)
+    }
+
+    /// The next message: whether it is compressed, and its bytes; `None` at the end.
+    pub async fn next<S: Sink>(
+        &mut self,
+        mut intake: Intake<'_, S>,
+    ) -> Result<Option<(bool, Load)>, Refusal> {
+        let mut prefix = [0u8; PREFIX];
+        let mut have = 0;
+        while have < PREFIX {
+            if self.rest.is_empty() {
+                match intake.next(&mut self.body).await? {
+                    Some(data) => self.rest = data,
+                    None if have == 0 => return Ok(None),
+                    None => return Err(ended(have, PREFIX)),
+                }
+            }
+            let part = self.rest.split_to(self.rest.len().min(PREFIX - have));
+            prefix[have..have + part.len()].copy_from_slice(&part);
+            have += part.len();
+        }
+        let [flag, size @ ..] = prefix;
+        if flag > 1 {
+            return Err(Refusal::Internal(format!("the message's flag is {flag}, expected 0 or 1")));
+        }
+        let length = u32::from_be_bytes(size) as usize;
+        intake.expect(length).await?;
+        while intake.len() < length {
+            if self.rest.is_empty() {
+                let data = intake.next(&mut self.body).await?;
+                self.rest = data.ok_or_else(|| ended(PREFIX + intake.len(), PREFIX + length))?;
+            }
+            let part = self.rest.split_to(self.rest.len().min(length - intake.len()));
+            intake.keep(&part).await?;
+        }
+        Ok(Some((flag == 1, intake.finish())))
+    }
+}
+
+fn ended(after: usize, expected: usize) -> Refusal {
+    Refusal::Invalid(format!("the body ended after {after} bytes, expected {expected}"))
 }
 
 /// Reads `grpc-timeout`: up to eight digits and a unit.
@@ -236,8 +293,8 @@ where
 {
     let (head, body) = request.into_parts();
     let encoding = encoding(&head.headers)?;
-    let config = crate::ReceiveConfig { max_request_bytes: SMALL, ..port.config.clone() };
-    let (compressed, load) = message(Intake::new(&port.sink, &config), body).await?;
+    let config = ReceiveConfig { max_request_bytes: SMALL, ..port.config.clone() };
+    let (compressed, load) = message(&port.sink, &config, body).await?;
     load.inflate_message(&port.sink, compressed, encoding, SMALL).await
 }
 
@@ -269,9 +326,30 @@ pub(crate) fn refused(refusal: &Refusal) -> Response<Reply> {
 /// An answer of trailers only.
 pub(crate) fn failed(status: &Status<'_>) -> Response<Reply> {
     let mut response = response(Reply::empty());
-    let headers = response.headers_mut();
+    response.headers_mut().extend(said(status));
+    response
+}
+
+/// An answer to a stream of requests: it begins at once and ends as `work` does.
+pub(crate) fn streamed(work: impl Future<Output = Result<(), Refusal>> + Send + 'static) -> Response<Reply> {
+    response(Reply::after(async {
+        match work.await {
+            Ok(()) => said(&Status { code: Code::Ok, message: "", retry_after: None }),
+            Err(refusal) => {
+                let message = refusal.to_string();
+                said(&Status { code: refusal.code(), message: &message, retry_after: refusal.retry_after() })
+            }
+        }
+    }))
+}
+
+/// A status as headers or trailers.
+fn said(status: &Status<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(3);
     headers.insert("grpc-status", HeaderValue::from(status.code as u16));
-    if let Ok(message) = HeaderValue::from_str(&percent_encode(status.message)) {
+    if !status.message.is_empty()
+        && let Ok(message) = HeaderValue::from_str(&percent_encode(status.message))
+    {
         headers.insert("grpc-message", message);
     }
     if status.retry_after.is_some()
@@ -279,7 +357,7 @@ pub(crate) fn failed(status: &Status<'_>) -> Response<Reply> {
     {
         headers.insert("grpc-status-details-bin", details);
     }
-    response
+    headers
 }
 
 /// As `grpc-message` asks: printable ASCII stands for itself, all else and `%` as `%XX`.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
-use spanloom_wire::{Encoding, inflate};
+use spanloom_wire::{Encoding, Foreign, inflate};
+use tokio::time::Instant;
 
 use super::intake::{Intake, Load};
 use super::{Port, Reply};
-use crate::{Refusal, Sink, tenant};
+use crate::{Accepted, Refusal, Sink, tenant};
 
 /// A body that nobody will look at is read up to here before an HTTP/1.1 answer, so that the sender gets to see
 /// the answer instead of a reset connection.
@@ -43,6 +44,48 @@ where
     let load = load.inflate(&port.sink, encoding, port.config.max_request_bytes).await?;
     port.metrics.came(protocol, sent, load.bytes.len());
     Ok(Taken { tenant, load })
+}
+
+/// Takes a request of a foreign format, translates and pushes it, and answers as those formats have it: 202 with
+/// nothing, or a status with a line of text.
+pub(crate) async fn translated<S, B, F>(
+    port: &Port<S>,
+    protocol: &'static str,
+    request: Request<B>,
+    translate: F,
+) -> Response<Reply>
+where
+    S: Sink,
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+    F: Fn(&[u8], usize, &mut Vec<u8>) -> Result<u64, Foreign> + Clone + Send + 'static,
+{
+    let began = Instant::now();
+    let (head, mut body) = request.into_parts();
+    let outcome = async {
+        let Taken { tenant, load } = take(port, protocol, &head.headers, &mut body).await?;
+        let load = load.translate(&port.sink, port.config.max_request_bytes, translate).await?;
+        port.sink.push(tenant, load.bytes, load.held).await
+    };
+    let outcome = outcome.await;
+    port.metrics.answered(protocol, &outcome, began.elapsed().as_secs_f64());
+    match outcome {
+        Ok(Accepted { message, .. }) if message.is_empty() => with_status(StatusCode::ACCEPTED),
+        Ok(Accepted { message, .. }) => plain(StatusCode::ACCEPTED, format!("{message}\n")),
+        Err(refusal) => {
+            let mut response = plain(refusal.http_status(), format!("{refusal}\n"));
+            add_hints(&refusal, response.headers_mut());
+            settle(head.version, &refusal, &mut body, &mut response).await;
+            response
+        }
+    }
+}
+
+/// An answer of a status alone.
+pub(crate) fn with_status(status: StatusCode) -> Response<Reply> {
+    let mut response = Response::new(Reply::empty());
+    *response.status_mut() = status;
+    response
 }
 
 /// Reads the body into one buffer.
@@ -104,13 +147,6 @@ pub(crate) async fn settle<B>(
         }
         (true, _) => read_to_nowhere(body).await,
     }
-}
-
-/// An answer in plain text that refuses a request, as the formats have it that know no other.
-pub(crate) fn refused_plainly(refusal: &Refusal) -> Response<Reply> {
-    let mut response = plain(refusal.http_status(), format!("{refusal}\n"));
-    add_hints(refusal, response.headers_mut());
-    response
 }
 
 /// Adds when to come again, and what would be understood.

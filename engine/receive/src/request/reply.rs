@@ -1,6 +1,8 @@
-//! The body of an answer: at most one piece of data, then at most one set of trailers.
+//! The body of an answer: at most one piece of data, then at most one set of trailers, which may come later.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,7 +14,16 @@ use hyper::body::{Body, Frame, SizeHint};
 #[derive(Debug, Default)]
 pub struct Reply {
     data: Option<Bytes>,
-    trailers: Option<HeaderMap>,
+    end: End,
+}
+
+/// What comes after the data.
+#[derive(Default)]
+enum End {
+    #[default]
+    Nothing,
+    Trailers(HeaderMap),
+    Later(Pin<Box<dyn Future<Output = HeaderMap> + Send>>),
 }
 
 impl Reply {
@@ -24,13 +35,28 @@ impl Reply {
     /// One piece of data.
     pub fn data(data: impl Into<Bytes>) -> Self {
         let data: Bytes = data.into();
-        Self { data: (!data.is_empty()).then_some(data), trailers: None }
+        Self { data: (!data.is_empty()).then_some(data), end: End::Nothing }
     }
 
     /// The same, with trailers after it.
     pub fn with_trailers(mut self, trailers: HeaderMap) -> Self {
-        self.trailers = Some(trailers);
+        self.end = End::Trailers(trailers);
         self
+    }
+
+    /// Trailers alone, once `work` is done. The connection drives it: it ends when the client goes away.
+    pub fn after(work: impl Future<Output = HeaderMap> + Send + 'static) -> Self {
+        Self { data: None, end: End::Later(Box::pin(work)) }
+    }
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Nothing => f.write_str("Nothing"),
+            End::Trailers(trailers) => f.debug_tuple("Trailers").field(trailers).finish(),
+            End::Later(_) => f.write_str("Later"),
+        }
     }
 }
 
@@ -40,14 +66,23 @@ impl Body for Reply {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let data = self.data.take().map(Frame::data);
-        Poll::Ready(data.or_else(|| self.trailers.take().map(Frame::trailers)).map(Ok))
+        if let Some(data) = self.data.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if let End::Later(work) = &mut self.end {
+            let Poll::Ready(trailers) = work.as_mut().poll(cx) else { return Poll::Pending };
+            self.end = End::Trailers(trailers);
+        }
+        Poll::Ready(match std::mem::take(&mut self.end) {
+            End::Trailers(trailers) => Some(Ok(Frame::trailers(trailers))),
+            _ => None,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.trailers.is_none()
+        self.data.is_none() && matches!(self.end, End::Nothing)
     }
 
     fn size_hint(&self) -> SizeHint {

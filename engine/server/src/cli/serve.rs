@@ -84,17 +84,29 @@ fn greeting(engine: &Engine) -> String {
     let config = engine.config();
     let address = |port: u16| config.address(port).map(|a| a.to_string()).unwrap_or_default();
     let ports = |ports: &[u16]| ports.iter().map(|port| address(*port)).collect::<Vec<_>>().join(", ");
+    let receive = &config.receive;
+    let doors = [
+        ("OTLP (gRPC and HTTP) to", &receive.otlp_ports),
+        ("Jaeger (HTTP, gRPC, sampling) to", &receive.jaeger.ports),
+        ("Jaeger (UDP, compact Thrift) to", &receive.jaeger.compact_ports),
+        ("Jaeger (UDP, binary Thrift) to", &receive.jaeger.binary_ports),
+        ("Zipkin spans (UDP, compact Thrift) to", &receive.jaeger.zipkin_compact_ports),
+        ("Zipkin (HTTP) to", &receive.zipkin.ports),
+        ("OpenCensus (gRPC, HTTP) to", &receive.opencensus.ports),
+    ];
+    let open = doors.into_iter().filter(|(_, open)| !open.is_empty());
+    let doors: Vec<String> = open.map(|(what, open)| format!("{what} {}", ports(open))).collect();
     let query = address(config.query.port);
     let started = engine.started();
     format!(
         "Spanloom {version}\n\
-         \x20 send   OTLP (gRPC and HTTP) to {otlp}\n\
+         \x20 send   {doors}\n\
          \x20 ask    http://{query}/api/traces/<trace id>  (a Tempo data source for Grafana: http://{query})\n\
          \x20 look   http://{query}/status  http://{query}/metrics\n\
          \x20 data   {dir}: {blocks} blocks, {frames} requests replayed from the log in {took:?}\n\
          \x20 acknowledged when: {durability}\n",
         version = env!("CARGO_PKG_VERSION"),
-        otlp = ports(&config.receive.otlp_ports),
+        doors = doors.join("\n         "),
         dir = config.data_dir,
         blocks = started.blocks,
         frames = started.frames,

@@ -5,9 +5,12 @@ use std::num::NonZeroUsize;
 
 use spanloom_ingest::{Durability, Hosting, IngestOptions};
 use spanloom_receive::{ReceiveConfig, ServeConfig};
+use spanloom_span::Tenant;
 use spanloom_span::slice::SliceLimits;
 
-use super::keys::{Config, DurabilityKey, HostingKey};
+use super::keys::{
+    Config, DurabilityKey, HostingKey, JaegerSection, OpenCensusSection, ReceiveSection, ZipkinSection,
+};
 use super::read::ConfigError;
 use super::units::Size;
 
@@ -20,6 +23,22 @@ const BASE_BYTES: u64 = 56 << 20;
 
 fn wrong<T>(key: &'static str, found: impl ToString, expected: impl ToString) -> Result<T, ConfigError> {
     Err(ConfigError::Value { key, found: found.to_string(), expected: expected.to_string() })
+}
+
+impl ReceiveSection {
+    /// The defaults, with no port open.
+    pub fn closed() -> Self {
+        let jaeger = JaegerSection {
+            ports: Vec::new(),
+            compact_ports: Vec::new(),
+            binary_ports: Vec::new(),
+            zipkin_compact_ports: Vec::new(),
+            ..JaegerSection::default()
+        };
+        let zipkin = ZipkinSection { ports: Vec::new(), ..ZipkinSection::default() };
+        let opencensus = OpenCensusSection { ports: Vec::new() };
+        Self { otlp_ports: Vec::new(), jaeger, zipkin, opencensus, ..Self::default() }
+    }
 }
 
 impl Config {
@@ -50,17 +69,56 @@ impl Config {
         if self.limits.max_value_depth == 0 || self.limits.max_value_depth > 100 {
             return wrong("limits.max_value_depth", self.limits.max_value_depth, "1 to 100");
         }
-        let ports = self.receive.otlp_ports.iter().chain([&self.query.port]);
-        for port in ports {
-            if *port == 0 || port.checked_add(self.port_offset).is_none() {
+        for (key, port) in self.ports() {
+            if port == 0 || port.checked_add(self.port_offset).is_none() {
                 let found = format!("{port} + port_offset {}", self.port_offset);
-                return wrong("a port", found, "1 to 65535");
+                return wrong(key, found, "1 to 65535");
             }
         }
-        for port in self.receive.otlp_ports.iter() {
-            self.receive_config(*port)?;
+        for (_, port) in self.ports() {
+            self.receive_config(port)?;
+        }
+        let rate = self.receive.jaeger.sampling_rate;
+        if !(0.0..=1.0).contains(&rate) {
+            return wrong("receive.jaeger.sampling_rate", rate, "0 to 1");
+        }
+        self.datagram_tenant()?;
+        let buffer = self.receive.datagrams.socket_buffer_bytes;
+        if !(4096..=1 << 30).contains(&buffer.0) {
+            return wrong("receive.datagrams.socket_buffer_bytes", buffer, "4KiB to 1GiB");
         }
         Ok(())
+    }
+
+    /// Every port with its key.
+    fn ports(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        let receive = &self.receive;
+        let lists: [(_, &[u16]); 8] = [
+            ("receive.otlp_ports", &receive.otlp_ports),
+            ("receive.jaeger.ports", &receive.jaeger.ports),
+            ("receive.jaeger.compact_ports", &receive.jaeger.compact_ports),
+            ("receive.jaeger.binary_ports", &receive.jaeger.binary_ports),
+            ("receive.jaeger.zipkin_compact_ports", &receive.jaeger.zipkin_compact_ports),
+            ("receive.zipkin.ports", &receive.zipkin.ports),
+            ("receive.opencensus.ports", &receive.opencensus.ports),
+            ("query.port", std::slice::from_ref(&self.query.port)),
+        ];
+        lists.into_iter().flat_map(|(key, ports)| ports.iter().map(move |port| (key, *port)))
+    }
+
+    /// Whose spans come by datagram.
+    pub fn datagram_tenant(&self) -> Result<Tenant, ConfigError> {
+        let (name, jaeger) = (&self.receive.datagrams.tenant, &self.receive.jaeger);
+        let lists = [&jaeger.compact_ports, &jaeger.binary_ports, &jaeger.zipkin_compact_ports];
+        if !name.is_empty() {
+            let tenant = Tenant::new(name);
+            return tenant.or_else(|error| wrong("receive.datagrams.tenant", format!("{name:?}"), error));
+        }
+        if self.multitenancy && lists.iter().any(|ports| !ports.is_empty()) {
+            let expected = "a tenant, since multitenancy is on, or no ports for datagrams in receive.jaeger";
+            return wrong("receive.datagrams.tenant", "empty", expected);
+        }
+        Ok(Tenant::default())
     }
 
     fn host(&self) -> Result<IpAddr, ConfigError> {

@@ -53,6 +53,65 @@ section! {
         max_connections: u32 = 4096,
         /// Origins of web pages that may send from a browser, such as `https://shop.example`; `*` for any.
         cors_allowed_origins: Vec<String> = Vec::new(),
+        /// See below.
+        jaeger: JaegerSection = JaegerSection::default(),
+        /// See below.
+        zipkin: ZipkinSection = ZipkinSection::default(),
+        /// See below.
+        opencensus: OpenCensusSection = OpenCensusSection::default(),
+        /// See below.
+        datagrams: DatagramSection = DatagramSection::default(),
+    }
+}
+
+section! {
+    /// Keys for Jaeger senders. An empty list of ports switches a protocol off.
+    JaegerSection {
+        /// TCP ports. Each takes Thrift over HTTP (senders expect 14268), gRPC (14250) and questions for sampling
+        /// strategies (5778, and the other two).
+        ports: Vec<u16> = vec![14250, 14268, 5778],
+        /// UDP ports for compact Thrift, what most Jaeger clients send to an agent.
+        compact_ports: Vec<u16> = vec![6831],
+        /// UDP ports for binary Thrift, what Jaeger's client for Node sends.
+        binary_ports: Vec<u16> = vec![6832],
+        /// UDP ports for the compact Thrift of the oldest clients, with Zipkin's spans in it.
+        zipkin_compact_ports: Vec<u16> = vec![5775],
+        /// File with the strategies that clients are told when they ask what to sample, in the format of
+        /// Jaeger's `--sampling.strategies-file`. It is read again when it changes. Empty: `sampling_rate` for all.
+        sampling_strategies_file: String = String::new(),
+        /// Part of the traces that clients are told to sample, 0 to 1, where the file does not say.
+        sampling_rate: f64 = 1.0,
+    }
+}
+
+section! {
+    /// Keys for Zipkin senders.
+    ZipkinSection {
+        /// TCP ports for versions 1 and 2, in JSON, Thrift and protobuf. Empty: none.
+        ports: Vec<u16> = vec![9411],
+        /// Whether tags whose text is a number or a truth value become attributes of that type. Zipkin's tags are
+        /// all text.
+        parse_string_tags: bool = false,
+    }
+}
+
+section! {
+    /// Keys for OpenCensus senders.
+    OpenCensusSection {
+        /// TCP ports for gRPC, and JSON over HTTP. Empty: none.
+        ports: Vec<u16> = vec![55678],
+    }
+}
+
+section! {
+    /// Keys for what comes as datagrams (UDP).
+    DatagramSection {
+        /// Bytes that the kernel keeps for each port. Datagrams that come faster than they are taken wait there; when
+        /// it is full they are lost and counted. Without the right CAP_NET_ADMIN the kernel gives
+        /// at most `net.core.rmem_max`.
+        socket_buffer_bytes: Size = mib(8),
+        /// Whose spans they are: a datagram cannot say. Needed when `multitenancy` is on.
+        tenant: String = String::new(),
     }
 }
 
@@ -187,6 +246,10 @@ pub(super) fn sections() -> Vec<Section> {
     };
     section("", Config::describe);
     section("receive", ReceiveSection::describe);
+    section("receive.jaeger", JaegerSection::describe);
+    section("receive.zipkin", ZipkinSection::describe);
+    section("receive.opencensus", OpenCensusSection::describe);
+    section("receive.datagrams", DatagramSection::describe);
     section("query", QueryConfig::describe);
     section("memory", MemoryConfig::describe);
     section("log", LogConfig::describe);

@@ -27,6 +27,10 @@ pub struct House {
     pub dir: PathBuf,
 }
 
+/// Configuration under `receive` that opens no ports but those for OTLP.
+pub const NO_OTHER_PORTS: &str = "jaeger: {ports: [], compact_ports: [], binary_ports: [], zipkin_compact_ports: []}, \
+                                  zipkin: {ports: []}, opencensus: {ports: []}";
+
 /// Ports that are free now.
 fn free_ports<const N: usize>() -> [u16; N] {
     let held: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
@@ -42,7 +46,7 @@ impl House {
             let file = dir.join("spanloom.yaml");
             let data = dir.join("data");
             let text = format!(
-                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB}}\nquery: {{port: {query}}}\n{config}",
+                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}}}\n{config}",
                 data.display()
             );
             std::fs::write(&file, text).unwrap();

@@ -17,6 +17,11 @@ impl Writer {
         Self { protocol, out: Vec::new(), last: 0 }
     }
 
+    /// Values that another writer of the same format wrote, such as the elements of a list.
+    pub fn written(&mut self, values: &[u8]) {
+        self.out.extend_from_slice(values);
+    }
+
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.out
