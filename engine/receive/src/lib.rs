@@ -31,7 +31,7 @@ pub mod tenant;
 #[cfg(test)]
 mod testing;
 pub mod text;
-//X pub mod zipkin;
+pub mod zipkin;
 
 pub use config::{ReceiveConfig, ServeConfig};
 pub use datagram::{DatagramSocket, Datagrams};
@@ -42,4 +42,4 @@ pub use otlp::Otlp;
 pub use request::{Protocol, Receiver};
 pub use serve::{Shutdown, Trigger, bind, serve, shutdown};
 pub use sink::{Accepted, Held, Refusal, Sink};
-//X pub use zipkin::Zipkin;
+pub use zipkin::Zipkin;

@@ -34,7 +34,7 @@ const GATHER_BYTES: usize = 2 << 20;
 const REQUEST_BYTES: usize = 512 << 10;
 
 /// Most requests on their way into the log.
-const MAX_UNDER_WAY: usize = 4;
+const MAX_UNDER_WAY: usize = 32;
 
 /// Most bytes that one datagram may become. A compact Thrift span becomes less than three times as long.
 const DATAGRAM_ROOM: usize = 1 << 20;

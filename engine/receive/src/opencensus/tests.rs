@@ -15,9 +15,9 @@ use crate::testing::*;
 use crate::{ReceiveConfig, Refusal};
 
 /// What OpenCensus for Python sent: the first message of a stream, with its node, and the next one.
-const FIRST: &[u8] = include_bytes!("../../../wire/tests/opencensus/client-0.bin");
-const NEXT: &[u8] = include_bytes!("../../../wire/tests/opencensus/client-1.bin");
-const FIRST_JSON: &[u8] = include_bytes!("../../../wire/tests/opencensus/client-0.json");
+const FIRST: &[u8] = include_bytes!("../../../wire/tests/opencensus/vectors/client-0.bin");
+const NEXT: &[u8] = include_bytes!("../../../wire/tests/opencensus/vectors/client-1.bin");
+const FIRST_JSON: &[u8] = include_bytes!("../../../wire/tests/opencensus/vectors/client-0.json");
 
 /// A body whose pieces come when they are sent, and that ends when the sender is dropped.
 fn open_body() -> (mpsc::UnboundedSender<Bytes>, TestBody) {

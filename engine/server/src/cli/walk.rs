@@ -11,7 +11,7 @@ use spanloom_load::{Generator, Profile};
 use spanloom_span::TraceId;
 
 use super::say;
-use crate::config::Config;
+use crate::config::{Config, ReceiveSection};
 use crate::engine::Engine;
 
 /// Requests sent before the one that is timed.
