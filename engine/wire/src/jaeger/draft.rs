@@ -11,8 +11,8 @@ use super::tag::Tag;
 /// The flag that a span was sampled; W3C's has the same bit.
 const SAMPLED: u32 = 1;
 
-/// Bytes that a reference takes as a link, about. It is what grows most: in TCompact it may take nine.
-const LINK_BYTES: usize = 70;
+/// Fewest bytes that a reference takes as a link. It is what grows most: in TCompact it may take nine.
+const LINK_BYTES: usize = 66;
 
 /// How a span refers to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +90,10 @@ impl<'a> Draft<'a> {
         self.begin_log();
     }
 
-    /// Bytes that it takes so far, about.
+    /// Fewest bytes that it takes, as far as it was read. One reference may be the parent, which is no link.
     #[inline]
     pub fn size(&self) -> usize {
-        self.body.len() + self.log.attributes.len() + self.references.len() * LINK_BYTES
+        self.body.len() + self.log.attributes.len() + self.references.len().saturating_sub(1) * LINK_BYTES
     }
 
     /// Takes a tag.
@@ -138,6 +138,7 @@ impl<'a> Draft<'a> {
             out.extend_from_slice(&log.attributes);
             put_count(out, event::DROPPED_ATTRIBUTES, log.dropped.and_then(|tag| tag.count()).unwrap_or(0));
         });
+        self.begin_log();
     }
 
     /// Appends the span's body and yields its scope. `at` is where the span began.

@@ -30,8 +30,6 @@ pub mod sampling;
 mod spans;
 mod special;
 mod tag;
-#[cfg(test)]
-mod tests;
 
 pub use batch::batch;
 pub use datagram::datagram;
