@@ -1,9 +1,13 @@
-//! The seeds of the fuzz targets `otlp_json` and `inflate`, made by hand, as ordinary tests.
+//! The seeds of the fuzz targets `otlp_json`, `inflate`, `opencensus_proto` and `opencensus_json`, as ordinary tests.
 
 #[path = "../../fuzz/corpus.rs"]
 mod corpus;
 #[path = "fuzz/inflate.rs"]
 mod inflate;
+#[path = "fuzz/opencensus_json.rs"]
+mod opencensus_json;
+#[path = "fuzz/opencensus_proto.rs"]
+mod opencensus_proto;
 #[path = "fuzz/otlp_json.rs"]
 mod otlp_json;
 
@@ -61,4 +65,48 @@ fn inflate_holds_for_every_seed() {
         ("snappy-framed", hex(5, "ff060000734e6150705901090000bb1f1c1968656c6c6f")),
     ];
     corpus::check("inflate", &seeds, inflate::holds);
+}
+
+const CLIENT: &[u8] = include_bytes!("opencensus/vectors/client-1.bin");
+const CLIENT_JSON: &[u8] = include_bytes!("opencensus/vectors/client-1.json");
+const EVERY_FIELD: &[u8] = include_bytes!("opencensus/vectors/every-field.bin");
+const EVERY_FIELD_JSON: &[u8] = include_bytes!("opencensus/vectors/every-field.json");
+
+#[test]
+fn opencensus_proto_holds_for_every_seed() {
+    let seed = |cut: u8, messages: &[&[u8]]| [&[cut], &messages.concat()[..]].concat();
+    let events: &[u8] = &[0x12, 14, 0x4a, 12, 0x0a, 2, 0x1a, 0, 0x0a, 2, 0x12, 0, 0x0a, 2, 0x0a, 0];
+    let attributes: &[u8] = &[0x12, 12, 0x3a, 10, 0x0a, 8, 0x0a, 1, 0xff, 0x12, 3, 0x10, 0xc8, 1];
+    let seeds = [
+        ("empty", Vec::new()),
+        ("every-field", seed(255, &[EVERY_FIELD])),
+        ("client", seed(255, &[CLIENT])),
+        // The first message is cut off right where the second begins: 465 of 1134 bytes.
+        ("two-messages", seed(105, &[CLIENT, EVERY_FIELD])),
+        ("node-then-spans", seed(63, &[&[0x0a, 4, 0x1a, 2, 0x0a, 0], events, &[0x12, 0]])),
+        ("events", seed(255, &[events])),
+        ("bad-utf8", seed(255, &[attributes])),
+        ("own-resources", seed(255, &[&[0x12, 3, 0x82, 1, 0, 0x12, 0, 0x12, 5, 0x82, 1, 2, 0x0a, 0]])),
+        ("cut", seed(255, &[&EVERY_FIELD[..300]])),
+        ("large-claim", seed(255, &[&[0x12, 0xff, 0xff, 0xff, 0xff, 7]])),
+    ];
+    corpus::check("opencensus_proto", &seeds, opencensus_proto::holds);
+}
+
+#[test]
+fn opencensus_json_holds_for_every_seed() {
+    let small = br#"{"node":{"attributes":{"a":"b"}}} {"spans":[{"name":{"value":"\u00e9\ud83d\ude00"},"kind":"CLIENT",
+"startTime":"2026-08-01T12:00:00.5+01:00","attributes":{"attributeMap":{"d":{"doubleValue":"NaN"},"i":{"intValue":1e3}}},
+"sameProcessAsParentSpan":null,"x":[{"y":[]}]}]}"#;
+    let seeds = [
+        ("empty", Vec::new()),
+        ("nothing", b"{}".to_vec()),
+        ("every-field", EVERY_FIELD_JSON.to_vec()),
+        ("client", CLIENT_JSON.to_vec()),
+        ("client-snake", include_bytes!("opencensus/vectors/client-1-snake.json").to_vec()),
+        ("two-messages", small.to_vec()),
+        ("bad-utf8", b"{\"node\":{\"serviceInfo\":{\"name\":\"\xff\"}}}".to_vec()),
+        ("cut", EVERY_FIELD_JSON[..900].to_vec()),
+    ];
+    corpus::check("opencensus_json", &seeds, opencensus_json::holds);
 }

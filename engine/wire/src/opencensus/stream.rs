@@ -42,7 +42,12 @@ impl Stream {
             put_resource(run, attributes, node, request.resource.unwrap_or(&self.resource))?;
         }
         let attributes = changed.as_deref().unwrap_or(&self.attributes);
-        let spans = whole(out, |out| put_spans(run, out, message, node, attributes))?;
+        let spans = whole(out, |out| {
+            let spans = put_spans(run, out, message, node, attributes)?;
+            // Once more, as the lengths of what lies around the spans came last.
+            run.check_room(out, message)?;
+            Ok(spans)
+        })?;
         if let Some(attributes) = changed {
             self.remember(request, attributes);
         }

@@ -32,8 +32,8 @@ pub fn put_attributes(
     while let Some(field) = fields.next()? {
         match field {
             (attributes::ATTRIBUTE_MAP, Value::Bytes(body)) => {
-                let (key, value) = match short_text(body) {
-                    Some((key, text)) => (key, AttributeValue::Str(text)),
+                let (key, value) = match short_attribute(body) {
+                    Some(found) => found,
                     None => attribute(run, body)?,
                 };
                 if !take(key, value) {
@@ -69,20 +69,38 @@ fn put(out: &mut Vec<u8>, field: u32, key: &[u8], value: AttributeValue<'_>) {
     }
 }
 
-/// The usual attribute, read at a glance: a key and a text, all lengths of one byte.
+/// The usual attribute, read at a glance: a key, then one value, all lengths of one byte.
 #[inline]
-fn short_text(body: &[u8]) -> Option<(&[u8], &[u8])> {
+fn short_attribute(body: &[u8]) -> Option<(&[u8], AttributeValue<'_>)> {
     let &[0x0a, key_len @ ..0x80, ref rest @ ..] = body else { return None };
     let (key, value) = rest.split_at_checked(key_len.into())?;
-    let &[0x12, value_len @ ..0x80, 0x0a, string_len @ ..0x80, 0x0a, text_len @ ..0x80, ref text @ ..] =
-        value
-    else {
+    let &[0x12, value_len @ ..0x80, ref value @ ..] = value else { return None };
+    if value.len() != usize::from(value_len) {
         return None;
+    }
+    let value = match *value {
+        [0x0a, string_len @ ..0x80, 0x0a, text_len @ ..0x80, ref text @ ..]
+            if text.len() == usize::from(text_len) && text.len() + 2 == usize::from(string_len) =>
+        {
+            AttributeValue::Str(text)
+        }
+        [0x10, ref varint @ ..] => AttributeValue::Int(short_varint(varint)? as i64),
+        [0x18, bool @ ..0x80] => AttributeValue::Bool(bool != 0),
+        _ => return None,
     };
-    let fits = text.len() == usize::from(text_len)
-        && text.len() + 2 == usize::from(string_len)
-        && text.len() + 4 == usize::from(value_len);
-    fits.then_some((key, text))
+    Some((key, value))
+}
+
+/// A varint of up to nine bytes that is all there is.
+#[inline]
+fn short_varint(bytes: &[u8]) -> Option<u64> {
+    let (last, more) = bytes.split_last()?;
+    if *last >= 0x80 || more.len() > 8 {
+        return None;
+    }
+    more.iter().rev().try_fold(u64::from(*last), |value, byte| {
+        (*byte >= 0x80).then(|| value << 7 | u64::from(byte & 0x7f))
+    })
 }
 
 /// Writes an attribute that is ASCII and short, as most are, without a look back.

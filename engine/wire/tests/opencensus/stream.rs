@@ -7,6 +7,7 @@ use spanloom_wire::Fault;
 use spanloom_wire::opencensus::{MAX_REMEMBERED, Stream};
 
 use crate::model::{Node, Request, Resource, Service, Span, expected};
+use crate::vectors::{CLIENT_SPAN, EVERY_FIELD, SERVER_SPAN};
 use crate::{any, translate};
 
 fn node(name: &str) -> Option<Node> {
@@ -71,12 +72,24 @@ fn a_message_that_fails_changes_nothing() {
         }
         out.truncate(1);
     }
-    // There is a room that is just enough.
-    let room = |room| stream.clone().translate(&bytes, room, &mut Vec::new());
-    let enough = (0..1000).find(|bytes| room(*bytes).is_ok()).unwrap();
-    assert_eq!(room(enough), Ok(3));
-    let error = stream.translate(&bytes, enough - 1, &mut out).unwrap_err();
-    assert_eq!((error.fault, &stream, &out[..]), (Fault::Room, &before, &[7][..]));
+}
+
+#[test]
+fn the_room_is_that_of_what_is_written() {
+    for message in [CLIENT_SPAN, SERVER_SPAN, EVERY_FIELD] {
+        let mut whole = Vec::new();
+        Stream::default().translate(message, 1 << 20, &mut whole).unwrap();
+        for room in 0..whole.len() + 3 {
+            let (mut stream, mut out) = (Stream::default(), vec![7]);
+            match stream.translate(message, room, &mut out) {
+                Ok(_) => assert!(room >= whole.len() && out[1..] == whole, "{room}"),
+                Err(error) => {
+                    assert!(room < whole.len() && error.fault == Fault::Room, "{room}: {error}");
+                    assert_eq!((stream, out), (Stream::default(), vec![7]));
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! Fuzz target: any bytes as OpenCensus messages. What must hold is said by the crate's tests, which run the seeds too.
+#![no_main]
+
+#[path = "../../wire/tests/fuzz/opencensus_proto.rs"]
+mod opencensus_proto;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| opencensus_proto::holds(data));
