@@ -9,6 +9,7 @@
 //! | `trace_json.rs` | a trace as JSON, for the query API |
 //! | `trace_llm.rs` | the same in few words |
 //! | `trace_proto.rs` | a trace as protobuf |
+//! | `json_in.rs` | reading JSON text as a stream |
 //! | `json_out.rs` | writing JSON text |
 //!
 //! **Invariant:** everything here takes bytes and gives bytes; no input makes it panic, recurse without a bound
@@ -16,6 +17,7 @@
 
 pub mod foreign;
 pub mod inflate;
+pub mod json_in;
 pub mod json_out;
 pub mod otlp_json;
 pub mod status;
