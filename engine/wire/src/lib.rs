@@ -5,6 +5,7 @@
 //! | `foreign.rs` | what the translations of other formats share: writing OTLP, how they fail |
 //! | `inflate.rs` | content encodings, under a limit |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
+//! | `thrift/` | Thrift's wire formats, for Jaeger and Zipkin |
 //! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
 //! | `trace_json.rs` | a trace as JSON, for the query API |
 //! | `trace_llm.rs` | the same in few words |
@@ -21,6 +22,7 @@ pub mod json_in;
 pub mod json_out;
 pub mod otlp_json;
 pub mod status;
+pub mod thrift;
 pub mod trace_json;
 pub mod trace_llm;
 pub mod trace_proto;
