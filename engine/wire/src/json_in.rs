@@ -60,6 +60,9 @@ impl<'a> Json<'a> {
             Ok(text) => Ok(Self::of(text)),
             Err(error) => {
                 let at = error.valid_up_to();
+                if error.error_len().is_none() {
+                    return Err(Foreign::new(Fault::Truncated, at, "the end in a character", "all of it"));
+                }
                 let found = format!("byte 0x{:02x}", bytes.get(at).copied().unwrap_or_default());
                 Err(Foreign::new(Fault::Malformed, at, found, "UTF-8"))
             }

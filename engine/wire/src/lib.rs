@@ -6,6 +6,7 @@
 //! | `inflate.rs` | content encodings, under a limit |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
 //! | `thrift/` | Thrift's wire formats, for Jaeger and Zipkin |
+//! | `zipkin/` | Zipkin's spans, v1 and v2 |
 //! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
 //! | `trace_json.rs` | a trace as JSON, for the query API |
 //! | `trace_llm.rs` | the same in few words |
@@ -26,6 +27,7 @@ pub mod thrift;
 pub mod trace_json;
 pub mod trace_llm;
 pub mod trace_proto;
+pub mod zipkin;
 
 pub use foreign::{Fault, Foreign};
 pub use inflate::{Encoding, InflateError};

@@ -141,7 +141,7 @@ proptest! {
         prop_assert_eq!(&Json::of(&quoted).text("").unwrap(), &text);
         for cut in 0..quoted.len() {
             let error = skipped(&quoted.as_bytes()[..cut]).unwrap_err();
-            prop_assert!(error.at <= cut && (error.fault == Fault::Truncated || !quoted.is_char_boundary(cut)));
+            prop_assert!(error.at <= cut && error.fault == Fault::Truncated, "{}", error);
         }
     }
 }
