@@ -14,7 +14,8 @@ use spanloom_query::QueryError as AskError;
 use spanloom_receive as receive;
 use spanloom_receive::jaeger::AgentPort;
 use spanloom_receive::{
-    Accepted, DatagramSocket, Datagrams, Held, Jaeger, OpenCensus, Otlp, Protocol, ReceiveMetrics, Receiver, Refusal, Sink, Strategies, Zipkin,
+    Accepted, DatagramSocket, Datagrams, Held, Jaeger, OpenCensus, Otlp, Protocol, ReceiveMetrics, Receiver,
+    Refusal, Sink, Strategies, Zipkin,
 };
 use spanloom_span::{Tenant, join};
 use tokio::net::TcpListener;
@@ -81,7 +82,11 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
     let datagrams = [
         ("receive.jaeger.compact_ports", &receive.jaeger.compact_ports, AgentPort::Compact),
         ("receive.jaeger.binary_ports", &receive.jaeger.binary_ports, AgentPort::Binary),
-        ("receive.jaeger.zipkin_compact_ports", &receive.jaeger.zipkin_compact_ports, AgentPort::ZipkinCompact),
+        (
+            "receive.jaeger.zipkin_compact_ports",
+            &receive.jaeger.zipkin_compact_ports,
+            AgentPort::ZipkinCompact,
+        ),
     ];
     let buffer_bytes = receive.datagrams.socket_buffer_bytes.0 as usize;
     for (key, ports, kind) in datagrams {
@@ -174,8 +179,7 @@ fn serve_protocol(
     let config = engine.config().receive_config(port)?;
     let serve_config = config.serve.clone();
     let shutdown = engine.shutdown();
-    let service =
-        Receiver::new(protocol, engine.clone(), config, metrics.receive.clone(), shutdown.clone());
+    let service = Receiver::new(protocol, engine.clone(), config, metrics.receive.clone(), shutdown.clone());
     let counts = metrics.receive.serve.clone();
     engine.served_by(tokio::spawn(async move {
         receive::serve(listener, service, &serve_config, counts, shutdown).await;

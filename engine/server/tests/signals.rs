@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use house::load::{Spans, by_trace, check, load_while};
-use house::{NO_OTHER_PORTS, House, spanloom};
+use house::{House, NO_OTHER_PORTS, spanloom};
 
 /// Enough that requests are under way everywhere in the engine.
 const ENOUGH: usize = 5_000;
@@ -135,7 +135,10 @@ fn a_taken_port_is_named() {
     let (code, out, error) =
         spanloom(&["--config", file.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]);
     assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
-    assert!(error.contains(&format!("127.0.0.1:{port} (receive.otlp_ports) cannot be listened on")), "{error}");
+    assert!(
+        error.contains(&format!("127.0.0.1:{port} (receive.otlp_ports) cannot be listened on")),
+        "{error}"
+    );
     assert!(error.contains("--port-offset"), "{error}");
     assert!(!data.exists(), "nothing is begun");
 }

@@ -10,10 +10,12 @@
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
 //! | `rfc3339.rs` | points in time as text |
 //! | `thrift/` | Thrift's wire formats, for Jaeger and Zipkin |
+//! | `zipkin/` | Zipkin's spans, v1 and v2 |
 //! | `status.rs` | what a sender is told: `google.rpc.Status`, `ExportTraceServiceResponse` |
 //! | `trace_json.rs` | a trace as JSON, for the query API |
 //! | `trace_llm.rs` | the same in few words |
 //! | `trace_proto.rs` | a trace as protobuf |
+//! | `json_text.rs` | reading JSON text as a stream |
 //! | `json_out.rs` | writing JSON text |
 //!
 //! **Invariant:** everything here takes bytes and gives bytes; no input makes it panic, recurse without a bound
@@ -21,9 +23,10 @@
 
 pub mod foreign;
 pub mod inflate;
-mod json_in;
 pub mod jaeger;
+mod json_in;
 pub mod json_out;
+pub mod json_text;
 pub mod opencensus;
 pub mod otlp_json;
 mod rfc3339;
@@ -32,6 +35,7 @@ pub mod thrift;
 pub mod trace_json;
 pub mod trace_llm;
 pub mod trace_proto;
+pub mod zipkin;
 
 pub use foreign::{Fault, Foreign};
 pub use inflate::{Encoding, InflateError};

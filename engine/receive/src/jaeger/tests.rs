@@ -55,6 +55,22 @@ fn post_spans() -> Vec<u8> {
     out
 }
 
+/// `emitZipkinBatch` with one span.
+fn zipkin_datagram(protocol: Thrift) -> Vec<u8> {
+    let mut out = Writer::new(protocol);
+    out.message("emitZipkinBatch", MessageKind::OneWay, 1);
+    out.structure(|out| {
+        out.structs_field(1, &[7], |span, id| {
+            span.i64_field(1, *id);
+            span.bytes_field(3, b"checkout");
+            span.i64_field(4, *id);
+            span.i64_field(10, 1_700_000_000_000_000);
+            span.i64_field(11, 1_000);
+        });
+    });
+    out.into_bytes()
+}
+
 fn get(path: &str) -> Request<TestBody> {
     Request::builder().method(Method::GET).uri(format!("http://localhost{path}")).body(full("")).unwrap()
 }
@@ -174,6 +190,9 @@ fn each_port_takes_its_encoding() {
     check(AgentPort::Compact, &compact, Ok(1));
     check(AgentPort::Binary, &binary, Ok(1));
     check(AgentPort::ZipkinCompact, &compact, Ok(1));
+    check(AgentPort::ZipkinCompact, &zipkin_datagram(Thrift::Compact), Ok(1));
+    check(AgentPort::Compact, &zipkin_datagram(Thrift::Compact), Ok(1));
+    check(AgentPort::Binary, &zipkin_datagram(Thrift::Binary), Ok(1));
     check(AgentPort::Compact, &binary, Err("malformed"));
     check(AgentPort::Binary, &compact, Err("malformed"));
     check(AgentPort::Compact, &compact[..compact.len() / 2], Err("truncated"));

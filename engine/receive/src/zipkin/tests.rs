@@ -36,7 +36,9 @@ fn spans(server: &Running) -> Vec<(String, i32, usize)> {
     for (_, bytes) in server.pushed() {
         let request = ExportTraceServiceRequest::decode(bytes).unwrap();
         let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-        out.extend(scopes.flat_map(|scope| scope.spans).map(|span| (span.name, span.kind, span.attributes.len())));
+        out.extend(
+            scopes.flat_map(|scope| scope.spans).map(|span| (span.name, span.kind, span.attributes.len())),
+        );
     }
     out
 }
@@ -49,7 +51,11 @@ async fn both_versions_are_taken_by_path_and_content_type() {
         let headers = if content_type.is_empty() { &headers[..0] } else { &headers[..] };
         for http in [Http::One, Http::Two] {
             let got = send(server.address, http, post(path, headers, full(body.clone()))).await;
-            assert_eq!((got.status, got.body.len()), (StatusCode::ACCEPTED, 0), "{path} {content_type}: {got:?}");
+            assert_eq!(
+                (got.status, got.body.len()),
+                (StatusCode::ACCEPTED, 0),
+                "{path} {content_type}: {got:?}"
+            );
             let spans = spans(&server);
             assert_eq!((spans.len(), spans[0].0.as_str()), (1, "checkout"), "{path} {content_type}");
         }

@@ -5,6 +5,7 @@ use crate::thrift::{BinaryReader, CompactReader, Fields, MessageKind, Protocol, 
 
 use super::batch::{self, Seen};
 use super::limits;
+use crate::zipkin;
 
 /// Most characters of an unknown method's name that are shown.
 const SHOWN: usize = 40;
@@ -25,10 +26,20 @@ fn call<'a, R: Reader<'a>>(mut input: R, room: usize, out: &mut Vec<u8>) -> Resu
     }
     let spans = match message.name {
         b"emitBatch" => argument(&mut input, Type::Struct, |input| batch::read(input, room, out))?,
+        // What clients sent before there was a format of Jaeger's own.
+        b"emitZipkinBatch" => {
+            let options = zipkin::Options::default();
+            argument(&mut input, Type::List, |input| zipkin::thrift_spans(input, &options, room, out))?
+        }
         name => {
             let name: String = text(name).chars().take(SHOWN).collect();
             let found = format!("a call of {name:?}");
-            return Err(Foreign::new(Fault::Unsupported, 0, found, "a call of \"emitBatch\""));
+            return Err(Foreign::new(
+                Fault::Unsupported,
+                0,
+                found,
+                "a call of \"emitBatch\" or \"emitZipkinBatch\"",
+            ));
         }
     };
     input.end()?;

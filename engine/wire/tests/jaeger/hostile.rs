@@ -102,8 +102,10 @@ fn call(protocol: Protocol, name: &str, kind: MessageKind, arguments: impl FnOnc
 fn calls_of_anything_else_are_named() {
     for protocol in BOTH {
         let form = Form::Datagram(protocol);
+        let bytes = call(protocol, "submit", MessageKind::OneWay, |_| {});
+        check(form, &bytes, Fault::Unsupported, "a call of \"submit\"");
         let bytes = call(protocol, "emitZipkinBatch", MessageKind::OneWay, |_| {});
-        check(form, &bytes, Fault::Unsupported, "a call of \"emitZipkinBatch\"");
+        check(form, &bytes, Fault::Malformed, "a call without its argument");
         let bytes = call(protocol, &"long".repeat(50), MessageKind::Call, |_| {});
         check(form, &bytes, Fault::Unsupported, &format!("{:?} at", "long".repeat(10)));
         let bytes = call(protocol, "emitBatch", MessageKind::Reply, |_| {});

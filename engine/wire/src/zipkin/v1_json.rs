@@ -1,0 +1,109 @@
+//! v1 JSON: a list of spans as `zipkin-api.yaml` has them.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::draft::{Draft, Sheet};
+use super::endpoint::Endpoint;
+use super::tags::Given;
+use super::v1::Sides;
+use super::{Micros, Options, json};
+use crate::foreign::Foreign;
+use crate::json_text::Json;
+
+/// Appends a list of spans; yields how many there were. At most `room` bytes are written.
+pub fn v1_json(bytes: &[u8], options: &Options, room: usize, out: &mut Vec<u8>) -> Result<u64, Foreign> {
+    json::spans(bytes, options, room, out, read_span)
+}
+
+fn read_span<'a>(json: &mut Json<'a>, sheet: &mut Sheet<'_>, draft: &mut Draft<'a>) -> Result<(), Foreign> {
+    let mut sides = Sides::default();
+    let mut members = json.object("a span")?;
+    while let Some(key) = json.key(&mut members)? {
+        match &*key {
+            "traceId" => draft.trace_id = json::read_id(json)?,
+            "id" => draft.span_id = json::read_id(json)?,
+            "parentId" => draft.parent_id = json::read_id(json)?,
+            "name" => draft.name = json::text(json, "a name")?.unwrap_or_default(),
+            "timestamp" => draft.start = json::micros(json)?.and_then(Micros::or_absent),
+            "duration" => draft.duration = json::duration(json)?,
+            "debug" => draft.debug = json::flag(json)?,
+            "annotations" => read_annotations(json, sheet, draft, &mut sides)?,
+            "binaryAnnotations" => read_binary_annotations(json, sheet, draft, &mut sides)?,
+            _ => json.skip()?,
+        }
+    }
+    sides.end(sheet, draft);
+    Ok(())
+}
+
+fn read_annotations<'a>(
+    json: &mut Json<'a>,
+    sheet: &mut Sheet<'_>,
+    draft: &mut Draft<'a>,
+    sides: &mut Sides<'a>,
+) -> Result<(), Foreign> {
+    if json.null()? {
+        return Ok(());
+    }
+    let mut elements = json.list("a list of annotations")?;
+    while json.element(&mut elements)? {
+        let (mut at, mut value, mut host) = (Micros { nanos: 0 }, None, Endpoint::default());
+        let mut members = json.object("an annotation")?;
+        while let Some(key) = json.key(&mut members)? {
+            match &*key {
+                "timestamp" => at = json::micros(json)?.unwrap_or(at),
+                "value" => value = json::text(json, "a value")?,
+                "endpoint" => host = json::endpoint(json)?,
+                _ => json.skip()?,
+            }
+        }
+        sides.annotation(sheet, draft, at, &value.unwrap_or_default(), host);
+    }
+    Ok(())
+}
+
+fn read_binary_annotations<'a>(
+    json: &mut Json<'a>,
+    sheet: &mut Sheet<'_>,
+    draft: &mut Draft<'a>,
+    sides: &mut Sides<'a>,
+) -> Result<(), Foreign> {
+    if json.null()? {
+        return Ok(());
+    }
+    let mut elements = json.list("a list of binary annotations")?;
+    while json.element(&mut elements)? {
+        let (mut name, mut value, mut kind, mut host) = (None, None, None, Endpoint::default());
+        let mut members = json.object("a binary annotation")?;
+        while let Some(key) = json.key(&mut members)? {
+            match &*key {
+                "key" => name = json::text(json, "a key")?,
+                "value" => value = json::given(json)?,
+                "type" => kind = json::text(json, "a type")?,
+                "endpoint" => host = json::endpoint(json)?,
+                _ => json.skip()?,
+            }
+        }
+        if let Some(value) = value {
+            let value = as_kind(value, kind.as_deref());
+            sides.binary_annotation(sheet, draft, &name.unwrap_or_default(), value, host);
+        }
+    }
+    Ok(())
+}
+
+/// The value by its type, which the oldest senders give, as text where JSON's numbers do not reach.
+fn as_kind<'a>(value: Given<'a>, kind: Option<&str>) -> Given<'a> {
+    let Given::Text(text) = &value else { return value };
+    let typed = match kind {
+        Some("BOOL") => text.parse().ok().map(Given::Bool),
+        Some("I16" | "I32" | "I64") => text.parse().ok().map(Given::Int),
+        Some("DOUBLE") => text.parse().ok().map(Given::Double),
+        Some("BYTES") => STANDARD.decode(&**text).ok().map(|bytes| Given::Bytes(Cow::Owned(bytes))),
+        _ => None,
+    };
+    typed.unwrap_or(value)
+}
