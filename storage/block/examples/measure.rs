@@ -1,15 +1,19 @@
 //! Builds a block of a load like that of a shop and prints what it costs: `cargo run --release --example measure`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod shop;
+
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use spanloom_block::{Block, BlockBuilder, BuilderOptions};
-use spanloom_span::model::*;
+use spanloom_block::{Block, BlockBuilder, BuilderOptions, ResidentLimits, ResidentSet};
 use spanloom_span::slice::{SliceLimits, slice};
-use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode};
+use spanloom_span::{Tenant, TraceId, TracePart, encode};
+
+use shop::Random;
 
 /// The allocator of the product.
 #[global_allocator]
@@ -29,135 +33,6 @@ fn status_mib(name: &str) -> f64 {
     kib.unwrap_or(f64::NAN) / 1024.0
 }
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-}
-
-fn text(key: &str, value: impl Into<String>) -> KeyValue {
-    KeyValue { key: key.into(), value: AnyValue::Str(value.into()) }
-}
-
-fn int(key: &str, value: i64) -> KeyValue {
-    KeyValue { key: key.into(), value: AnyValue::Int(value) }
-}
-
-fn resource(service: u64) -> Resource {
-    let attributes = vec![
-        text("service.name", format!("service-{service}")),
-        text("service.version", format!("1.{service}.0")),
-        text("k8s.pod.name", format!("service-{service}-6b7d8f9c5-{:05x}", service * 7919)),
-        text("host.name", format!("node-{}", service % 5)),
-        text("telemetry.sdk.language", "go"),
-    ];
-    Resource { attributes, ..Resource::default() }
-}
-
-const METHODS: [&str; 4] = ["GET", "GET", "GET", "POST"];
-const REGIONS: [&str; 5] = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-south-1"];
-
-fn attributes(random: &mut Random, service: u64, route: u64, kind: i32) -> Vec<KeyValue> {
-    let mut out = vec![
-        text("http.request.method", METHODS[random.below(4) as usize]),
-        text("http.route", format!("/api/v1/{route}/items/{{id}}")),
-        int("http.response.status_code", [200, 200, 200, 200, 200, 201, 404, 500][random.below(8) as usize]),
-        text("url.path", format!("/api/v1/{route}/items/{}", random.below(1_000_000_000))),
-        text("server.address", format!("service-{service}.shop.svc")),
-        int("server.port", 8080),
-        text("network.protocol.version", "1.1"),
-        text("user_agent.original", "Go-http-client/1.1"),
-        text("cloud.region", REGIONS[random.below(5) as usize]),
-        text("deployment.environment", "production"),
-        int("thread.id", random.below(64) as i64),
-        int("http.response.body.size", random.below(20_000) as i64),
-        KeyValue { key: "feature.new_cart".into(), value: AnyValue::Bool(random.below(2) == 1) },
-    ];
-    if kind == 3 {
-        out.push(text("db.system", "postgresql"));
-        out.push(text("db.query.text", format!("SELECT * FROM items_{route} WHERE id = $1")));
-    } else {
-        let (a, b) = (random.next(), random.next());
-        let id = format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            a >> 32,
-            a as u16,
-            (a >> 16) as u16,
-            b as u16,
-            b >> 16
-        );
-        out.push(text("request.id", id));
-    }
-    out
-}
-
-fn trace(random: &mut Random, at: u64) -> Vec<(u64, Span)> {
-    let (id_high, id_low) = (random.next(), random.next());
-    let trace_id = TraceId((u128::from(id_high) << 64 | u128::from(id_low)).to_be_bytes());
-    let count = 5 + random.below(21);
-    let mut spans: Vec<(u64, Span)> = Vec::new();
-    for row in 0..count {
-        let service = if row == 0 { 0 } else { random.below(20) };
-        let route = service * 3 + random.below(3);
-        let kind = if row == 0 { 2 } else { 1 + random.below(3) as i32 };
-        let (start, room, parent) = match row {
-            0 => (1_700_000_000_000_000_000 + at * 50_000_000, 400_000_000, Vec::new()),
-            _ => {
-                let (_, parent) = &spans[random.below(row) as usize];
-                let room = (parent.end_time_unix_nano - parent.start_time_unix_nano).max(1000);
-                let start = parent.start_time_unix_nano + random.below(room / 2);
-                (start, room / 2, parent.span_id.0.to_vec())
-            }
-        };
-        let span = Span {
-            trace_id,
-            span_id: SpanId((random.next() | 1).to_be_bytes()),
-            parent_span_id: parent,
-            name: format!("GET /api/v1/{route}"),
-            kind,
-            flags: 0x101,
-            start_time_unix_nano: start,
-            end_time_unix_nano: start + 1000 + random.below(room),
-            attributes: attributes(random, service, route, kind),
-            ..Span::default()
-        };
-        spans.push((service, span));
-    }
-    spans
-}
-
-fn requests(traces: u64) -> Vec<Trace> {
-    let mut random = Random(7);
-    let mut requests = Vec::new();
-    let mut by_service: BTreeMap<u64, Vec<Span>> = BTreeMap::new();
-    for at in 0..traces {
-        for (service, span) in trace(&mut random, at) {
-            by_service.entry(service).or_default().push(span);
-        }
-        if at % 100 == 99 || at + 1 == traces {
-            for (service, spans) in std::mem::take(&mut by_service) {
-                let scope = Scope { name: format!("otelhttp{}", service % 3), ..Scope::default() };
-                let scope_spans = vec![ScopeSpans { scope, spans, schema_url: String::new() }];
-                let resource = resource(service);
-                let resource_spans = vec![ResourceSpans { resource, scope_spans, schema_url: String::new() }];
-                requests.push(Trace { resource_spans });
-            }
-        }
-    }
-    requests
-}
-
 /// The requests, made by another process, so that what making them takes does not blur what is measured.
 fn requests_from_child(traces: u64) -> Vec<Vec<u8>> {
     let program = std::env::current_exe().unwrap();
@@ -175,7 +50,7 @@ fn requests_from_child(traces: u64) -> Vec<Vec<u8>> {
 fn main() {
     if std::env::args().nth(1).as_deref() == Some("requests") {
         let traces = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(0);
-        for request in requests(traces) {
+        for request in shop::requests(traces) {
             let bytes = encode::traces_data(&request);
             std::io::stdout().write_all(&(bytes.len() as u64).to_le_bytes()).unwrap();
             std::io::stdout().write_all(&bytes).unwrap();
@@ -221,12 +96,32 @@ fn main() {
     let from = Instant::now();
     let block = Block::open(&path).unwrap();
     println!("open: {:.1} us", from.elapsed().as_nanos() as f64 / 1000.0);
+    cold(&path, &finished.bytes);
     std::fs::remove_file(&path).unwrap();
     let from = cpu_ns();
     let report = block.verify().unwrap();
     println!("verify: {:.0} ms, {report:?}", (cpu_ns() - from) / 1e6);
     read(&block, argument(3).unwrap_or(3));
-    println!("{}", block.inspect());
+    println!("{}", block.inspect().unwrap());
+}
+
+/// Reads from two blocks in turn, of which one alone may be resident: so each time the directory is parsed again.
+fn cold(path: &Path, bytes: &[u8]) {
+    let set = Arc::new(ResidentSet::new(ResidentLimits { directory_bytes: 0, mapped_bytes: 0 }));
+    let copies = [(); 2].map(|()| Block::from_bytes_in(bytes.to_vec(), &set).unwrap());
+    let files = [(); 2].map(|()| Block::open_in(path, &set).unwrap());
+    let ids: Vec<TraceId> = copies[0].trace_ids().unwrap().collect();
+    let time = |what: &str, work: &dyn Fn(usize)| {
+        let rounds = 2000;
+        let from = Instant::now();
+        (0..rounds).for_each(work);
+        println!("{what}: {:.1} us", from.elapsed().as_nanos() as f64 / 1000.0 / rounds as f64);
+    };
+    time("parse the directory", &|at| drop(copies[at % 2].reader().unwrap()));
+    time("the same, from pages that were given back", &|at| drop(files[at % 2].reader().unwrap()));
+    let id = |at: usize| &ids[at * 7919 % ids.len()];
+    time("read a trace of a block that is not resident", &|at| drop(files[at % 2].trace(id(at)).unwrap()));
+    println!("{:?}", set.usage());
 }
 
 fn read(block: &Block, rounds: u64) {

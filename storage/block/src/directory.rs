@@ -19,6 +19,9 @@ use crate::store::{Pages, Store};
 /// Group number of a column's dictionary, which serves all groups.
 pub(crate) const DICTIONARY_GROUP: u32 = u32::MAX;
 
+/// Most items that room is made for before the first of them was found right.
+const MAX_ROOM: usize = 4096;
+
 /// No rank row.
 pub(crate) const NO_RANK: u32 = u32::MAX;
 
@@ -349,7 +352,7 @@ fn read_places(listing: &ArchivedListing, limit: u64) -> Result<Vec<Place>> {
         end = next.filter(|_| fits).or_damaged("a section lies outside of the file")?;
         Ok(Place { offset, len, sum })
     };
-    places.0.iter().map(read).collect()
+    collect(places.0.iter().map(read))
 }
 
 fn read_columns(listing: &ArchivedListing) -> Result<Vec<ColumnId>> {
@@ -370,7 +373,7 @@ fn read_columns(listing: &ArchivedListing) -> Result<Vec<ColumnId>> {
             key: key.or_damaged("a column's key is not text")?.to_owned(),
         })
     };
-    columns.iter().zip(listing.key_ends.iter()).map(read).collect()
+    collect(columns.iter().zip(listing.key_ends.iter()).map(read))
 }
 
 fn read_chunks(listing: &ArchivedListing) -> Result<Vec<Chunk>> {
@@ -390,7 +393,16 @@ fn read_chunks(listing: &ArchivedListing) -> Result<Vec<Chunk>> {
             let mode = mode.or_damaged("a chunk has an unknown mode")?;
             Ok(Chunk { column, group, part, mode, seq: Seq { kind, len, value, a, b }, pages, data, rank })
         };
-    kinds.iter().zip(parts).zip(values).map(read).collect()
+    collect(kinds.iter().zip(parts).zip(values).map(read))
+}
+
+/// Collects without room to spare, which `Result`s otherwise leave: they hide how many there are.
+fn collect<T>(items: impl ExactSizeIterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let mut out = Vec::with_capacity(items.len().min(MAX_ROOM));
+    for item in items {
+        out.push(item?);
+    }
+    Ok(out)
 }
 
 fn read_groups(listing: &ArchivedListing) -> Result<Vec<Group>> {

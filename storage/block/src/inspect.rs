@@ -5,8 +5,10 @@ use std::fmt;
 
 use crate::columns::{Field, Table, ValueType};
 use crate::directory::{DICTIONARY_GROUP, Mode};
+use crate::error::Result;
 use crate::meta::BlockMeta;
-use crate::reader::{Block, Inner};
+use crate::reader::Block;
+use crate::reader::contents::Contents;
 use crate::seq::SeqKind;
 
 /// What a block holds and what it takes.
@@ -51,8 +53,9 @@ pub struct ColumnReport {
 
 impl Block {
     /// What the block holds and what it takes, from the directory alone.
-    pub fn inspect(&self) -> Inspection {
-        let block = &*self.inner;
+    pub fn inspect(&self) -> Result<Inspection> {
+        let reader = self.reader()?;
+        let block = reader.contents();
         let len = |section: u32| block.sections.places().get(section as usize).map_or(0, |place| place.len);
         let columns: Vec<ColumnReport> =
             (0..block.columns.len()).filter_map(|c| report(block, c, &len)).collect();
@@ -60,7 +63,7 @@ impl Block {
             (block.shapes.iter().map(|&s| len(s)).sum::<u64>(), len(block.ids), len(block.filter));
         let known = columns.iter().map(|c| c.bytes).sum::<u64>() + shape_bytes + id_bytes + filter_bytes;
         let shapes = block.sections.archive::<crate::shape::ArchivedShapes>(block.shapes[0]);
-        Inspection {
+        Ok(Inspection {
             meta: block.meta.clone(),
             groups: block.groups.len(),
             columns,
@@ -69,11 +72,11 @@ impl Block {
             id_bytes,
             filter_bytes,
             frame_bytes: block.meta.file_bytes.saturating_sub(known),
-        }
+        })
     }
 }
 
-fn report(block: &Inner, column: usize, len: &impl Fn(u32) -> u64) -> Option<ColumnReport> {
+fn report(block: &Contents, column: usize, len: &impl Fn(u32) -> u64) -> Option<ColumnReport> {
     let id = &block.columns[column];
     let chunks = block.chunks.iter().filter(|chunk| chunk.column as usize == column);
     let is_attribute = id.field == Field::Attribute as u8;

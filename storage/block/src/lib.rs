@@ -41,6 +41,8 @@ pub use error::{BlockError, Result};
 pub use header::FORMAT_VERSION;
 pub use inspect::{ColumnReport, Inspection};
 pub use meta::BlockMeta;
-pub use reader::{Block, MAX_TRACE_BYTES, TraceSummary};
+pub use reader::{
+    Block, BlockReader, MAX_TRACE_BYTES, ResidentLimits, ResidentSet, ResidentUsage, TraceSummary,
+};
 pub use verify::VerifyReport;
 pub use writer::{BlockBuilder, BuilderOptions, FinishedBlock, GROUP_ROWS, PushedTrace};

@@ -1,12 +1,13 @@
 //! The block's bytes: a file mapped into memory, or a copy in memory. The only file with `unsafe`.
 
 use std::fs::File;
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
 
-use memmap2::{Advice, Mmap, UncheckedAdvice};
+use memmap2::{Advice, Mmap, MmapOptions, UncheckedAdvice};
 use rkyv::util::AlignedVec;
 
-use crate::error::{BlockError, Result};
+use crate::error::{BlockError, OrDamaged, Result};
 use crate::header::HEADER_BYTES;
 use crate::trailer::TRAILER_BYTES;
 
@@ -19,9 +20,8 @@ pub(crate) enum Map {
 }
 
 impl Map {
-    /// Maps a file for reading.
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path)?;
+    /// Maps a whole file for reading.
+    pub fn open(file: &File) -> Result<Self> {
         let found = file.metadata()?.len();
         if found < (HEADER_BYTES + TRAILER_BYTES) as u64 || usize::try_from(found).is_err() {
             return Err(BlockError::NotABlock {
@@ -29,6 +29,18 @@ impl Map {
                 expected: "at least a header and a trailer",
             });
         }
+        Self::of_range(file, 0, found)
+    }
+
+    /// Maps a part of a file once more: the pages that are touched through it are those of the part alone, however
+    /// many the kernel brings along, and they are given back apart from those of the whole. The part must lie
+    /// within the file.
+    pub fn open_part(file: &File, part: Range<u64>) -> Result<Self> {
+        Self::of_range(file, part.start, part.end.saturating_sub(part.start))
+    }
+
+    fn of_range(file: &File, offset: u64, len: u64) -> Result<Self> {
+        let len = usize::try_from(len).ok().or_damaged("a part of the file is larger than memory")?;
         // SAFETY: the mapping is read-only and private to this value, so nothing in this process writes to it
         // through Rust. What remains is another writer of the same file, which would change bytes under a shared
         // borrow:
@@ -39,9 +51,9 @@ impl Map {
         //    other memory are ever read. Should someone overwrite it, readers see other bytes; they are plain
         //    integers without invalid values, all offsets among them are checked at every use and never twice,
         //    and no reference to `str`, `bool` or an enum is ever made from the mapping.
-        // The length given to the mapping is the file's own.
+        // The range lies within the file: it is the whole of it, or a section that was compared with its length.
         #[allow(unsafe_code)]
-        let mapping = unsafe { Mmap::map(&file)? };
+        let mapping = unsafe { MmapOptions::new().offset(offset).len(len).map(file) }.map_err(explain)?;
         // A touched byte would otherwise bring 2 MiB of the page cache into the process's memory. A kernel that
         // does not know the advice costs memory only.
         let _ = mapping.advise(Advice::NoHugePage);
@@ -67,11 +79,52 @@ impl Map {
         Self::Memory(copy)
     }
 
+    /// Bytes of the file that may come into the process's memory by being read.
+    pub fn mapped_bytes(&self) -> u64 {
+        match self {
+            Self::File(mapping) => mapping.len() as u64,
+            Self::Memory(_) => 0,
+        }
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::File(mapping) => mapping,
             Self::Memory(copy) => copy,
+        }
+    }
+}
+
+/// Where a process may have no further mapping, the system says that there is no memory.
+fn explain(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::OutOfMemory => io::Error::new(
+            error.kind(),
+            format!("{error}: a block takes two mappings, of which Linux allows a process vm.max_map_count"),
+        ),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_has_the_bytes_of_its_range() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let bytes: Vec<u8> = (0..20_000u32).map(|i| (i % 251) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        assert_eq!(Map::open(&file).unwrap().bytes(), bytes);
+        for (from, to) in [(0, 20_000), (64, 64), (4096, 8192), (8176, 8208), (12_304, 20_000)] {
+            let part = Map::open_part(&file, from..to).unwrap();
+            assert_eq!(part.bytes(), &bytes[from as usize..to as usize], "{from}..{to}");
+            assert_eq!(part.mapped_bytes(), to - from);
+            part.release_pages();
+            assert_eq!(part.bytes(), &bytes[from as usize..to as usize], "{from}..{to}");
         }
     }
 }

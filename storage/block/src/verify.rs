@@ -5,9 +5,11 @@ use spanloom_span::TraceId;
 use crate::columns::{Field, Table};
 use crate::directory::{DICTIONARY_GROUP, Mode};
 use crate::error::{BlockError, OrDamaged, Result};
+use crate::reader::Block;
+use crate::reader::BlockReader;
 use crate::reader::column::ColumnReader;
+use crate::reader::contents::Contents;
 use crate::reader::table::TableReader;
-use crate::reader::{Block, Inner};
 use crate::seq::{NONE, SeqView};
 use crate::shape::{ArchivedShapes, ShapesView};
 use crate::store::{StoreKind, StoreView};
@@ -35,7 +37,8 @@ impl Block {
 
     /// As [`Block::verify`], with the limit on the memory of a trace given.
     pub fn verify_within(&self, limit_bytes: u64) -> Result<VerifyReport> {
-        let block = &*self.inner;
+        let reader = self.reader()?;
+        let block = reader.contents();
         let mut report = VerifyReport::default();
         for section in 0..block.sections.places().len() as u32 {
             block.sections.checked(section)?;
@@ -44,12 +47,12 @@ impl Block {
         verify_chunks(block, &mut report)?;
         verify_shapes(block)?;
         verify_rows(block)?;
-        self.verify_traces(&mut report, limit_bytes)?;
+        self.verify_traces(&reader, &mut report, limit_bytes)?;
         Ok(report)
     }
 
-    fn verify_traces(&self, report: &mut VerifyReport, limit_bytes: u64) -> Result<()> {
-        let block = &*self.inner;
+    fn verify_traces(&self, reader: &BlockReader, report: &mut VerifyReport, limit_bytes: u64) -> Result<()> {
+        let block = reader.contents();
         let ids = block.ids()?;
         ids.windows(2)
             .all(|pair| pair[0] < pair[1])
@@ -63,7 +66,7 @@ impl Block {
             (row.rows.start == next_row).then_some(()).or_damaged("rows belong to no trace, or to two")?;
             next_row = row.rows.end;
             let trace = block.rebuild(id, place as u64, limit_bytes)?;
-            self.summary(place as u64)?;
+            reader.summary(place as u64)?;
             report.traces += 1;
             report.spans += trace.span_count() as u64;
         }
@@ -71,7 +74,7 @@ impl Block {
     }
 }
 
-fn verify_chunks(block: &Inner, report: &mut VerifyReport) -> Result<()> {
+fn verify_chunks(block: &Contents, report: &mut VerifyReport) -> Result<()> {
     for chunk in &block.chunks {
         report.chunks += 1;
         if chunk.mode == Mode::Dictionary {
@@ -93,7 +96,7 @@ fn verify_chunks(block: &Inner, report: &mut VerifyReport) -> Result<()> {
     Ok(())
 }
 
-fn verify_shapes(block: &Inner) -> Result<()> {
+fn verify_shapes(block: &Contents) -> Result<()> {
     for table in Table::ALL {
         let section = block.shapes[table as usize];
         if section == NONE {
@@ -112,7 +115,7 @@ fn verify_shapes(block: &Inner) -> Result<()> {
 }
 
 /// Every row group has as many rows as the directory says, and its ranks agree with its rows.
-fn verify_rows(block: &Inner) -> Result<()> {
+fn verify_rows(block: &Contents) -> Result<()> {
     for (number, group) in block.groups.iter().enumerate() {
         let end = block.groups.get(number + 1).map_or(block.meta.spans, |next| next.first_row);
         let rows = end - group.first_row;

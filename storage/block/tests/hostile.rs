@@ -96,9 +96,9 @@ fn read_all(bytes: Vec<u8>) {
     let Ok(block) = Block::from_bytes(bytes) else { return };
     let _ = answers(&block);
     let _ = block.verify_within(1 << 20);
-    let _ = block.inspect().to_string();
+    let _ = block.inspect().map(|inspection| inspection.to_string());
     let _ = block.trace_ids().map(|ids| ids.count());
-    let _ = block.sealed().map(|sealed| sealed.count());
+    let _ = block.reader().map(|reader| reader.sealed().map(|sealed| sealed.count()).is_ok());
     for place in 0..3 {
         let _ = block.summary(place);
     }

@@ -28,7 +28,7 @@ fn check(requests: &[Trace]) -> Block {
     assert_eq!(block.trace(&TraceId([0xee; 16])).unwrap(), None);
     let report = block.verify().unwrap();
     assert_eq!((report.spans, report.traces), (spans as u64, parts.len() as u64));
-    assert!(block.inspect().to_string().contains("tenant team-a"));
+    assert!(block.inspect().unwrap().to_string().contains("tenant team-a"));
     block
 }
 
@@ -67,6 +67,8 @@ fn builders_and_blocks_move_between_threads() {
     fn check_shared<T: Send + Sync + Clone>() {}
     check::<spanloom_block::BlockBuilder>();
     check_shared::<Block>();
+    check_shared::<spanloom_block::BlockReader>();
+    check_shared::<std::sync::Arc<spanloom_block::ResidentSet>>();
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn traces_span_row_groups() {
         (0..count).map(of).collect::<Vec<_>>()
     };
     let block = check(&[request(spans(1, 70_000)), request(spans(2, 10)), request(spans(3, 140_000))]);
-    assert_eq!(block.groups().len(), 4);
+    assert_eq!(block.reader().unwrap().groups().len(), 4);
 }
 
 #[test]

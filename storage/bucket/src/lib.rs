@@ -5,15 +5,20 @@
 //! opened is renamed to `<name>.aside` (never deleted), and files that were being written are removed: the log
 //! still has what was in them.
 //!
+//! What listed blocks take in memory: half a kilobyte of heap each, and the pages of its filter once it was asked for
+//! an id. Parsed directories and other pages are held by the blocks that were read last, within
+//! [`ResidentLimits`], however many blocks are listed and however they are read.
+//!
 //! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
 
 mod listing;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use spanloom_block::{Block, BlockError, FinishedBlock};
+use spanloom_block::{Block, BlockError, FinishedBlock, ResidentLimits, ResidentSet, ResidentUsage};
 use spanloom_span::{Tenant, TraceId};
 use spanloom_wal::disk::{Disk, write_file_durably};
 
@@ -21,9 +26,6 @@ use listing::Listing;
 
 /// The folder of blocks within the data directory.
 pub const FOLDER: &str = "blocks";
-
-/// Blocks whose mapped pages are given back each time that one is put.
-const RELEASE_EACH: usize = 8;
 
 /// Why the bucket did not do what was asked. A block that could not be put is not listed and may be put again.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +71,24 @@ pub struct Bucket {
     /// Where the disk's files can be mapped; `None` for a disk that is none (a simulated one).
     root: Option<PathBuf>,
     listing: Listing,
+    resident: Arc<ResidentSet>,
     number: AtomicU32,
 }
 
 impl Bucket {
     /// Opens all blocks of a data directory.
     pub fn open(disk: Arc<dyn Disk>, root: Option<PathBuf>) -> Result<(Self, OpenReport), BucketError> {
-        let bucket = Self { disk, root, listing: Listing::default(), number: AtomicU32::new(0) };
+        Self::open_within(disk, root, ResidentLimits::default())
+    }
+
+    /// As [`Bucket::open`], with the limits on what blocks hold in memory for being read.
+    pub fn open_within(
+        disk: Arc<dyn Disk>,
+        root: Option<PathBuf>,
+        limits: ResidentLimits,
+    ) -> Result<(Self, OpenReport), BucketError> {
+        let (listing, resident) = (Listing::default(), Arc::new(ResidentSet::new(limits)));
+        let bucket = Self { disk, root, listing, resident, number: AtomicU32::new(0) };
         let mut report = OpenReport::default();
         bucket.disk.create_dir_all(FOLDER).map_err(io("creating", FOLDER))?;
         for folder in bucket.disk.list(FOLDER).map_err(io("listing", FOLDER))? {
@@ -89,6 +102,7 @@ impl Bucket {
 
     fn open_tenant(&self, tenant: &Tenant, report: &mut OpenReport) -> Result<(), BucketError> {
         let folder = format!("{FOLDER}/{tenant}");
+        let mut found = Vec::new();
         for file in self.disk.list(&folder).map_err(io("listing", &folder))? {
             let path = format!("{folder}/{}", file.name);
             if file.name.ends_with(".tmp") {
@@ -96,11 +110,12 @@ impl Bucket {
                 report.unfinished += 1;
             } else if file.name.ends_with(".block") {
                 match self.open_block(&path) {
-                    Ok(block) => {
-                        // Opening touched some pages; with many blocks they would add up.
-                        block.release_pages();
-                        self.listing.add(tenant, Listed { path: path.into(), block });
-                        report.blocks += 1;
+                    Ok(block) => found.push(Listed { path: path.into(), block }),
+                    // Says nothing about the block: it is left where it is.
+                    Err(BucketError::Block(BlockError::Io(error)))
+                        if error.kind() == ErrorKind::OutOfMemory =>
+                    {
+                        return Err(io("opening", &path)(error));
                     }
                     Err(error) => {
                         let aside = format!("{path}.aside");
@@ -110,13 +125,18 @@ impl Bucket {
                 }
             }
         }
+        report.blocks += found.len() as u64;
+        self.listing.add(tenant, found);
         Ok(())
     }
 
     fn open_block(&self, path: &str) -> Result<Block, BucketError> {
         match &self.root {
-            Some(root) => Ok(Block::open(root.join(path))?),
-            None => Ok(Block::from_bytes(self.disk.read(path).map_err(io("reading", path))?)?),
+            Some(root) => Ok(Block::open_in(root.join(path), &self.resident)?),
+            None => {
+                let bytes = self.disk.read(path).map_err(io("reading", path))?;
+                Ok(Block::from_bytes_in(bytes, &self.resident)?)
+            }
         }
     }
 
@@ -132,22 +152,8 @@ impl Bucket {
             .map_err(io("writing", &path))?;
         drop(block);
         let block = self.open_block(&path)?;
-        self.listing.add(tenant, Listed { path: path.into(), block });
-        self.release_pages(tenant);
+        self.listing.add(tenant, vec![Listed { path: path.into(), block }]);
         Ok(bytes)
-    }
-
-    /// Gives mapped pages back: of the newest block, and of some others in turn, so that what was read once does
-    /// not stay with the process however many blocks there are.
-    fn release_pages(&self, tenant: &Tenant) {
-        let blocks = self.blocks(tenant);
-        if let Some(newest) = blocks.last() {
-            newest.block.release_pages();
-        }
-        let turn = self.number.load(Ordering::Relaxed) as usize * RELEASE_EACH;
-        for step in 0..RELEASE_EACH.min(blocks.len()) {
-            blocks[(turn + step) % blocks.len()].block.release_pages();
-        }
     }
 
     /// A tenant's blocks as they are now, oldest first.
@@ -164,6 +170,11 @@ impl Bucket {
             }
         }
         totals
+    }
+
+    /// What blocks hold in memory for being read.
+    pub fn resident(&self) -> ResidentUsage {
+        self.resident.usage()
     }
 
     /// Every tenant that has blocks.

@@ -115,8 +115,16 @@ fn list(file: &Path, block: &Block, out: &mut String) -> bool {
 }
 
 fn inspect(file: &Path, block: &Block, out: &mut String) -> bool {
-    let _ = writeln!(out, "{}\n{}", file.display(), block.inspect());
-    true
+    match block.inspect() {
+        Ok(inspection) => {
+            let _ = writeln!(out, "{}\n{inspection}", file.display());
+            true
+        }
+        Err(error) => {
+            let _ = writeln!(out, "{}: {error}", file.display());
+            false
+        }
+    }
 }
 
 fn verify(file: &Path, block: &Block, out: &mut String) -> bool {

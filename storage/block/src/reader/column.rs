@@ -3,7 +3,7 @@
 use crate::columns::Storage;
 use crate::directory::{Chunk, DICTIONARY_GROUP, Mode};
 use crate::error::{BlockError, OrDamaged, Result};
-use crate::reader::Inner;
+use crate::reader::contents::Contents;
 use crate::seq::SeqView;
 use crate::store::{StoreKind, StoreView};
 use crate::template::{self, MAX_NUMBERS};
@@ -33,7 +33,7 @@ pub(crate) struct TemplatesView<'a> {
 
 impl<'a> ColumnReader<'a> {
     /// Opens the values that `column` has in `group`.
-    pub fn open(block: &'a Inner, column: u32, group: u32) -> Result<Self> {
+    pub fn open(block: &'a Contents, column: u32, group: u32) -> Result<Self> {
         let id = block.columns.get(column as usize).or_damaged("there is no such column")?;
         if id.storage() == Storage::Marker {
             return Ok(Self::Marker);
@@ -43,7 +43,7 @@ impl<'a> ColumnReader<'a> {
     }
 
     /// Opens the values of a chunk that is not a dictionary.
-    pub fn of_chunk(block: &'a Inner, chunk: &Chunk) -> Result<Self> {
+    pub fn of_chunk(block: &'a Contents, chunk: &Chunk) -> Result<Self> {
         let id = block.columns.get(chunk.column as usize).or_damaged("there is no such column")?;
         Ok(match (id.storage(), chunk.mode) {
             (Storage::Ints, Mode::Ints | Mode::ClassInts) => {
@@ -115,7 +115,7 @@ impl<'a> ColumnReader<'a> {
 }
 
 impl<'a> TemplatesView<'a> {
-    fn open(block: &'a Inner, chunk: &Chunk) -> Result<Self> {
+    fn open(block: &'a Contents, chunk: &Chunk) -> Result<Self> {
         let [_, templates, numbers @ ..] = block.parts(chunk.column, chunk.group) else {
             return Err(BlockError::Damaged("a column has templates and they are missing"));
         };

@@ -6,8 +6,8 @@ use rkyv::rend::u32_le;
 use crate::columns::{Field, Storage, Table};
 use crate::directory::NO_RANK;
 use crate::error::{BlockError, OrDamaged, Result};
-use crate::reader::Inner;
 use crate::reader::column::ColumnReader;
+use crate::reader::contents::Contents;
 use crate::seq::SeqView;
 use crate::shape::ShapesView;
 use crate::writer::table::RANK_STEP;
@@ -29,7 +29,7 @@ struct Slot<'a> {
 
 /// Reads the rows of a table in one row group.
 pub(crate) struct TableReader<'a> {
-    block: &'a Inner,
+    block: &'a Contents,
     table: Table,
     group: u32,
     shapes: ShapesView<'a>,
@@ -55,7 +55,7 @@ pub(crate) struct TableReader<'a> {
 
 impl<'a> TableReader<'a> {
     /// Opens the rows; `None` when the table has none in this group.
-    pub fn open(block: &'a Inner, table: Table, group: u32) -> Result<Option<Self>> {
+    pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
         let Some(column) = block.field_column(table, Field::Shape) else { return Ok(None) };
         let Some(chunk) = block.chunk(column, group) else { return Ok(None) };
         let shapes = ShapesView::new(block.sections.archive(block.shapes[table as usize])?);

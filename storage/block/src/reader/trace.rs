@@ -12,7 +12,7 @@ use spanloom_span::{SpanId, TraceId};
 
 use crate::columns::{Field, Storage, Table, ValueType, flip_sign, unzigzag};
 use crate::error::{BlockError, OrDamaged, Result};
-use crate::reader::Inner;
+use crate::reader::contents::Contents;
 use crate::reader::table::TableReader;
 use crate::reader::traces::TraceRow;
 
@@ -27,7 +27,7 @@ const ITEM_BYTES: u64 = 32;
 
 /// Rebuilds one trace.
 pub(crate) struct Rebuild<'a> {
-    block: &'a Inner,
+    block: &'a Contents,
     trace: TraceRow,
     id: TraceId,
     limit: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Rebuild<'a> {
 
 impl<'a> Rebuild<'a> {
     /// Starts with nothing read.
-    pub fn new(block: &'a Inner, rows: TraceRows, limit: u64) -> Result<Self> {
+    pub fn new(block: &'a Contents, rows: TraceRows, limit: u64) -> Result<Self> {
         Ok(Self {
             block,
             trace: rows.row,

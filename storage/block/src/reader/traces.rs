@@ -6,8 +6,9 @@ use spanloom_span::TraceId;
 
 use crate::columns::{Field, Table, ValueType};
 use crate::error::{BlockError, OrDamaged, Result};
+use crate::reader::BlockReader;
+use crate::reader::contents::Contents;
 use crate::reader::table::TableReader;
-use crate::reader::{Block, Inner};
 use crate::seq::SeqView;
 
 /// A trace's row of the trace table.
@@ -42,15 +43,10 @@ pub struct TraceSummary {
     pub root_service: Option<String>,
 }
 
-impl Inner {
+impl Contents {
     /// The trace ids, 16 bytes each, ascending.
     pub fn ids(&self) -> Result<&[[u8; 16]]> {
         Ok(self.sections.checked(self.ids)?.as_chunks::<16>().0)
-    }
-
-    /// A trace's place in the table.
-    pub fn find(&self, id: &TraceId) -> Result<Option<u64>> {
-        Ok(self.ids()?.binary_search(&id.0).ok().map(|place| place as u64))
     }
 
     /// A column of the trace table.
@@ -82,10 +78,10 @@ impl Inner {
     }
 }
 
-impl Block {
+impl BlockReader {
     /// What the trace table says of the trace at a place: 0 for the least id.
     pub fn summary(&self, place: u64) -> Result<TraceSummary> {
-        let block = &*self.inner;
+        let block = &*self.contents;
         let row = block.trace_row(place)?;
         let id = usize::try_from(place).ok().zip(block.ids().ok()).and_then(|(place, ids)| ids.get(place));
         let root_row = block.trace_column(Field::RootRow)?.get(place)?;
@@ -112,7 +108,7 @@ impl Block {
     }
 }
 
-impl Inner {
+impl Contents {
     /// `service.name` of the resource of a scope.
     fn service(&self, scope: u64) -> Result<Option<String>> {
         let scopes = TableReader::open(self, Table::Scopes, 0)?;

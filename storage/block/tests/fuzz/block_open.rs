@@ -14,7 +14,7 @@ const TRACES: usize = 64;
 pub fn holds(data: &[u8]) {
     let Ok(block) = Block::from_bytes(data.to_vec()) else { return };
     assert_eq!(block.meta().file_bytes, data.len() as u64);
-    let _ = block.inspect().to_string();
+    let _ = block.inspect().map(|inspection| inspection.to_string());
     // What is found wrong is an answer too.
     let whole = block.verify_within(LIMIT).is_ok();
     let Ok(ids) = block.trace_ids() else {

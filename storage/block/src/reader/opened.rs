@@ -1,0 +1,100 @@
+//! What stays of a block while it is listed: half a kilobyte, whatever its directory says.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use crate::directory::{Directory, FINGERPRINT, Place};
+use crate::error::{OrDamaged, Result};
+use crate::filter::FilterView;
+use crate::header;
+use crate::map::Map;
+use crate::meta::BlockMeta;
+use crate::reader::contents::Contents;
+use crate::reader::resident::{Pages, Resident, ResidentSet, ResidentUsage, Slot};
+use crate::reader::section::Mapping;
+use crate::trailer::Trailer;
+
+/// What stays of a block while it is listed.
+pub(crate) struct Opened {
+    pub mapping: Arc<Mapping>,
+    pub meta: BlockMeta,
+    /// `None` when the block has none: then every id may be in it.
+    pub filter: Option<FilterView>,
+    /// Where the directory lies, with its checksum.
+    directory: Place,
+    /// The section of the trace ids: its number and place.
+    ids: Option<(u32, Place)>,
+    /// What the directory takes on the heap when it is parsed.
+    directory_bytes: u64,
+    set: Arc<ResidentSet>,
+    pub slot: Slot,
+}
+
+impl Opened {
+    /// Checks header, trailer and directory, and keeps what is needed to know whether an id is in the block. `file`
+    /// is what `map` is a mapping of, if it is.
+    pub fn new(map: Map, file: Option<&File>, set: Arc<ResidentSet>) -> Result<Self> {
+        let bytes = map.bytes();
+        let file_bytes = bytes.len() as u64;
+        let version = header::check(bytes, FINGERPRINT)?;
+        let (Trailer { offset, len, sum, .. }, range) = Trailer::read(bytes)?;
+        let found = Directory::read(&bytes[range], sum, offset)?;
+        let meta = BlockMeta { version, file_bytes, ..found.meta.clone() };
+        let place = |section: u32| found.places.get(section as usize).copied();
+        let (ids, filter) = (place(found.ids).map(|place| (found.ids, place)), place(found.filter));
+        let filter = filter.map(|place| open_filter(&map, file, &place)).transpose()?;
+        let mapping = Arc::new(Mapping::new(map, found.places.len()));
+        // The directory is let go of here, and with it the pages that were touched.
+        let contents = Contents::new(Arc::new(Pages::new(mapping.clone())), meta.clone(), found)?;
+        let directory_bytes = contents.heap_bytes();
+        let directory = Place { offset, len, sum };
+        Ok(Self { mapping, meta, filter, directory, ids, directory_bytes, set, slot: Slot::default() })
+    }
+
+    /// What the block holds while it is resident, at most.
+    pub fn usage(&self) -> ResidentUsage {
+        let mapped_bytes = self.mapping.map().mapped_bytes();
+        ResidentUsage { blocks: 1, directory_bytes: self.directory_bytes, mapped_bytes }
+    }
+
+    /// What must be held while pages of the block are touched.
+    pub fn resident(self: &Arc<Self>) -> Arc<Resident> {
+        self.slot.get().unwrap_or_else(|| self.set.admit(self))
+    }
+
+    /// The parsed directory.
+    pub fn contents(&self, resident: &Resident) -> Result<Arc<Contents>> {
+        if let Some(contents) = resident.contents.get() {
+            return Ok(contents.clone());
+        }
+        let contents = Arc::new(self.parse(&resident.pages)?);
+        // Of two readers that parsed it at once, both take what the faster one left.
+        Ok(resident.contents.get_or_init(|| contents).clone())
+    }
+
+    /// Parses the directory again. Its checksum is compared again, too: that takes some 1 us of 5, and the bytes may
+    /// have come from the disk again.
+    fn parse(&self, pages: &Arc<Pages>) -> Result<Contents> {
+        let found =
+            Directory::read(pages.unchecked(&self.directory)?, self.directory.sum, self.directory.offset)?;
+        Contents::new(pages.clone(), self.meta.clone(), found)
+    }
+
+    /// The trace ids, ascending.
+    pub fn ids<'a>(&self, pages: &'a Pages) -> Result<&'a [[u8; 16]]> {
+        let (section, place) = self.ids.as_ref().or_damaged("there is no such section")?;
+        Ok(pages.checked(*section, place)?.as_chunks::<16>().0)
+    }
+}
+
+fn open_filter(map: &Map, file: Option<&File>, place: &Place) -> Result<FilterView> {
+    let section = place.offset..place.offset + place.len;
+    let section = match file {
+        Some(file) => Map::open_part(file, section)?,
+        None => {
+            let bytes = map.bytes().get(section.start as usize..section.end as usize);
+            Map::copy(bytes.or_damaged("a section lies outside of the file")?)
+        }
+    };
+    Ok(FilterView::new(section, place.sum))
+}
