@@ -102,7 +102,7 @@ SENDERS = [
     older("zipkin-python-v2-json-128", "zipkin", "send_zipkin.py", "v2-json", "zipkin", zipkin.python, 128),
     older("zipkin-python-v2-protobuf-64", "zipkin", "send_zipkin.py", "v2-protobuf", "zipkin", zipkin.python, 64),
     older("zipkin-python-v2-protobuf-128", "zipkin", "send_zipkin.py", "v2-protobuf", "zipkin", zipkin.python, 128),
-    older("zipkin-node-v1-thrift", "node", "send_zipkin.mjs", "v1-thrift", "zipkin", zipkin.node, 128),
+    older("zipkin-node-v1-thrift", "node", "send_zipkin.mjs", "v1-thrift", "zipkin", zipkin.node_thrift, 128),
     older("zipkin-node-v1-json", "node", "send_zipkin.mjs", "v1-json", "zipkin", zipkin.node, 64),
     older("zipkin-node-v2-json", "node", "send_zipkin.mjs", "v2-json", "zipkin", zipkin.node, 128),
     # OpenTelemetry's exporters for Zipkin

@@ -1,7 +1,8 @@
 """Jaeger's senders: compact and binary Thrift, protobuf.
 
-Tags keep their types. `span.kind` becomes the kind, `error` the status, `hostname` and `jaeger.version` attributes of
-other names. A log is an event, named by its field `event`; a reference that is not to the parent is a link.
+Tags keep their types. `span.kind` becomes the kind, `error` the status, `otel.scope.*` and `otel.library.*` the scope,
+`hostname` and `jaeger.version` attributes of other names. A log is an event, named by its field `event`; a reference
+that is not to the parent is a link.
 """
 
 from shape import TEXT
@@ -53,8 +54,7 @@ def sdk_resource(language, service):
 
 
 def otel_python(spans):
-    """The process is only a name; the resource stands among each span's tags. The text of an event is in its field
-    `message`, so events have no name."""
+    """The process is only a name; the resource stands among each span's tags."""
     resource = sdk_resource("python", next(iter(spans.values()))["resource"])
     for span in spans.values():
         span["attributes"].update(resource)
@@ -72,10 +72,11 @@ def otel_python_grpc(spans):
 
 
 def otel_events_and_links(spans):
+    """The exporter writes the name of an event as the field `message`, where others write `event`. The Collector
+    leaves such an event without a name; we take the message for it, and keep it as what it is, too."""
     for span in spans.values():
         for event in span["events"]:
             event["attributes"]["message"] = {"string": event["name"]}
-            event["name"] = ""
         for link in span["links"]:
             link["attributes"] = FOLLOWS_FROM
     return spans

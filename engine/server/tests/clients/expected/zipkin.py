@@ -5,7 +5,7 @@ are attributes of the span; `cs`, `cr`, `sr` and `ss` of version 1 are the kind,
 annotation is an event. Links have no place.
 """
 
-from shape import between
+from shape import TEXT, between
 
 from . import NO_SCOPE, each, texts
 from .jaeger import sdk_resource
@@ -17,7 +17,14 @@ REMOTE = {
     "net.peer.port": {"int": 443},
 }
 # Tags that say something of the process: they become attributes of the resource.
-OF_RESOURCE = ("deployment.environment", "telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version")
+OF_RESOURCE = (
+    "service.name",
+    "service.instance.id",
+    "deployment.environment",
+    "telemetry.sdk.language",
+    "telemetry.sdk.name",
+    "telemetry.sdk.version",
+)
 
 
 def native(spans):
@@ -37,6 +44,15 @@ def node(spans):
     return native(spans)
 
 
+def node_thrift(spans):
+    """The Thrift library of Node writes of each character the low byte."""
+    for span in native(spans).values():
+        for value in span["attributes"].values():
+            if "string" in value:
+                value["string"] = "".join(chr(ord(letter) & 0xFF) for letter in value["string"])
+    return spans
+
+
 def python(spans):
     """The first span has its own clock; see send_zipkin.py."""
     root, _ = native(spans).values()
@@ -44,22 +60,23 @@ def python(spans):
     return spans
 
 
-def otel(spans, language):
-    """What the exporters of OpenTelemetry say, besides: all attributes of the resource, as tags of each span."""
+def otel(spans, language, added):
+    """What the exporters of OpenTelemetry say, besides: all attributes of the resource, as tags of each span. `added`
+    is what this SDK adds to the resource."""
     root, _ = spans.values()
-    resource = sdk_resource(language, root["resource"])
-    tags = {key: value for key, value in resource.items() if key not in OF_RESOURCE and key != "service.name"}
+    resource = {**sdk_resource(language, root["resource"]), **added}
+    of_resource = {key: value for key, value in resource.items() if key in OF_RESOURCE}
+    tags = {key: value for key, value in resource.items() if key not in OF_RESOURCE}
     for span in spans.values():
         span["attributes"] = texts({**span["attributes"], **tags})
         span["links"] = []
-    of_resource = {key: resource[key] for key in OF_RESOURCE}
-    each(spans, resource={"service.name": resource["service.name"], **of_resource})
+    each(spans, resource=of_resource)
     return spans
 
 
 def otel_python(spans):
     """Attributes of events are kept, in an annotation of JSON."""
-    otel(spans, "python")
+    otel(spans, "python", {"service.instance.id": TEXT})
     for span in spans.values():
         span["attributes"].update(LOCAL)
     return spans
@@ -73,7 +90,7 @@ def otel_python_v1(spans):
 
 def otel_node(spans):
     """Neither scope nor attributes of events are sent."""
-    otel(spans, "nodejs")
+    otel(spans, "nodejs", {})
     each(spans, scope=NO_SCOPE)
     for span in spans.values():
         for event in span["events"]:

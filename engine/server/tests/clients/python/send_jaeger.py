@@ -63,19 +63,19 @@ def record(tracer, wanted, base, filler):
         references = [opentracing.child_of(parent.context)] if parent else []
         references += [reference(link) for link in span["links"]]
         tags = {**values(span["attributes"]), "span.kind": span["kind"]}
-        start = (base + span["start"]) / 1e9
+        start = (base + span["start"]) / 10**9
         made[span["name"]] = tracer.start_span(span["name"], references=references, tags=tags, start_time=start)
     for span in reversed(wanted):
         one = made[span["name"]]
         for event in span["events"]:
             fields = {"event": event["name"], **values(event["attributes"])}
-            one.log_kv(fields, timestamp=(base + event["time"]) / 1e9)
+            one.log_kv(fields, timestamp=(base + event["time"]) / 10**9)
         if span["status"]["code"] == "error":
             one.set_tag("error", True)
             one.set_tag("message", span["status"]["message"])
         if span["parent"] is None:
             fill(one, filler)
-        one.finish(finish_time=(base + span["end"]) / 1e9)
+        one.finish(finish_time=(base + span["end"]) / 10**9)
     return next(iter(made.values())).trace_id
 
 

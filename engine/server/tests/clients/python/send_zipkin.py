@@ -56,15 +56,15 @@ def child(span, service, base):
         service_name=service,
         span_name=span["name"],
         kind=Kind[span["kind"].upper()],
-        timestamp=(base + span["start"]) / 1e9,
-        duration=(span["end"] - span["start"]) / 1e9,
+        timestamp=(base + span["start"]) / 10**9,
+        duration=(span["end"] - span["start"]) / 10**9,
         binary_annotations=tags(span),
         **LOCAL,
     )
     with made:
         made.add_sa_binary_annotation(**REMOTE)
         for event in span["events"]:
-            made.add_annotation(event["name"], (base + event["time"]) / 1e9)
+            made.add_annotation(event["name"], (base + event["time"]) / 10**9)
 
 
 def main():
