@@ -6,7 +6,7 @@
 //! | `tidy/` | the laws as code |
 //! | `steps.rs` | the table of steps that `cargo xtask test` runs, and the runner |
 //! | `checks.rs` | the steps that are cargo commands: format, lints, builds, tests |
-//! | `clients.rs` | real senders: installs them in pinned versions and runs them against a `spanloom` |
+//! | `clients.rs`, `clients/` | real senders: installs them in pinned versions and runs them against a `spanloom` |
 //! | `generated.rs` | files that the binary writes and the repository keeps |
 //! | `fuzz.rs` | fuzz targets and their seeds |
 //!
@@ -31,8 +31,9 @@ usage: cargo xtask COMMAND
   tidy                     check the laws of the house (folders, doors, files, links)
   test [--quick] [--only STEP]... [--skip STEP]... [--list]
                            everything that CI runs; --quick leaves out what takes minutes
-  clients [--spanloom PATH] [--only SENDER]
-                           OpenTelemetry SDKs send traces to a running spanloom and read them back
+  clients [--spanloom PATH] [--only NAME]
+                           OpenTelemetry, Jaeger, Zipkin and OpenCensus clients send traces to a running
+                           spanloom, which are read back; NAME stands for all that begin so
   crash [ROUNDS]           kill -9 under load, restart, read everything back; 200 rounds by default
   overload [SECONDS]       far more load than the memory budget can take; 60 seconds by default
   config-docs [--check]    write docs/CONFIG.md from the binary, or compare the two

@@ -1,10 +1,13 @@
-"""Sends the trace of trace.json by the OpenTelemetry SDK for Python, as an application would.
+"""Sends a trace by the OpenTelemetry SDK for Python and one of its exporters, as an application would.
 
-usage: send.py PROTOCOL ENDPOINT BASE_NS COMPRESSION TENANT
+usage: send_otel.py EXPORTER TRACE_FILE BASE_NS HOST:PORT [COMPRESSION [TENANT]]
 
-PROTOCOL is grpc, http-protobuf or http-json; COMPRESSION none or gzip; TENANT may be empty. Prints one line of
-JSON: the trace id, and the request as the SDK encodes it in protobuf (base64). Ends with 1 if the exporter did
-not report success.
+EXPORTER is otlp-grpc, otlp-http-protobuf, otlp-http-json, jaeger-udp, jaeger-http, jaeger-grpc, zipkin-v1-json,
+zipkin-v2-json or zipkin-v2-protobuf; COMPRESSION is none or gzip. Prints one line of JSON: the trace id, and for
+OTLP the request as the SDK encodes it in protobuf (base64). Ends with 1 if the exporter did not report success.
+
+The SDK of the time of the Jaeger exporters (1.21) and of today run the same lines; packages are imported where they
+are needed, since no environment has all.
 """
 
 import base64
@@ -13,12 +16,12 @@ import pathlib
 import sys
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-HERE = pathlib.Path(__file__).parent
+# What a Zipkin exporter says of the process; the port is left out by default.
+LOCAL_NODE = {"local_node_ipv4": "192.0.2.7", "local_node_port": 8080}
 
 
 class Watched(SpanExporter):
@@ -42,22 +45,58 @@ class Watched(SpanExporter):
         return self.exporter.force_flush(timeout_millis)
 
 
-def exporter(protocol, endpoint, compression, tenant):
+def exporter(name, endpoint, compression, tenant):
+    family, _, form = name.partition("-")
+    if family == "otlp":
+        return otlp_exporter(form, endpoint, compression, tenant)
+    if family == "jaeger":
+        return jaeger_exporter(form, endpoint)
+    return zipkin_exporter(form, endpoint)
+
+
+def otlp_exporter(form, endpoint, compression, tenant):
     headers = {"x-scope-orgid": tenant} if tenant else None
-    if protocol == "grpc":
+    if form == "grpc":
         import grpc
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
         how = grpc.Compression.Gzip if compression == "gzip" else grpc.Compression.NoCompression
-        return OTLPSpanExporter(endpoint=endpoint, insecure=True, headers=headers, compression=how)
-    if protocol == "http-protobuf":
+        address = f"http://{endpoint}"
+        return OTLPSpanExporter(endpoint=address, insecure=True, headers=headers, compression=how)
+    if form == "http-protobuf":
         from opentelemetry.exporter.otlp.proto.http import Compression
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     else:
         from opentelemetry.exporter.otlp.common.http import Compression
         from opentelemetry.exporter.otlp.json.http import OTLPSpanExporter
-    traces = endpoint + "/v1/traces"
+    traces = f"http://{endpoint}/v1/traces"
     return OTLPSpanExporter(endpoint=traces, headers=headers, compression=Compression(compression))
+
+
+def jaeger_exporter(form, endpoint):
+    if form == "grpc":
+        from opentelemetry.exporter.jaeger.proto.grpc import JaegerExporter
+
+        return JaegerExporter(collector_endpoint=endpoint, insecure=True)
+    from opentelemetry.exporter.jaeger.thrift import JaegerExporter
+
+    if form == "http":
+        return JaegerExporter(collector_endpoint=f"http://{endpoint}/api/traces?format=jaeger.thrift")
+    host, port = endpoint.split(":")
+    return JaegerExporter(agent_host_name=host, agent_port=int(port))
+
+
+def zipkin_exporter(form, endpoint):
+    if form == "v2-protobuf":
+        from opentelemetry.exporter.zipkin.proto.http import ZipkinExporter
+
+        return ZipkinExporter(endpoint=f"http://{endpoint}/api/v2/spans", **LOCAL_NODE)
+    from opentelemetry.exporter.zipkin.json import Protocol, ZipkinExporter
+
+    version = {"v1-json": Protocol.V1, "v2-json": Protocol.V2}[form]
+    spans = f"http://{endpoint}/api/{version.value}/spans"
+    # The encoder of version 1 compares the length with a number, so it has to be set.
+    return ZipkinExporter(version=version, endpoint=spans, max_tag_value_length=1024, **LOCAL_NODE)
 
 
 def values(typed):
@@ -98,10 +137,12 @@ def record(tracer, wanted, base):
 
 
 def main():
-    protocol, endpoint, base, compression, tenant = sys.argv[1:]
-    wanted = json.loads((HERE / "trace.json").read_text(encoding="utf-8"))
-    watched = Watched(exporter(protocol, endpoint, compression, tenant))
+    name, trace_file, base, endpoint, compression, tenant = (sys.argv[1:] + ["none", ""])[:6]
+    wanted = json.loads(pathlib.Path(trace_file).read_text(encoding="utf-8"))
+    # The Zipkin exporters ask the global provider for the service's name, so it is set before they are made.
     provider = TracerProvider(resource=Resource.create(values(wanted["resource"])))
+    trace.set_tracer_provider(provider)
+    watched = Watched(exporter(name, endpoint, compression, tenant))
     provider.add_span_processor(BatchSpanProcessor(watched))
     tracer = provider.get_tracer(wanted["scope"]["name"], wanted["scope"]["version"])
     trace_id = record(tracer, wanted["spans"], int(base))
@@ -109,8 +150,13 @@ def main():
     provider.shutdown()
     if watched.results != [SpanExportResult.SUCCESS]:
         sys.exit(f"expected one successful export, got {watched.results}")
-    request = encode_spans(watched.requests[0]).SerializeToString()
-    print(json.dumps({"traceId": f"{trace_id:032x}", "request": base64.b64encode(request).decode()}))
+    said = {"traceId": f"{trace_id:032x}"}
+    if name.startswith("otlp"):
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+        request = encode_spans(watched.requests[0]).SerializeToString()
+        said["request"] = base64.b64encode(request).decode()
+    print(json.dumps(said))
 
 
 main()

@@ -1,21 +1,18 @@
-// Sends the trace of trace.json by the OpenTelemetry SDK for Node, as an application would.
+// Sends a trace by the OpenTelemetry SDK for Node and one of its exporters, as an application would.
 //
-// usage: send.mjs TRACE_FILE PROTOCOL ENDPOINT BASE_NS COMPRESSION TENANT
+// usage: send_otel.mjs EXPORTER TRACE_FILE BASE_NS HOST:PORT [COMPRESSION [TENANT]]
 //
-// PROTOCOL is grpc, http-protobuf or http-json; COMPRESSION none or gzip; TENANT may be empty. Prints one line of
-// JSON: the trace id, and the request as the SDK encodes it in protobuf (base64). Ends with 1 if the exporter did
-// not report success.
+// EXPORTER is otlp-grpc, otlp-http-protobuf, otlp-http-json, jaeger-udp, jaeger-http or zipkin-v2-json;
+// COMPRESSION none or gzip. Prints one line of JSON: the trace id, and for OTLP the request as the SDK encodes it in
+// protobuf (base64). Ends with 1 if the exporter did not report success.
 
 import { readFileSync } from 'node:fs';
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
-import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
-import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
-const [traceFile, protocol, endpoint, base, compression, tenant] = process.argv.slice(2);
+const [name, traceFile, base, endpoint, compression = 'none', tenant = ''] = process.argv.slice(2);
 const wanted = JSON.parse(readFileSync(traceFile, 'utf8'));
 
 /** Plain values of typed ones: {"k": {"int": 1}} to {"k": 1}. */
@@ -30,15 +27,39 @@ function time(after) {
 }
 
 async function exporter() {
+  const form = name.slice(name.indexOf('-') + 1);
+  if (name.startsWith('otlp')) {
+    return otlpExporter(form);
+  }
+  if (name.startsWith('jaeger')) {
+    return jaegerExporter(form);
+  }
+  const { ZipkinExporter } = await import('@opentelemetry/exporter-zipkin');
+  return new ZipkinExporter({ url: `http://${endpoint}/api/v2/spans` });
+}
+
+async function otlpExporter(form) {
   const headers = tenant ? { 'x-scope-orgid': tenant } : {};
-  if (protocol === 'grpc') {
+  if (form === 'grpc') {
     const { Metadata } = await import('@grpc/grpc-js');
+    const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
     const metadata = new Metadata();
     Object.entries(headers).forEach(([key, value]) => metadata.set(key, value));
-    return new GrpcExporter({ url: endpoint, compression, metadata });
+    return new OTLPTraceExporter({ url: `http://${endpoint}`, compression, metadata });
   }
-  const Exporter = protocol === 'http-json' ? JsonExporter : ProtobufExporter;
-  return new Exporter({ url: `${endpoint}/v1/traces`, compression, headers });
+  const { OTLPTraceExporter } = await (form === 'http-json'
+    ? import('@opentelemetry/exporter-trace-otlp-http')
+    : import('@opentelemetry/exporter-trace-otlp-proto'));
+  return new OTLPTraceExporter({ url: `http://${endpoint}/v1/traces`, compression, headers });
+}
+
+async function jaegerExporter(form) {
+  const { JaegerExporter } = await import('@opentelemetry/exporter-jaeger');
+  if (form === 'http') {
+    return new JaegerExporter({ endpoint: `http://${endpoint}/api/traces` });
+  }
+  const [host, port] = endpoint.split(':');
+  return new JaegerExporter({ host, port: Number(port) });
 }
 
 /** An exporter that remembers what it was given and what came of it. */
@@ -110,5 +131,8 @@ if (watched.results.length !== 1 || watched.results[0].code !== 0) {
   console.error('expected one successful export, got', watched.results);
   process.exit(1);
 }
-const request = ProtobufTraceSerializer.serializeRequest(watched.requests[0]);
-console.log(JSON.stringify({ traceId, request: Buffer.from(request).toString('base64') }));
+const said = { traceId };
+if (name.startsWith('otlp')) {
+  said.request = Buffer.from(ProtobufTraceSerializer.serializeRequest(watched.requests[0])).toString('base64');
+}
+console.log(JSON.stringify(said));
