@@ -85,6 +85,7 @@ SENDERS = [
     # Jaeger's clients; 64 and 128 are the bits of trace ids
     older("jaeger-python-udp-64", "retired", "send_jaeger.py", "udp", "jaeger-compact", jaeger.python, 64),
     older("jaeger-python-udp-128", "retired", "send_jaeger.py", "udp", "jaeger-compact", jaeger.python, 128),
+    older("jaeger-python-3-udp", "zipkin", "send_jaeger3.py", "zipkin-compact", "zipkin-compact", zipkin.jaeger3),
     older("jaeger-node-udp-64", "node", "send_jaeger.mjs", "udp", "jaeger-binary", jaeger.node, 64),
     older("jaeger-node-udp-128", "node", "send_jaeger.mjs", "udp", "jaeger-binary", jaeger.node, 128),
     older("jaeger-node-http", "node", "send_jaeger.mjs", "http", "jaeger-http", jaeger.node, 128),

@@ -17,6 +17,11 @@ def each(spans, **fields):
         span.update(fields)
 
 
+def values(typed):
+    """Plain values of typed ones: {"k": {"int": 1}} to {"k": 1}."""
+    return {key: next(iter(value.values())) for key, value in typed.items()}
+
+
 def doubles(attributes):
     """JavaScript has one kind of number, and its Jaeger client calls it a double."""
     return {key: {"double": float(value["int"])} if "int" in value else value for key, value in attributes.items()}

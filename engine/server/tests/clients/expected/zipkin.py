@@ -2,12 +2,14 @@
 
 Tags are texts. The name of the local endpoint is the service, its address and port and those of the remote endpoint
 are attributes of the span; `cs`, `cr`, `sr` and `ss` of version 1 are the kind, `sa` the remote endpoint. An
-annotation is an event. Links have no place.
+annotation is an event. The tag `error` is the status, its text the message. Links have no place.
 """
+
+import json
 
 from shape import TEXT, between
 
-from . import NO_SCOPE, each, texts
+from . import NO_SCOPE, each, texts, values
 from .jaeger import sdk_resource
 
 LOCAL = {"net.host.ip": {"string": "192.0.2.7"}, "net.host.port": {"int": 8080}}
@@ -57,6 +59,32 @@ def python(spans):
     """The first span has its own clock; see send_zipkin.py."""
     root, _ = native(spans).values()
     root["start"] = root["end"] = between(0, 600 * 10**9)
+    return spans
+
+
+def jaeger3(spans):
+    """Jaeger's client of version 3 says all it can in Zipkin's spans: tags as Python writes values, fields of a log as
+    JSON, and on its first span the process. Its address of the other side is a bool of the four bytes `0x01`."""
+    root, child = spans.values()
+    logs = [{"event": event["name"], **values(event["attributes"])} for event in child["events"]]
+    tags = {span["name"]: values(span["attributes"]) for span in spans.values()}
+    native(spans)
+    for span in spans.values():
+        as_python = {key: {"string": str(value)} for key, value in tags[span["name"]].items()}
+        span["attributes"].update(as_python)
+        span["attributes"]["net.host.ip"] = TEXT
+        del span["attributes"]["net.host.port"]
+    for event, log in zip(child["events"], logs):
+        event["name"] = json.dumps(log)
+    child["status"] = {"code": "error", "message": "True"}
+    root["attributes"].update(
+        {
+            "sampler.type": {"string": "const"},
+            "sampler.param": {"string": "True"},
+            "jaeger.version": {"string": "Python-3.7.1"},
+            "jaeger.hostname": TEXT,
+        }
+    )
     return spans
 
 
