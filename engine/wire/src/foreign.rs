@@ -206,7 +206,11 @@ pub fn check_room(out: &[u8], before: usize, room: usize, at: usize) -> Result<(
 /// Text as OTLP wants it: bytes that are not UTF-8 become U+FFFD.
 #[inline]
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    // Checked as a whole first: the lossy way goes byte by byte.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// An attribute's value.
@@ -251,19 +255,30 @@ pub fn put_status(out: &mut Vec<u8>, code: u64, message: &str) {
     }
 }
 
+/// Appends a message field whose body `write` appends, unless it fails; then what it wrote is still there, and
+/// [`whole`] takes it back.
+#[inline]
+pub fn try_message<T>(
+    out: &mut Vec<u8>,
+    field: u32,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<T, Foreign>,
+) -> Result<T, Foreign> {
+    let mut result = None;
+    put_message(out, field, |out| result = Some(write(out)));
+    // The closure ran: `put_message` calls it once.
+    result.unwrap_or_else(|| Err(Foreign::new(Fault::Malformed, 0, "no message", "a message")))
+}
+
 /// Appends one `ResourceSpans` of a request: the attributes of its resource, then its one scope's spans.
 pub fn put_resource_spans<T>(
     out: &mut Vec<u8>,
     resource: impl FnOnce(&mut Vec<u8>),
     scope_spans: impl FnOnce(&mut Vec<u8>) -> Result<T, Foreign>,
 ) -> Result<T, Foreign> {
-    let mut result = None;
-    put_message(out, 1, |out| {
+    try_message(out, 1, |out| {
         put_message(out, otlp::resource_spans::RESOURCE, resource);
-        put_message(out, otlp::resource_spans::SCOPE_SPANS, |out| result = Some(scope_spans(out)));
-    });
-    // The closures ran: `put_message` calls each once.
-    result.unwrap_or_else(|| Err(Foreign::new(Fault::Malformed, 0, "no spans", "spans")))
+        try_message(out, otlp::resource_spans::SCOPE_SPANS, scope_spans)
+    })
 }
 
 #[cfg(test)]
@@ -321,5 +336,13 @@ mod tests {
         let message = result.unwrap_err().to_string();
         assert!(message.ends_with("bytes as OTLP at byte 7, expected at most 10"), "{message}");
         assert_eq!(out, [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_replaced() {
+        let check = |bytes: &[u8], expected: &str| assert_eq!(text(bytes), expected, "{bytes:?}");
+        check(b"", "");
+        check("a\u{e9}".as_bytes(), "a\u{e9}");
+        check(b"a\xffb\xe2\x82", "a\u{fffd}b\u{fffd}");
     }
 }
