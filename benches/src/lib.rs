@@ -15,6 +15,7 @@
 //! | `stop9_find.rs` | trace by id from a block |
 //! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
 //! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
+//! | `wire_jaeger.rs` | before stop 2: Jaeger's batches to OTLP |
 
 #![allow(clippy::expect_used)] // a bench answers by panicking
 
@@ -23,6 +24,7 @@ pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
 pub mod stop9_find;
+pub mod wire_jaeger;
 pub mod wire_opencensus;
 pub mod wire_otlp_json;
 
@@ -61,7 +63,7 @@ impl fmt::Display for Line {
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
 /// All benches in the order of the walk, then those of single formats.
-pub const ALL: [Bench; 7] = [
+pub const ALL: [Bench; 8] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
@@ -69,6 +71,7 @@ pub const ALL: [Bench; 7] = [
     ("stop 9 find", stop9_find::run),
     ("wire_opencensus", wire_opencensus::run),
     ("wire_otlp_json", wire_otlp_json::run),
+    ("wire_jaeger", wire_jaeger::run),
 ];
 
 /// Requests of the default load with at least so many spans.

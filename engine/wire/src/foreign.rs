@@ -231,6 +231,11 @@ pub enum Scalar<'a> {
 /// Appends an attribute as the field of that number: `ATTRIBUTES` of the message being written.
 #[inline]
 pub fn put_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Scalar<'_>) {
+    if let Scalar::Str(text) = value
+        && put_short_text(out, field, key, text)
+    {
+        return;
+    }
     // Lengths are counted before, not patched in afterwards: most of what is written is attributes.
     let key_len = if key.is_empty() { 0 } else { 1 + sized(key.len()) };
     let value_len = 1 + match value {
@@ -261,6 +266,21 @@ fn sized(bytes: usize) -> usize {
 fn put_head(out: &mut Vec<u8>, field: u32, length: usize) {
     put_varint(out, u64::from(field) << 3 | 2);
     put_varint(out, length as u64);
+}
+
+/// The usual attribute, written at once: a key and a text so short that each length takes a byte.
+#[inline]
+fn put_short_text(out: &mut Vec<u8>, field: u32, key: &str, text: &str) -> bool {
+    let body = key.len() + text.len() + 6;
+    if body >= 0x80 || field >= 16 || key.is_empty() {
+        return false;
+    }
+    out.reserve(body + 2);
+    out.extend_from_slice(&[(field as u8) << 3 | 2, body as u8, 0x0a, key.len() as u8]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(&[0x12, text.len() as u8 + 2, 0x0a, text.len() as u8]);
+    out.extend_from_slice(text.as_bytes());
+    true
 }
 
 /// Appends a `Status` as a span's field, unless nothing is known of it.
@@ -381,6 +401,23 @@ mod tests {
         let message = result.unwrap_err().to_string();
         assert!(message.ends_with("bytes as OTLP at byte 7, expected at most 10"), "{message}");
         assert_eq!(out, [1, 2, 3]);
+    }
+
+    #[test]
+    fn short_texts_are_written_as_long_ones() {
+        use spanloom_span::proto::{put_message, put_text};
+        for (key, text) in [(0, 0), (0, 5), (1, 0), (1, 1), (60, 61), (60, 62), (121, 0), (122, 0), (9, 300)]
+        {
+            let (key, text) = ("k".repeat(key), "t".repeat(text));
+            let mut slow = vec![7];
+            put_message(&mut slow, 9, |out| {
+                put_text(out, 1, key.as_bytes());
+                put_message(out, 2, |out| put_bytes(out, 1, text.as_bytes()));
+            });
+            let mut out = vec![7];
+            put_attribute(&mut out, 9, &key, Scalar::Str(&text));
+            assert_eq!(out, slow, "{} {}", key.len(), text.len());
+        }
     }
 
     #[test]

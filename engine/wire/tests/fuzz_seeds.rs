@@ -1,9 +1,19 @@
-//! The seeds of the fuzz targets `otlp_json`, `inflate`, `opencensus_proto` and `opencensus_json`, as ordinary tests.
+//! The seeds of the fuzz targets of this crate as ordinary tests.
 
 #[path = "../../fuzz/corpus.rs"]
 mod corpus;
 #[path = "fuzz/inflate.rs"]
 mod inflate;
+#[path = "fuzz/jaeger.rs"]
+mod jaeger;
+#[path = "jaeger/model.rs"]
+mod jaeger_model;
+#[path = "fuzz/jaeger_proto.rs"]
+mod jaeger_proto;
+#[path = "fuzz/jaeger_seeds.rs"]
+mod jaeger_seeds;
+#[path = "fuzz/jaeger_thrift.rs"]
+mod jaeger_thrift;
 #[path = "fuzz/opencensus_json.rs"]
 mod opencensus_json;
 #[path = "fuzz/opencensus_proto.rs"]
@@ -109,4 +119,14 @@ fn opencensus_json_holds_for_every_seed() {
         ("cut", EVERY_FIELD_JSON[..900].to_vec()),
     ];
     corpus::check("opencensus_json", &seeds, opencensus_json::holds);
+}
+
+#[test]
+fn jaeger_thrift_holds_for_every_seed() {
+    corpus::check("jaeger_thrift", &jaeger_seeds::thrift(), jaeger_thrift::holds);
+}
+
+#[test]
+fn jaeger_proto_holds_for_every_seed() {
+    corpus::check("jaeger_proto", &jaeger_seeds::protobuf(), jaeger_proto::holds);
 }
