@@ -123,17 +123,24 @@ impl<'a> Text<'a> {
         Flaw::malformed(self.at, found, expected)
     }
 
-    /// Takes `"name"` if that is next, in these very bytes: quicker than reading a string and comparing it.
+    /// Takes a text if it is next, in these very bytes.
     #[inline]
-    pub fn take_quoted(&mut self, name: &str) -> bool {
+    pub fn take_exactly(&mut self, text: &str) -> bool {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let end = name.len() + 1;
-        let found =
-            rest.get(1..end) == Some(name.as_bytes()) && rest[0] == b'"' && rest.get(end) == Some(&b'"');
-        if found {
-            self.at += end + 1;
-        }
+        let found = rest.starts_with(text.as_bytes());
+        self.at += if found { text.len() } else { 0 };
         found
+    }
+
+    /// Takes what is behind an element: a comma, then there are more, or what closes the list or the object.
+    #[inline]
+    pub fn more(&mut self, close: u8, expected: &'static str) -> Raised<bool> {
+        let found = self.space();
+        if found == Some(b',') || found == Some(close) {
+            self.at += 1;
+            return Ok(found == Some(b','));
+        }
+        Err(self.unexpected(expected))
     }
 
     /// Takes a word such as `null`.
@@ -145,7 +152,7 @@ impl<'a> Text<'a> {
         Ok(())
     }
 
-    /// Reads a string, of which the opening quote is next. What it says is in the text, or in `unescaped`.
+    /// Reads a string, of which the opening quote must be next. What it says is in the text, or in `unescaped`.
     #[inline]
     pub fn string<'s>(&mut self, unescaped: &'s mut String) -> Raised<&'s str>
     where

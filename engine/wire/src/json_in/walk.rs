@@ -77,27 +77,45 @@ impl<'a> Walk<'a> {
     }
 
     fn bytes(&mut self, number: u32, bytes: &[u8]) {
-        self.tag(number, 2);
-        put_varint(&mut self.out, bytes.len() as u64);
+        if number < 16 && bytes.len() < 0x80 {
+            // Nearly always: a byte of tag, a byte of length.
+            self.out.extend_from_slice(&[(number << 3 | 2) as u8, bytes.len() as u8]);
+        } else {
+            self.tag(number, 2);
+            put_varint(&mut self.out, bytes.len() as u64);
+        }
         self.out.extend_from_slice(bytes);
     }
 
     /// Begins a message field; its length is put in when it ends.
+    #[inline]
     fn begin(&mut self, number: u32) -> usize {
-        self.tag(number, 2);
-        self.out.push(0);
+        if number < 16 {
+            self.out.extend_from_slice(&[(number << 3 | 2) as u8, 0]);
+        } else {
+            self.tag(number, 2);
+            self.out.push(0);
+        }
         self.out.len()
     }
 
+    #[inline]
     fn end(&mut self, from: usize) {
-        let end = self.out.len();
-        let length = (end - from) as u64;
-        let extra = varint_len(length) - 1;
-        if extra > 0 {
-            self.out.resize(end + extra, 0);
-            self.out.copy_within(from..end, from + extra);
+        let length = self.out.len() - from;
+        if length < 0x80 {
+            self.out[from - 1] = length as u8;
+        } else {
+            self.end_long(from);
         }
-        let mut rest = length;
+    }
+
+    /// Moves a body up to make room for its length.
+    fn end_long(&mut self, from: usize) {
+        let end = self.out.len();
+        let mut rest = (end - from) as u64;
+        let extra = varint_len(rest) - 1;
+        self.out.resize(end + extra, 0);
+        self.out.copy_within(from..end, from + extra);
         for slot in &mut self.out[from - 1..from + extra] {
             *slot = rest as u8 & 0x7f | 0x80;
             rest >>= 7;
@@ -123,23 +141,22 @@ impl<'a> Walk<'a> {
             } else {
                 self.text.skip_value()?;
             }
-            if !self.text.take(b',') {
-                return self.text.demand(b'}', "a comma or }");
+            if !self.text.more(b'}', "a comma or }")? {
+                return Ok(());
             }
         }
     }
 
-    /// A key and its colon: the index of its field, if it is known. `next` is where it is looked for first: most
-    /// senders write fields in order.
+    /// A key and its colon: the index of its field, if it is known. `next` is where it is looked for first.
     #[inline]
     fn key(&mut self, message: &'static Message, next: usize) -> Raised<Option<usize>> {
         if self.text.space() != Some(b'"') {
             return Err(self.text.unexpected("a field name"));
         }
-        let found = match message.fields.get(next) {
-            Some(field) if self.text.take_quoted(field.name) => Some(next),
-            _ => message.find(self.text.string(&mut self.unescaped)?),
-        };
+        if message.fields.get(next).is_some_and(|field| self.text.take_exactly(field.quoted)) {
+            return Ok(Some(next));
+        }
+        let found = message.find(self.text.string(&mut self.unescaped)?, next);
         self.text.demand(b':', "a colon")?;
         Ok(found)
     }
@@ -171,8 +188,8 @@ impl<'a> Walk<'a> {
         match self.text.space() {
             Some(b'n') => self.text.word("null").map(|()| false),
             Some(b'[') if field.repeated => self.list(field).map(|()| true),
-            Some(_) if field.repeated => Err(self.text.unexpected("a list")),
-            _ => self.value(field, field.oneof).map(|()| true),
+            _ if field.repeated => Err(self.text.unexpected("a list")),
+            first => self.value(field, field.oneof, first).map(|()| true),
         }
     }
 
@@ -182,23 +199,23 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         for index in 0.. {
-            if self.text.space() == Some(b'n') {
+            let first = self.text.space();
+            if first == Some(b'n') {
                 self.text.word("null")?;
-                let flaw =
-                    Flaw::malformed(self.text.position(), "found null in a list", expected(field.kind));
-                return Err(flaw.in_list(index));
+                let at = self.text.position();
+                return Err(Flaw::malformed(at, "found null in a list", expected(field.kind)).in_list(index));
             }
-            self.value(field, true).map_err(|flaw| flaw.in_list(index))?;
-            if !self.text.take(b',') {
+            self.value(field, true, first).map_err(|flaw| flaw.in_list(index))?;
+            if !self.text.more(b']', "a comma or ]")? {
                 break;
             }
         }
-        self.text.demand(b']', "a comma or ]")
+        Ok(())
     }
 
-    /// One value. Zeros are written where their absence would mean something else.
-    fn value(&mut self, field: &'static Field, zeros: bool) -> Raised<()> {
-        match self.text.space() {
+    /// One value, of which the first byte is next. Zeros are written where their absence would mean something else.
+    fn value(&mut self, field: &'static Field, zeros: bool, first: Option<u8>) -> Raised<()> {
+        match first {
             Some(b'"') => self.string(field, zeros),
             Some(b'{') => self.object(field),
             Some(b'-' | b'0'..=b'9') => {
@@ -245,20 +262,28 @@ impl<'a> Walk<'a> {
                 return Err(self.text.unexpected("a key"));
             }
             let key_at = self.text.position();
-            let key = self.text.string(&mut self.unescaped)?;
-            put_varint(&mut self.out, 1 << 3 | 2);
-            put_varint(&mut self.out, key.len() as u64);
-            self.out.extend_from_slice(key.as_bytes());
+            // Lent, so that the rest of the walk can be used meanwhile.
+            let mut unescaped = std::mem::take(&mut self.unescaped);
+            self.bytes_of_string(1, &mut unescaped)?;
+            self.unescaped = unescaped;
             self.text.demand(b':', "a colon")?;
-            if let Err(flaw) = self.value(value, false) {
+            let first = self.text.space();
+            if let Err(flaw) = self.value(value, false, first) {
                 let key = self.text.string_at(key_at).unwrap_or_default();
                 return Err(flaw.in_field(key));
             }
             self.end(from);
-            if !self.text.take(b',') {
-                return self.text.demand(b'}', "a comma or }");
+            if !self.text.more(b'}', "a comma or }")? {
+                return Ok(());
             }
         }
+    }
+
+    /// The string that is next, as a field.
+    fn bytes_of_string(&mut self, number: u32, unescaped: &mut String) -> Raised<()> {
+        let text = self.text.string(unescaped)?;
+        self.bytes(number, text.as_bytes());
+        Ok(())
     }
 
     fn boolean(&mut self, field: &'static Field, zeros: bool, value: bool) -> Raised<()> {
