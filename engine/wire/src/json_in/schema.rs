@@ -60,11 +60,12 @@ impl Message {
 
     /// The field of that name. `next` is where it is looked for first: most senders write fields in order, though
     /// they leave some out.
-    pub fn find(&self, name: &str, next: usize) -> Option<usize> {
+    pub fn find(&self, name: &[u8], next: usize) -> Option<usize> {
         let (before, after) = self.fields.split_at(next.min(self.fields.len()));
-        let position = after.iter().position(|field| field.name == name).map(|index| before.len() + index);
-        let position = position.or_else(|| before.iter().position(|field| field.name == name));
-        position.or_else(|| self.fields.iter().position(|field| field.snake == name))
+        let position =
+            after.iter().position(|field| field.name.as_bytes() == name).map(|index| before.len() + index);
+        let position = position.or_else(|| before.iter().position(|field| field.name.as_bytes() == name));
+        position.or_else(|| self.fields.iter().position(|field| field.snake.as_bytes() == name))
     }
 }
 

@@ -8,7 +8,7 @@ use spanloom_span::proto::{put_varint, varint_len};
 use super::MAX_DEPTH;
 use super::flaw::{Flaw, Raised};
 use super::schema::{Field, Kind, Message};
-use super::text::{Number, Text, integer};
+use super::text::{Number, Text, integer, said};
 use crate::foreign::{Fault, Foreign};
 use crate::rfc3339;
 
@@ -50,19 +50,19 @@ struct Walk<'a> {
     text: Text<'a>,
     out: Vec<u8>,
     /// Strings that have escapes.
-    unescaped: String,
+    unescaped: Vec<u8>,
     depth: usize,
 }
 
 impl<'a> Walk<'a> {
     fn new(json: &'a [u8]) -> Raised<Self> {
         // Checked as a whole, which is much faster than string by string.
-        let text = std::str::from_utf8(json).map_err(|error| {
+        if let Err(error) = std::str::from_utf8(json) {
             let at = error.valid_up_to();
-            Flaw::malformed(at, format!("found byte 0x{:02x}", json[at]), "UTF-8")
-        })?;
+            return Err(Flaw::malformed(at, format!("found byte 0x{:02x}", json[at]), "UTF-8"));
+        }
         let out = Vec::with_capacity(json.len() / 2);
-        Ok(Self { text: Text::new(text), out, unescaped: String::new(), depth: 0 })
+        Ok(Self { text: Text::new(json), out, unescaped: Vec::new(), depth: 0 })
     }
 
     fn top(&mut self, message: &'static Message) -> Raised<()> {
@@ -269,8 +269,7 @@ impl<'a> Walk<'a> {
             self.text.demand(b':', "a colon")?;
             let first = self.text.space();
             if let Err(flaw) = self.value(value, false, first) {
-                let key = self.text.string_at(key_at).unwrap_or_default();
-                return Err(flaw.in_field(key));
+                return Err(flaw.in_field(self.text.string_at(key_at)));
             }
             self.end(from);
             if !self.text.more(b'}', "a comma or }")? {
@@ -280,9 +279,9 @@ impl<'a> Walk<'a> {
     }
 
     /// The string that is next, as a field.
-    fn bytes_of_string(&mut self, number: u32, unescaped: &mut String) -> Raised<()> {
+    fn bytes_of_string(&mut self, number: u32, unescaped: &mut Vec<u8>) -> Raised<()> {
         let text = self.text.string(unescaped)?;
-        self.bytes(number, text.as_bytes());
+        self.bytes(number, text);
         Ok(())
     }
 
@@ -357,17 +356,17 @@ impl<'a> Walk<'a> {
         // Lent, so that the rest of the walk can be used meanwhile.
         let mut unescaped = std::mem::take(&mut self.unescaped);
         let text = self.text.string(&mut unescaped)?;
-        self.said(field, zeros, text, at)?;
+        self.text_value(field, zeros, text, at)?;
         self.unescaped = unescaped;
         Ok(())
     }
 
     /// A string, by what it stands for.
-    fn said(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
+    fn text_value(&mut self, field: &'static Field, zeros: bool, text: &[u8], at: usize) -> Raised<()> {
         match field.kind {
             Kind::String => {
                 if !text.is_empty() || zeros {
-                    self.bytes(field.number, text.as_bytes());
+                    self.bytes(field.number, text);
                 }
                 Ok(())
             }
@@ -375,7 +374,7 @@ impl<'a> Walk<'a> {
             Kind::Base64 => self.base64(field, text, at),
             Kind::Timestamp => self.timestamp(field, text, at),
             Kind::Enum(names) => {
-                let named = names.iter().position(|name| *name == text).map(|value| value as u64);
+                let named = names.iter().position(|name| name.as_bytes() == text).map(|value| value as u64);
                 match named.map(|magnitude| Number::Integer { negative: false, magnitude }) {
                     Some(value) => self.number(field, zeros, value, at),
                     None => self.quoted(field, zeros, text, at),
@@ -383,7 +382,7 @@ impl<'a> Walk<'a> {
             }
             Kind::Wrapper(inner) => {
                 let from = self.begin(field.number);
-                self.said(inner, false, text, at)?;
+                self.text_value(inner, false, text, at)?;
                 self.end(from);
                 Ok(())
             }
@@ -391,32 +390,40 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn id(&mut self, field: &'static Field, text: &str, length: usize, at: usize) -> Raised<()> {
+    fn id(&mut self, field: &'static Field, text: &[u8], length: usize, at: usize) -> Raised<()> {
         if text.is_empty() {
             return Ok(());
         }
         let wrong = |found: String| Err(Flaw::malformed(at, found, expected(field.kind)));
         if text.len() != length * 2 {
-            return wrong(format!("found an id of {} characters", text.chars().count()));
+            return wrong(format!("found an id of {} characters", said(text).chars().count()));
         }
         let mut id = [0u8; 16];
         let mut bad = 0;
-        for (place, pair) in id.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        for (place, pair) in id.iter_mut().zip(text.as_chunks::<2>().0) {
             let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
             bad |= high | low;
             *place = high << 4 | low;
         }
         if bad > 0xf {
-            return wrong(format!("found the id {text:?}"));
+            return wrong(format!("found the id {:?}", said(text)));
         }
         self.bytes(field.number, &id[..length]);
         Ok(())
     }
 
-    fn base64(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
-        let is_url = text.contains(['-', '_']);
-        let bytes = if is_url { BASE64_URL.decode(text) } else { BASE64.decode(text) };
-        match bytes {
+    fn base64(&mut self, field: &'static Field, text: &[u8], at: usize) -> Raised<()> {
+        let is_url = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
+        let engine = if is_url { BASE64_URL } else { BASE64 };
+        // Nearly all are ids, which need no memory of their own.
+        let mut id = [0; 48];
+        if text.len() <= id.len()
+            && let Ok(length) = engine.decode_slice(text, &mut id)
+        {
+            self.bytes(field.number, &id[..length]);
+            return Ok(());
+        }
+        match engine.decode(text) {
             Ok(bytes) => self.bytes(field.number, &bytes),
             Err(error) => {
                 let found = format!("found a text that is not base64 ({error})");
@@ -426,9 +433,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn timestamp(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
+    fn timestamp(&mut self, field: &'static Field, text: &[u8], at: usize) -> Raised<()> {
         let Some((seconds, nanos)) = rfc3339::parse(text) else {
-            return Err(Flaw::malformed(at, format!("found {text:?}"), expected(field.kind)));
+            return Err(Flaw::malformed(at, format!("found {:?}", said(text)), expected(field.kind)));
         };
         let from = self.begin(field.number);
         self.varint(1, seconds as u64, false);
@@ -438,29 +445,29 @@ impl<'a> Walk<'a> {
     }
 
     /// A number in quotes.
-    fn quoted(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(digits) => (true, digits),
-            None => (false, text),
+    fn quoted(&mut self, field: &'static Field, zeros: bool, text: &[u8], at: usize) -> Raised<()> {
+        let (negative, digits) = match text {
+            [b'-', digits @ ..] => (true, digits),
+            _ => (false, text),
         };
-        let value = match (integer(digits.as_bytes()), text) {
+        let value = match (integer(digits), text) {
             (Some(magnitude), _) if magnitude > 0 || !negative => {
                 Some(Number::Integer { negative, magnitude })
             }
-            (_, "NaN") => Some(Number::Float(f64::NAN)),
-            (_, "Infinity") => Some(Number::Float(f64::INFINITY)),
-            (_, "-Infinity") => Some(Number::Float(f64::NEG_INFINITY)),
+            (_, b"NaN") => Some(Number::Float(f64::NAN)),
+            (_, b"Infinity") => Some(Number::Float(f64::INFINITY)),
+            (_, b"-Infinity") => Some(Number::Float(f64::NEG_INFINITY)),
             _ => number_alone(text),
         };
         match value {
             Some(value) => self.number(field, zeros, value, at),
-            None => Err(Flaw::malformed(at, format!("found {text:?}"), expected(field.kind))),
+            None => Err(Flaw::malformed(at, format!("found {:?}", said(text)), expected(field.kind))),
         }
     }
 }
 
 /// A text that is a number of JSON and nothing else.
-fn number_alone(text: &str) -> Option<Number> {
+fn number_alone(text: &[u8]) -> Option<Number> {
     let mut reader = Text::new(text);
     let number = reader.number().ok()?;
     reader.peek().is_none().then_some(number)
