@@ -12,6 +12,8 @@ pub struct Message {
 pub struct Field {
     /// In JSON.
     pub name: &'static str,
+    /// The same as nearly all senders write it: in quotes, and a colon right behind.
+    pub quoted: &'static str,
     /// In the proto file.
     pub snake: &'static str,
     /// On the wire.
@@ -56,24 +58,44 @@ impl Message {
         Self { fields, nests: false }
     }
 
-    /// The field of that name.
-    pub fn find(&self, name: &str) -> Option<usize> {
-        let position = self.fields.iter().position(|field| field.name == name);
-        position.or_else(|| self.fields.iter().position(|field| field.snake == name))
+    /// The field of that name. `next` is where it is looked for first: most senders write fields in order, though
+    /// they leave some out.
+    pub fn find(&self, name: &[u8], next: usize) -> Option<usize> {
+        let (before, after) = self.fields.split_at(next.min(self.fields.len()));
+        let position =
+            after.iter().position(|field| field.name.as_bytes() == name).map(|index| before.len() + index);
+        let position = position.or_else(|| before.iter().position(|field| field.name.as_bytes() == name));
+        position.or_else(|| self.fields.iter().position(|field| field.snake.as_bytes() == name))
     }
 }
 
-/// A field that stands once.
-pub const fn field(name: &'static str, snake: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, snake, number, kind, repeated: false, oneof: false }
+/// A field: `field!("name in JSON", "name in the proto file", number, kind)`.
+macro_rules! field {
+    ($name:literal, $snake:literal, $number:literal, $kind:expr) => {
+        $crate::json_in::schema::Field {
+            name: $name,
+            quoted: concat!("\"", $name, "\":"),
+            snake: $snake,
+            number: $number,
+            kind: $kind,
+            repeated: false,
+            oneof: false,
+        }
+    };
 }
 
 /// A field that is a list.
-pub const fn list(name: &'static str, snake: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, snake, number, kind, repeated: true, oneof: false }
+macro_rules! list {
+    ($($field:tt)*) => {
+        $crate::json_in::schema::Field { repeated: true, ..field!($($field)*) }
+    };
 }
 
 /// One field of a `oneof`.
-pub const fn choice(name: &'static str, snake: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, snake, number, kind, repeated: false, oneof: true }
+macro_rules! choice {
+    ($($field:tt)*) => {
+        $crate::json_in::schema::Field { oneof: true, ..field!($($field)*) }
+    };
 }
+
+pub(crate) use {choice, field, list};

@@ -7,18 +7,18 @@ use super::schema::{Field, Kind, Message, field, list};
 use super::*;
 
 static MESSAGE: Message = Message::of(&[
-    field("text", "text", 1, Kind::String),
-    field("number", "number", 2, Kind::Double),
-    field("whole", "whole", 3, Kind::Int64),
-    field("flag", "flag", 4, Kind::Wrapper(&FLAG)),
-    field("map", "map", 5, Kind::Map(&TEXT)),
-    field("time", "time", 6, Kind::Timestamp),
-    list("small", "small", 7, Kind::Int32),
-    field("size", "size", 8, Kind::Uint64),
+    field!("text", "text", 1, Kind::String),
+    field!("number", "number", 2, Kind::Double),
+    field!("whole", "whole", 3, Kind::Int64),
+    field!("flag", "flag", 4, Kind::Wrapper(&FLAG)),
+    field!("map", "map", 5, Kind::Map(&TEXT)),
+    field!("time", "time", 6, Kind::Timestamp),
+    list!("small", "small", 7, Kind::Int32),
+    field!("size", "size", 8, Kind::Uint64),
 ]);
 
-static FLAG: Field = field("value", "value", 1, Kind::Bool);
-static TEXT: Field = field("value", "value", 2, Kind::String);
+static FLAG: Field = field!("value", "value", 1, Kind::Bool);
+static TEXT: Field = field!("value", "value", 2, Kind::String);
 
 fn read(json: &str) -> Result<Vec<u8>, String> {
     translate(json.as_bytes(), &MESSAGE).map_err(|flaw| flaw.json_error(json.as_bytes()).to_string())

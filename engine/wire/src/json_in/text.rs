@@ -58,15 +58,16 @@ impl std::fmt::Display for Number {
     }
 }
 
-/// Reads a text from its first byte to its last.
+/// Reads a text from its first byte to its last. That it is UTF-8 was checked before: every string in it is, too,
+/// as it begins and ends at bytes of ASCII.
 pub struct Text<'a> {
-    text: &'a str,
+    text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Text<'a> {
     /// Starts at the first byte.
-    pub fn new(text: &'a str) -> Self {
+    pub fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
     }
 
@@ -78,7 +79,7 @@ impl<'a> Text<'a> {
     /// The next byte, if there is one.
     #[inline]
     pub fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.text.get(self.at).copied()
     }
 
     /// Skips white space; yields the byte after it.
@@ -109,45 +110,49 @@ impl<'a> Text<'a> {
     /// What is next is not what was expected.
     #[cold]
     pub fn unexpected(&self, expected: impl Into<Cow<'static, str>>) -> Box<Flaw> {
-        let found: Cow<'static, str> = match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
-            None => return Flaw::truncated(self.at, expected),
-            Some('"') => "found a string".into(),
-            Some('{') => "found an object".into(),
-            Some('[') => "found a list".into(),
-            Some('-' | '0'..='9') => "found a number".into(),
-            Some(_) if self.text[self.at..].starts_with("true") => "found true".into(),
-            Some(_) if self.text[self.at..].starts_with("false") => "found false".into(),
-            Some(_) if self.text[self.at..].starts_with("null") => "found null".into(),
-            Some(other) => format!("found {other:?}").into(),
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let found: Cow<'static, str> = match rest {
+            [] => return Flaw::truncated(self.at, expected),
+            [b'"', ..] => "found a string".into(),
+            [b'{', ..] => "found an object".into(),
+            [b'[', ..] => "found a list".into(),
+            [b'-' | b'0'..=b'9', ..] => "found a number".into(),
+            _ if rest.starts_with(b"true") => "found true".into(),
+            _ if rest.starts_with(b"false") => "found false".into(),
+            _ if rest.starts_with(b"null") => "found null".into(),
+            _ => format!("found {:?}", first_char(rest)).into(),
         };
         Flaw::malformed(self.at, found, expected)
     }
 
-    /// Takes `"name"` if that is next, in these very bytes: quicker than reading a string and comparing it.
+    /// Takes a text if it is next, in these very bytes.
     #[inline]
-    pub fn take_quoted(&mut self, name: &str) -> bool {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let end = name.len() + 1;
-        let found =
-            rest.get(1..end) == Some(name.as_bytes()) && rest[0] == b'"' && rest.get(end) == Some(&b'"');
-        if found {
-            self.at += end + 1;
-        }
+    pub fn take_exactly(&mut self, text: &str) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let found = rest.starts_with(text.as_bytes());
+        self.at += if found { text.len() } else { 0 };
         found
+    }
+
+    /// Takes what is behind an element: a comma, then there are more, or what closes the list or the object.
+    #[inline]
+    pub fn more(&mut self, close: u8, expected: &'static str) -> Raised<bool> {
+        let found = self.space();
+        if found == Some(b',') || found == Some(close) {
+            self.at += 1;
+            return Ok(found == Some(b','));
+        }
+        Err(self.unexpected(expected))
     }
 
     /// Takes a word such as `null`.
     pub fn word(&mut self, word: &'static str) -> Raised<()> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.unexpected(word));
-        }
-        self.at += word.len();
-        Ok(())
+        if self.take_exactly(word) { Ok(()) } else { Err(self.unexpected(word)) }
     }
 
-    /// Reads a string, of which the opening quote is next. What it says is in the text, or in `unescaped`.
+    /// Reads a string, of which the opening quote must be next. What it says is in the text, or in `unescaped`.
     #[inline]
-    pub fn string<'s>(&mut self, unescaped: &'s mut String) -> Raised<&'s str>
+    pub fn string<'s>(&mut self, unescaped: &'s mut Vec<u8>) -> Raised<&'s [u8]>
     where
         'a: 's,
     {
@@ -155,41 +160,42 @@ impl<'a> Text<'a> {
             return Err(self.unexpected("a string"));
         }
         let from = self.at + 1;
-        self.at = plain_end(self.text.as_bytes(), from);
+        self.at = plain_end(self.text, from);
         if self.peek() == Some(b'"') {
             self.at += 1;
             return Ok(&self.text[from..self.at - 1]);
         }
         unescaped.clear();
-        unescaped.push_str(&self.text[from..self.at]);
-        self.rest_of_string(|part| match part {
-            Part::Plain(text) => unescaped.push_str(text),
-            Part::Escaped(char) => unescaped.push(char),
-        })?;
+        unescaped.extend_from_slice(&self.text[from..self.at]);
+        self.rest_of_string(unescaped)?;
         Ok(unescaped)
     }
 
     /// What the string at a place that was read before says.
-    pub fn string_at(&self, at: usize) -> Option<String> {
-        let mut unescaped = String::new();
-        Some(Text { text: self.text, at }.string(&mut unescaped).ok()?.to_owned())
+    pub fn string_at(&self, at: usize) -> String {
+        let mut unescaped = Vec::new();
+        let found = Text { text: self.text, at }.string(&mut unescaped).map(said);
+        found.unwrap_or_default()
     }
 
     /// Reads on from an escape, or from what ends a string.
-    fn rest_of_string(&mut self, mut keep: impl FnMut(Part<'_>)) -> Raised<()> {
+    fn rest_of_string(&mut self, unescaped: &mut Vec<u8>) -> Raised<()> {
         loop {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(b'\\') => keep(Part::Escaped(self.escape()?)),
+                Some(b'\\') => {
+                    let found = self.escape()?;
+                    unescaped.extend_from_slice(found.encode_utf8(&mut [0; 4]).as_bytes());
+                }
                 Some(_) => return Err(self.unexpected("no control characters in a string")),
                 None => return Err(Flaw::truncated(self.at, "the end of the string")),
             }
             let from = self.at;
-            self.at = plain_end(self.text.as_bytes(), from);
-            keep(Part::Plain(&self.text[from..self.at]));
+            self.at = plain_end(self.text, from);
+            unescaped.extend_from_slice(&self.text[from..self.at]);
         }
     }
 
@@ -210,7 +216,7 @@ impl<'a> Text<'a> {
                 let first = self.hex4()?;
                 let code = match first {
                     0xd800..=0xdbff => {
-                        let second = match self.text.as_bytes().get(self.at..self.at + 2) {
+                        let second = match self.text.get(self.at..self.at + 2) {
                             Some(b"\\u") => {
                                 self.at += 2;
                                 self.hex4()?
@@ -228,7 +234,7 @@ impl<'a> Text<'a> {
             _ => {
                 // What follows the backslash may be of several bytes.
                 self.at = from;
-                let other = self.text[from..].chars().nth(1).unwrap_or('\\');
+                let other = first_char(&self.text[from + 1..]);
                 return Err(bad(format!("found the escape \\{other}")));
             }
         })
@@ -250,21 +256,23 @@ impl<'a> Text<'a> {
         let from = self.at;
         let negative = self.peek() == Some(b'-');
         self.skip_number()?;
-        let digits = &self.text.as_bytes()[from + usize::from(negative)..self.at];
+        let digits = &self.text[from + usize::from(negative)..self.at];
         if let Some(magnitude) = integer(digits)
             && (magnitude > 0 || !negative)
         {
             return Ok(Number::Integer { negative, magnitude });
         }
-        match self.text[from..self.at].parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Number::Float(value)),
+        let value =
+            std::str::from_utf8(&self.text[from..self.at]).ok().and_then(|text| text.parse::<f64>().ok());
+        match value {
+            Some(value) if value.is_finite() => Ok(Number::Float(value)),
             _ => Err(Flaw::malformed(from, "found a number beyond 64-bit floats", "one within")),
         }
     }
 
     /// Passes a number, whatever its value is.
     fn skip_number(&mut self) -> Raised<()> {
-        let bytes = self.text.as_bytes();
+        let bytes = self.text;
         let first = self.at + usize::from(self.peek() == Some(b'-'));
         let mut end = self.more_digits(first)?;
         if end > first + 1 && bytes[first] == b'0' {
@@ -283,7 +291,7 @@ impl<'a> Text<'a> {
 
     /// Where digits end, of which there must be some.
     fn more_digits(&mut self, from: usize) -> Raised<usize> {
-        let end = digits_end(self.text.as_bytes(), from);
+        let end = digits_end(self.text, from);
         if end > from {
             return Ok(end);
         }
@@ -362,13 +370,13 @@ impl<'a> Text<'a> {
     fn skip_string(&mut self) -> Raised<()> {
         self.at += 1;
         loop {
-            self.at = plain_end(self.text.as_bytes(), self.at);
+            self.at = plain_end(self.text, self.at);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(b'\\') if self.text.as_bytes().get(self.at + 1) == Some(&b'u') => {
+                Some(b'\\') if self.text.get(self.at + 1) == Some(&b'u') => {
                     self.at += 2;
                     self.hex4()?;
                 }
@@ -380,9 +388,14 @@ impl<'a> Text<'a> {
     }
 }
 
-enum Part<'t> {
-    Plain(&'t str),
-    Escaped(char),
+/// A string of the text, for errors.
+pub fn said(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+/// The character that a text begins with.
+fn first_char(text: &[u8]) -> char {
+    String::from_utf8_lossy(&text[..text.len().min(4)]).chars().next().unwrap_or_default()
 }
 
 /// Where the first quote, backslash or control character lies from `at` on; the end if there is none.

@@ -8,7 +8,7 @@ use spanloom_span::proto::{put_varint, varint_len};
 use super::MAX_DEPTH;
 use super::flaw::{Flaw, Raised};
 use super::schema::{Field, Kind, Message};
-use super::text::{Number, Text, integer};
+use super::text::{Number, Text, integer, said};
 use crate::foreign::{Fault, Foreign};
 use crate::rfc3339;
 
@@ -50,19 +50,19 @@ struct Walk<'a> {
     text: Text<'a>,
     out: Vec<u8>,
     /// Strings that have escapes.
-    unescaped: String,
+    unescaped: Vec<u8>,
     depth: usize,
 }
 
 impl<'a> Walk<'a> {
     fn new(json: &'a [u8]) -> Raised<Self> {
         // Checked as a whole, which is much faster than string by string.
-        let text = std::str::from_utf8(json).map_err(|error| {
+        if let Err(error) = std::str::from_utf8(json) {
             let at = error.valid_up_to();
-            Flaw::malformed(at, format!("found byte 0x{:02x}", json[at]), "UTF-8")
-        })?;
+            return Err(Flaw::malformed(at, format!("found byte 0x{:02x}", json[at]), "UTF-8"));
+        }
         let out = Vec::with_capacity(json.len() / 2);
-        Ok(Self { text: Text::new(text), out, unescaped: String::new(), depth: 0 })
+        Ok(Self { text: Text::new(json), out, unescaped: Vec::new(), depth: 0 })
     }
 
     fn top(&mut self, message: &'static Message) -> Raised<()> {
@@ -77,27 +77,45 @@ impl<'a> Walk<'a> {
     }
 
     fn bytes(&mut self, number: u32, bytes: &[u8]) {
-        self.tag(number, 2);
-        put_varint(&mut self.out, bytes.len() as u64);
+        if number < 16 && bytes.len() < 0x80 {
+            // Nearly always: a byte of tag, a byte of length.
+            self.out.extend_from_slice(&[(number << 3 | 2) as u8, bytes.len() as u8]);
+        } else {
+            self.tag(number, 2);
+            put_varint(&mut self.out, bytes.len() as u64);
+        }
         self.out.extend_from_slice(bytes);
     }
 
     /// Begins a message field; its length is put in when it ends.
+    #[inline]
     fn begin(&mut self, number: u32) -> usize {
-        self.tag(number, 2);
-        self.out.push(0);
+        if number < 16 {
+            self.out.extend_from_slice(&[(number << 3 | 2) as u8, 0]);
+        } else {
+            self.tag(number, 2);
+            self.out.push(0);
+        }
         self.out.len()
     }
 
+    #[inline]
     fn end(&mut self, from: usize) {
-        let end = self.out.len();
-        let length = (end - from) as u64;
-        let extra = varint_len(length) - 1;
-        if extra > 0 {
-            self.out.resize(end + extra, 0);
-            self.out.copy_within(from..end, from + extra);
+        let length = self.out.len() - from;
+        if length < 0x80 {
+            self.out[from - 1] = length as u8;
+        } else {
+            self.end_long(from);
         }
-        let mut rest = length;
+    }
+
+    /// Moves a body up to make room for its length.
+    fn end_long(&mut self, from: usize) {
+        let end = self.out.len();
+        let mut rest = (end - from) as u64;
+        let extra = varint_len(rest) - 1;
+        self.out.resize(end + extra, 0);
+        self.out.copy_within(from..end, from + extra);
         for slot in &mut self.out[from - 1..from + extra] {
             *slot = rest as u8 & 0x7f | 0x80;
             rest >>= 7;
@@ -123,23 +141,22 @@ impl<'a> Walk<'a> {
             } else {
                 self.text.skip_value()?;
             }
-            if !self.text.take(b',') {
-                return self.text.demand(b'}', "a comma or }");
+            if !self.text.more(b'}', "a comma or }")? {
+                return Ok(());
             }
         }
     }
 
-    /// A key and its colon: the index of its field, if it is known. `next` is where it is looked for first: most
-    /// senders write fields in order.
+    /// A key and its colon: the index of its field, if it is known. `next` is where it is looked for first.
     #[inline]
     fn key(&mut self, message: &'static Message, next: usize) -> Raised<Option<usize>> {
         if self.text.space() != Some(b'"') {
             return Err(self.text.unexpected("a field name"));
         }
-        let found = match message.fields.get(next) {
-            Some(field) if self.text.take_quoted(field.name) => Some(next),
-            _ => message.find(self.text.string(&mut self.unescaped)?),
-        };
+        if message.fields.get(next).is_some_and(|field| self.text.take_exactly(field.quoted)) {
+            return Ok(Some(next));
+        }
+        let found = message.find(self.text.string(&mut self.unescaped)?, next);
         self.text.demand(b':', "a colon")?;
         Ok(found)
     }
@@ -171,8 +188,8 @@ impl<'a> Walk<'a> {
         match self.text.space() {
             Some(b'n') => self.text.word("null").map(|()| false),
             Some(b'[') if field.repeated => self.list(field).map(|()| true),
-            Some(_) if field.repeated => Err(self.text.unexpected("a list")),
-            _ => self.value(field, field.oneof).map(|()| true),
+            _ if field.repeated => Err(self.text.unexpected("a list")),
+            first => self.value(field, field.oneof, first).map(|()| true),
         }
     }
 
@@ -182,23 +199,23 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         for index in 0.. {
-            if self.text.space() == Some(b'n') {
+            let first = self.text.space();
+            if first == Some(b'n') {
                 self.text.word("null")?;
-                let flaw =
-                    Flaw::malformed(self.text.position(), "found null in a list", expected(field.kind));
-                return Err(flaw.in_list(index));
+                let at = self.text.position();
+                return Err(Flaw::malformed(at, "found null in a list", expected(field.kind)).in_list(index));
             }
-            self.value(field, true).map_err(|flaw| flaw.in_list(index))?;
-            if !self.text.take(b',') {
+            self.value(field, true, first).map_err(|flaw| flaw.in_list(index))?;
+            if !self.text.more(b']', "a comma or ]")? {
                 break;
             }
         }
-        self.text.demand(b']', "a comma or ]")
+        Ok(())
     }
 
-    /// One value. Zeros are written where their absence would mean something else.
-    fn value(&mut self, field: &'static Field, zeros: bool) -> Raised<()> {
-        match self.text.space() {
+    /// One value, of which the first byte is next. Zeros are written where their absence would mean something else.
+    fn value(&mut self, field: &'static Field, zeros: bool, first: Option<u8>) -> Raised<()> {
+        match first {
             Some(b'"') => self.string(field, zeros),
             Some(b'{') => self.object(field),
             Some(b'-' | b'0'..=b'9') => {
@@ -245,20 +262,27 @@ impl<'a> Walk<'a> {
                 return Err(self.text.unexpected("a key"));
             }
             let key_at = self.text.position();
-            let key = self.text.string(&mut self.unescaped)?;
-            put_varint(&mut self.out, 1 << 3 | 2);
-            put_varint(&mut self.out, key.len() as u64);
-            self.out.extend_from_slice(key.as_bytes());
+            // Lent, so that the rest of the walk can be used meanwhile.
+            let mut unescaped = std::mem::take(&mut self.unescaped);
+            self.bytes_of_string(1, &mut unescaped)?;
+            self.unescaped = unescaped;
             self.text.demand(b':', "a colon")?;
-            if let Err(flaw) = self.value(value, false) {
-                let key = self.text.string_at(key_at).unwrap_or_default();
-                return Err(flaw.in_field(key));
+            let first = self.text.space();
+            if let Err(flaw) = self.value(value, false, first) {
+                return Err(flaw.in_field(self.text.string_at(key_at)));
             }
             self.end(from);
-            if !self.text.take(b',') {
-                return self.text.demand(b'}', "a comma or }");
+            if !self.text.more(b'}', "a comma or }")? {
+                return Ok(());
             }
         }
+    }
+
+    /// The string that is next, as a field.
+    fn bytes_of_string(&mut self, number: u32, unescaped: &mut Vec<u8>) -> Raised<()> {
+        let text = self.text.string(unescaped)?;
+        self.bytes(number, text);
+        Ok(())
     }
 
     fn boolean(&mut self, field: &'static Field, zeros: bool, value: bool) -> Raised<()> {
@@ -332,17 +356,17 @@ impl<'a> Walk<'a> {
         // Lent, so that the rest of the walk can be used meanwhile.
         let mut unescaped = std::mem::take(&mut self.unescaped);
         let text = self.text.string(&mut unescaped)?;
-        self.said(field, zeros, text, at)?;
+        self.text_value(field, zeros, text, at)?;
         self.unescaped = unescaped;
         Ok(())
     }
 
     /// A string, by what it stands for.
-    fn said(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
+    fn text_value(&mut self, field: &'static Field, zeros: bool, text: &[u8], at: usize) -> Raised<()> {
         match field.kind {
             Kind::String => {
                 if !text.is_empty() || zeros {
-                    self.bytes(field.number, text.as_bytes());
+                    self.bytes(field.number, text);
                 }
                 Ok(())
             }
@@ -350,7 +374,7 @@ impl<'a> Walk<'a> {
             Kind::Base64 => self.base64(field, text, at),
             Kind::Timestamp => self.timestamp(field, text, at),
             Kind::Enum(names) => {
-                let named = names.iter().position(|name| *name == text).map(|value| value as u64);
+                let named = names.iter().position(|name| name.as_bytes() == text).map(|value| value as u64);
                 match named.map(|magnitude| Number::Integer { negative: false, magnitude }) {
                     Some(value) => self.number(field, zeros, value, at),
                     None => self.quoted(field, zeros, text, at),
@@ -358,7 +382,7 @@ impl<'a> Walk<'a> {
             }
             Kind::Wrapper(inner) => {
                 let from = self.begin(field.number);
-                self.said(inner, false, text, at)?;
+                self.text_value(inner, false, text, at)?;
                 self.end(from);
                 Ok(())
             }
@@ -366,32 +390,40 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn id(&mut self, field: &'static Field, text: &str, length: usize, at: usize) -> Raised<()> {
+    fn id(&mut self, field: &'static Field, text: &[u8], length: usize, at: usize) -> Raised<()> {
         if text.is_empty() {
             return Ok(());
         }
         let wrong = |found: String| Err(Flaw::malformed(at, found, expected(field.kind)));
         if text.len() != length * 2 {
-            return wrong(format!("found an id of {} characters", text.chars().count()));
+            return wrong(format!("found an id of {} characters", said(text).chars().count()));
         }
         let mut id = [0u8; 16];
         let mut bad = 0;
-        for (place, pair) in id.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        for (place, pair) in id.iter_mut().zip(text.as_chunks::<2>().0) {
             let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
             bad |= high | low;
             *place = high << 4 | low;
         }
         if bad > 0xf {
-            return wrong(format!("found the id {text:?}"));
+            return wrong(format!("found the id {:?}", said(text)));
         }
         self.bytes(field.number, &id[..length]);
         Ok(())
     }
 
-    fn base64(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
-        let is_url = text.contains(['-', '_']);
-        let bytes = if is_url { BASE64_URL.decode(text) } else { BASE64.decode(text) };
-        match bytes {
+    fn base64(&mut self, field: &'static Field, text: &[u8], at: usize) -> Raised<()> {
+        let is_url = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
+        let engine = if is_url { BASE64_URL } else { BASE64 };
+        // Nearly all are ids, which need no memory of their own.
+        let mut id = [0; 48];
+        if text.len() <= id.len()
+            && let Ok(length) = engine.decode_slice(text, &mut id)
+        {
+            self.bytes(field.number, &id[..length]);
+            return Ok(());
+        }
+        match engine.decode(text) {
             Ok(bytes) => self.bytes(field.number, &bytes),
             Err(error) => {
                 let found = format!("found a text that is not base64 ({error})");
@@ -401,9 +433,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn timestamp(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
+    fn timestamp(&mut self, field: &'static Field, text: &[u8], at: usize) -> Raised<()> {
         let Some((seconds, nanos)) = rfc3339::parse(text) else {
-            return Err(Flaw::malformed(at, format!("found {text:?}"), expected(field.kind)));
+            return Err(Flaw::malformed(at, format!("found {:?}", said(text)), expected(field.kind)));
         };
         let from = self.begin(field.number);
         self.varint(1, seconds as u64, false);
@@ -413,29 +445,29 @@ impl<'a> Walk<'a> {
     }
 
     /// A number in quotes.
-    fn quoted(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(digits) => (true, digits),
-            None => (false, text),
+    fn quoted(&mut self, field: &'static Field, zeros: bool, text: &[u8], at: usize) -> Raised<()> {
+        let (negative, digits) = match text {
+            [b'-', digits @ ..] => (true, digits),
+            _ => (false, text),
         };
-        let value = match (integer(digits.as_bytes()), text) {
+        let value = match (integer(digits), text) {
             (Some(magnitude), _) if magnitude > 0 || !negative => {
                 Some(Number::Integer { negative, magnitude })
             }
-            (_, "NaN") => Some(Number::Float(f64::NAN)),
-            (_, "Infinity") => Some(Number::Float(f64::INFINITY)),
-            (_, "-Infinity") => Some(Number::Float(f64::NEG_INFINITY)),
+            (_, b"NaN") => Some(Number::Float(f64::NAN)),
+            (_, b"Infinity") => Some(Number::Float(f64::INFINITY)),
+            (_, b"-Infinity") => Some(Number::Float(f64::NEG_INFINITY)),
             _ => number_alone(text),
         };
         match value {
             Some(value) => self.number(field, zeros, value, at),
-            None => Err(Flaw::malformed(at, format!("found {text:?}"), expected(field.kind))),
+            None => Err(Flaw::malformed(at, format!("found {:?}", said(text)), expected(field.kind))),
         }
     }
 }
 
 /// A text that is a number of JSON and nothing else.
-fn number_alone(text: &str) -> Option<Number> {
+fn number_alone(text: &[u8]) -> Option<Number> {
     let mut reader = Text::new(text);
     let number = reader.number().ok()?;
     reader.peek().is_none().then_some(number)
