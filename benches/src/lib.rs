@@ -13,7 +13,8 @@
 //! | `stop6_log.rs` | append and sync |
 //! | `stop7_seal.rs` | columns and block |
 //! | `stop9_find.rs` | trace by id from a block |
-//! | `wire_zipkin.rs` | 2: Zipkin's spans to OTLP |
+//! | `wire_jaeger.rs` | before stop 2: Jaeger's batches to OTLP |
+//! | `wire_zipkin.rs` | before stop 2: Zipkin's spans to OTLP |
 
 #![allow(clippy::expect_used)] // a bench answers by panicking
 
@@ -22,6 +23,7 @@ pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
 pub mod stop9_find;
+pub mod wire_jaeger;
 pub mod wire_zipkin;
 
 use std::fmt;
@@ -59,12 +61,13 @@ impl fmt::Display for Line {
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
 /// All benches in the order of the walk.
-pub const ALL: [Bench; 6] = [
+pub const ALL: [Bench; 7] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
     ("stop 7 seal", stop7_seal::run),
     ("stop 9 find", stop9_find::run),
+    ("wire_jaeger", wire_jaeger::run),
     ("wire_zipkin", wire_zipkin::run),
 ];
 

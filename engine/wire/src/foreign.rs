@@ -206,7 +206,11 @@ pub fn check_room(out: &[u8], before: usize, room: usize, at: usize) -> Result<(
 /// Text as OTLP wants it: bytes that are not UTF-8 become U+FFFD.
 #[inline]
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    // Checked as a whole first: the lossy way goes byte by byte.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// An attribute's value.
@@ -227,6 +231,11 @@ pub enum Scalar<'a> {
 /// Appends an attribute as the field of that number: `ATTRIBUTES` of the message being written.
 #[inline]
 pub fn put_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Scalar<'_>) {
+    if let Scalar::Str(text) = value
+        && put_short_text(out, field, key, text)
+    {
+        return;
+    }
     put_message(out, field, |out| {
         put_text(out, 1, key.as_bytes());
         put_message(out, 2, |out| match value {
@@ -237,6 +246,21 @@ pub fn put_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Scalar<'_>
             Scalar::Bytes(v) => put_bytes(out, 7, v),
         });
     });
+}
+
+/// The usual attribute, written at once: a key and a text so short that each length takes a byte.
+#[inline]
+fn put_short_text(out: &mut Vec<u8>, field: u32, key: &str, text: &str) -> bool {
+    let body = key.len() + text.len() + 6;
+    if body >= 0x80 || field >= 16 || key.is_empty() {
+        return false;
+    }
+    out.reserve(body + 2);
+    out.extend_from_slice(&[(field as u8) << 3 | 2, body as u8, 0x0a, key.len() as u8]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(&[0x12, text.len() as u8 + 2, 0x0a, text.len() as u8]);
+    out.extend_from_slice(text.as_bytes());
+    true
 }
 
 /// Appends a `Status` as a span's field, unless nothing is known of it.
@@ -251,19 +275,30 @@ pub fn put_status(out: &mut Vec<u8>, code: u64, message: &str) {
     }
 }
 
+/// Appends a message field whose body `write` appends, unless it fails; then what it wrote is still there, and
+/// [`whole`] takes it back.
+#[inline]
+pub fn try_message<T>(
+    out: &mut Vec<u8>,
+    field: u32,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<T, Foreign>,
+) -> Result<T, Foreign> {
+    let mut result = None;
+    put_message(out, field, |out| result = Some(write(out)));
+    // The closure ran: `put_message` calls it once.
+    result.unwrap_or_else(|| Err(Foreign::new(Fault::Malformed, 0, "no message", "a message")))
+}
+
 /// Appends one `ResourceSpans` of a request: the attributes of its resource, then its one scope's spans.
 pub fn put_resource_spans<T>(
     out: &mut Vec<u8>,
     resource: impl FnOnce(&mut Vec<u8>),
     scope_spans: impl FnOnce(&mut Vec<u8>) -> Result<T, Foreign>,
 ) -> Result<T, Foreign> {
-    let mut result = None;
-    put_message(out, 1, |out| {
+    try_message(out, 1, |out| {
         put_message(out, otlp::resource_spans::RESOURCE, resource);
-        put_message(out, otlp::resource_spans::SCOPE_SPANS, |out| result = Some(scope_spans(out)));
-    });
-    // The closures ran: `put_message` calls each once.
-    result.unwrap_or_else(|| Err(Foreign::new(Fault::Malformed, 0, "no spans", "spans")))
+        try_message(out, otlp::resource_spans::SCOPE_SPANS, scope_spans)
+    })
 }
 
 #[cfg(test)]
@@ -321,5 +356,30 @@ mod tests {
         let message = result.unwrap_err().to_string();
         assert!(message.ends_with("bytes as OTLP at byte 7, expected at most 10"), "{message}");
         assert_eq!(out, [1, 2, 3]);
+    }
+
+    #[test]
+    fn short_texts_are_written_as_long_ones() {
+        use spanloom_span::proto::{put_message, put_text};
+        for (key, text) in [(0, 0), (0, 5), (1, 0), (1, 1), (60, 61), (60, 62), (121, 0), (122, 0), (9, 300)]
+        {
+            let (key, text) = ("k".repeat(key), "t".repeat(text));
+            let mut slow = vec![7];
+            put_message(&mut slow, 9, |out| {
+                put_text(out, 1, key.as_bytes());
+                put_message(out, 2, |out| put_bytes(out, 1, text.as_bytes()));
+            });
+            let mut out = vec![7];
+            put_attribute(&mut out, 9, &key, Scalar::Str(&text));
+            assert_eq!(out, slow, "{} {}", key.len(), text.len());
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_replaced() {
+        let check = |bytes: &[u8], expected: &str| assert_eq!(text(bytes), expected, "{bytes:?}");
+        check(b"", "");
+        check("a\u{e9}".as_bytes(), "a\u{e9}");
+        check(b"a\xffb\xe2\x82", "a\u{fffd}b\u{fffd}");
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `foreign.rs` | what the translations of other formats share: writing OTLP, how they fail |
 //! | `inflate.rs` | content encodings, under a limit |
+//! | `jaeger/` | Jaeger's Thrift and protobuf to OTLP, and its answers on sampling |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
 //! | `thrift/` | Thrift's wire formats, for Jaeger and Zipkin |
 //! | `zipkin/` | Zipkin's spans, v1 and v2 |
@@ -19,6 +20,7 @@
 
 pub mod foreign;
 pub mod inflate;
+pub mod jaeger;
 pub mod json_in;
 pub mod json_out;
 pub mod otlp_json;

@@ -1,9 +1,19 @@
-//! The seeds of the fuzz targets `otlp_json` and `inflate`, made by hand, as ordinary tests.
+//! The seeds of the fuzz targets of this crate as ordinary tests.
 
 #[path = "../../fuzz/corpus.rs"]
 mod corpus;
 #[path = "fuzz/inflate.rs"]
 mod inflate;
+#[path = "fuzz/jaeger.rs"]
+mod jaeger;
+#[path = "jaeger/model.rs"]
+mod jaeger_model;
+#[path = "fuzz/jaeger_proto.rs"]
+mod jaeger_proto;
+#[path = "fuzz/jaeger_seeds.rs"]
+mod jaeger_seeds;
+#[path = "fuzz/jaeger_thrift.rs"]
+mod jaeger_thrift;
 #[path = "fuzz/otlp_json.rs"]
 mod otlp_json;
 
@@ -61,4 +71,14 @@ fn inflate_holds_for_every_seed() {
         ("snappy-framed", hex(5, "ff060000734e6150705901090000bb1f1c1968656c6c6f")),
     ];
     corpus::check("inflate", &seeds, inflate::holds);
+}
+
+#[test]
+fn jaeger_thrift_holds_for_every_seed() {
+    corpus::check("jaeger_thrift", &jaeger_seeds::thrift(), jaeger_thrift::holds);
+}
+
+#[test]
+fn jaeger_proto_holds_for_every_seed() {
+    corpus::check("jaeger_proto", &jaeger_seeds::protobuf(), jaeger_proto::holds);
 }

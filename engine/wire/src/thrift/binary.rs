@@ -64,22 +64,27 @@ fn message_kind(code: u8, at: usize) -> Result<MessageKind, Foreign> {
     MessageKind::from_code(code).ok_or_else(|| malformed(at, format!("message type {code}"), "1 to 4"))
 }
 
+/// Types by code. A table, since it is asked for each field.
+const TYPES: [Option<Type>; 17] = {
+    let mut types = [None; 17];
+    types[2] = Some(Type::Bool);
+    types[3] = Some(Type::I8);
+    types[4] = Some(Type::Double);
+    types[6] = Some(Type::I16);
+    types[8] = Some(Type::I32);
+    types[10] = Some(Type::I64);
+    types[11] = Some(Type::Bytes);
+    types[12] = Some(Type::Struct);
+    types[13] = Some(Type::Map);
+    types[14] = Some(Type::Set);
+    types[15] = Some(Type::List);
+    types[16] = Some(Type::Uuid);
+    types
+};
+
+#[inline]
 fn type_of(code: u8) -> Option<Type> {
-    Some(match code {
-        2 => Type::Bool,
-        3 => Type::I8,
-        4 => Type::Double,
-        6 => Type::I16,
-        8 => Type::I32,
-        10 => Type::I64,
-        11 => Type::Bytes,
-        12 => Type::Struct,
-        13 => Type::Map,
-        14 => Type::Set,
-        15 => Type::List,
-        16 => Type::Uuid,
-        _ => return None,
-    })
+    TYPES.get(usize::from(code)).copied().flatten()
 }
 
 pub(super) fn code_of(kind: Type) -> u8 {
@@ -132,7 +137,7 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
         Ok(Message { name, kind, sequence: self.i32()? })
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, fields: &mut Fields) -> Result<Option<Field>, Foreign> {
         let at = self.cursor.at();
         let code = self.cursor.byte()?;

@@ -88,23 +88,29 @@ impl<'a> CompactReader<'a> {
     }
 }
 
-/// Bools have two codes: as a field the code is the value, as an element writers take either.
+/// Types by code. Bools have two: as a field the code is the value, as an element writers take either.
+const TYPES: [Option<Type>; 16] = {
+    let mut types = [None; 16];
+    types[1] = Some(Type::Bool);
+    types[2] = Some(Type::Bool);
+    types[3] = Some(Type::I8);
+    types[4] = Some(Type::I16);
+    types[5] = Some(Type::I32);
+    types[6] = Some(Type::I64);
+    types[7] = Some(Type::Double);
+    types[8] = Some(Type::Bytes);
+    types[9] = Some(Type::List);
+    types[10] = Some(Type::Set);
+    types[11] = Some(Type::Map);
+    types[12] = Some(Type::Struct);
+    types[13] = Some(Type::Uuid);
+    types
+};
+
+/// The type of a code, which has four bits.
+#[inline]
 fn type_of(code: u8) -> Option<Type> {
-    Some(match code {
-        1 | 2 => Type::Bool,
-        3 => Type::I8,
-        4 => Type::I16,
-        5 => Type::I32,
-        6 => Type::I64,
-        7 => Type::Double,
-        8 => Type::Bytes,
-        9 => Type::List,
-        10 => Type::Set,
-        11 => Type::Map,
-        12 => Type::Struct,
-        13 => Type::Uuid,
-        _ => return None,
-    })
+    TYPES[usize::from(code & 0x0f)]
 }
 
 pub(super) fn code_of(kind: Type) -> u8 {
@@ -164,7 +170,7 @@ impl<'a> Reader<'a> for CompactReader<'a> {
         Ok(Message { name: self.bytes()?, kind, sequence: sequence as i32 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, fields: &mut Fields) -> Result<Option<Field>, Foreign> {
         let at = self.cursor.at();
         let header = self.cursor.byte()?;
@@ -172,7 +178,7 @@ impl<'a> Reader<'a> for CompactReader<'a> {
         if header == 0 {
             return Ok(None);
         }
-        let Some(kind) = type_of(header & 0x0f) else {
+        let Some(kind) = type_of(header) else {
             let found = format!("type {} of a field of {}", header & 0x0f, fields.within);
             return Err(malformed(at, found, "a TCompact type"));
         };
