@@ -16,6 +16,7 @@
 //! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
 //! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
 //! | `wire_jaeger.rs` | before stop 2: Jaeger's batches to OTLP |
+//! | `wire_zipkin.rs` | before stop 2: Zipkin's spans to OTLP |
 
 #![allow(clippy::expect_used)] // a bench answers by panicking
 
@@ -27,6 +28,7 @@ pub mod stop9_find;
 pub mod wire_jaeger;
 pub mod wire_opencensus;
 pub mod wire_otlp_json;
+pub mod wire_zipkin;
 
 use std::fmt;
 use std::sync::Arc;
@@ -63,7 +65,7 @@ impl fmt::Display for Line {
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
 /// All benches in the order of the walk, then those of single formats.
-pub const ALL: [Bench; 8] = [
+pub const ALL: [Bench; 9] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
@@ -72,6 +74,7 @@ pub const ALL: [Bench; 8] = [
     ("wire_opencensus", wire_opencensus::run),
     ("wire_otlp_json", wire_otlp_json::run),
     ("wire_jaeger", wire_jaeger::run),
+    ("wire_zipkin", wire_zipkin::run),
 ];
 
 /// Requests of the default load with at least so many spans.

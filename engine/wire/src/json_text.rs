@@ -200,6 +200,22 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Passes over a value that is written exactly as an earlier one was: `text` is all of that one.
+    #[inline]
+    pub fn repeats(&mut self, text: &str) -> bool {
+        self.peek();
+        let again = !text.is_empty() && self.text.as_bytes()[self.at..].starts_with(text.as_bytes());
+        if again {
+            self.at += text.len();
+        }
+        again
+    }
+
+    /// What was read since that place, which must lie between two values.
+    pub fn since(&self, from: usize) -> &'a str {
+        self.text.get(from..self.at).unwrap_or_default()
+    }
+
     /// That nothing but white space is left.
     pub fn end(&mut self) -> Result<(), Foreign> {
         if self.peek().is_none() { Ok(()) } else { Err(self.wrong("the end")) }

@@ -31,9 +31,10 @@ pub(super) struct Sheet<'o> {
 }
 
 impl<'o> Sheet<'o> {
-    /// Begins a request of which at most `room` bytes of OTLP may become.
-    pub fn new(options: &'o Options, room: usize) -> Self {
-        Self { options, room, groups: Groups::default(), lifted: Vec::new(), key: Vec::new() }
+    /// Begins a request of so many bytes, of which at most `room` bytes of OTLP may become.
+    pub fn new(options: &'o Options, bytes: usize, room: usize) -> Self {
+        let groups = Groups::for_bytes(bytes.min(room));
+        Self { options, room, groups, lifted: Vec::new(), key: Vec::new() }
     }
 
     /// Spans finished.

@@ -55,6 +55,11 @@ struct Resource {
 }
 
 impl Groups {
+    /// For a request of so many bytes, which seldom become more.
+    pub fn for_bytes(bytes: usize) -> Self {
+        Self { body: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// Spans finished.
     pub fn count(&self) -> u64 {
         self.spans.len() as u64

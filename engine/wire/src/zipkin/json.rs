@@ -20,7 +20,7 @@ pub(super) fn spans<'a>(
     mut fill: impl FnMut(&mut Json<'a>, &mut Sheet<'_>, &mut Draft<'a>) -> Result<(), Foreign>,
 ) -> Result<u64, Foreign> {
     let mut json = Json::new(bytes)?;
-    request(options, room, out, |sheet| {
+    request(options, bytes.len(), room, out, |sheet| {
         let mut elements = json.list("a list of spans")?;
         while json.element(&mut elements)? {
             span(sheet, |sheet, draft| {

@@ -58,15 +58,16 @@ pub struct Options {
     pub parse_string_tags: bool,
 }
 
-/// Appends a request of which `read` reads the spans.
+/// Appends a request of so many bytes, of which `read` reads the spans.
 fn request<'o>(
     options: &'o Options,
+    bytes: usize,
     room: usize,
     out: &mut Vec<u8>,
     read: impl FnOnce(&mut Sheet<'o>) -> Result<usize, Foreign>,
 ) -> Result<u64, Foreign> {
     whole(out, |out| {
-        let mut sheet = Sheet::new(options, room);
+        let mut sheet = Sheet::new(options, bytes, room);
         let end = read(&mut sheet)?;
         let before = out.len();
         let spans = sheet.write(out);

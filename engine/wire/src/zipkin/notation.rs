@@ -23,11 +23,21 @@ const MAX_DEPTH: u32 = 8;
 /// Appends an event to a span.
 #[inline]
 pub(super) fn put_event(out: &mut Vec<u8>, nanos: u64, value: &str) {
+    let is_noted = matches!(value.as_bytes().last(), Some(b'}' | b'0'..=b'9'));
+    if !is_noted && (1..100).contains(&value.len()) {
+        // The usual one, written at once: both lengths take a byte.
+        let length = value.len() as u8;
+        out.reserve(usize::from(length) + 13);
+        out.extend_from_slice(&[(span::EVENTS as u8) << 3 | 2, length + 11, (event::TIME as u8) << 3 | 1]);
+        out.extend_from_slice(&nanos.to_le_bytes());
+        out.extend_from_slice(&[(event::NAME as u8) << 3 | 2, length]);
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
     put_message(out, span::EVENTS, |out| {
         put_fixed64(out, event::TIME, nanos);
         let before = out.len();
-        let noted = matches!(value.as_bytes().last(), Some(b'}' | b'0'..=b'9'));
-        if !noted || read_event(out, value).is_none() {
+        if !is_noted || read_event(out, value).is_none() {
             out.truncate(before);
             put_text(out, event::NAME, value.as_bytes());
         }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::Micros;
 use super::draft::{Draft, Sheet, plus};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Host};
 use super::tags::Given;
 use crate::foreign::otlp::kind;
 
@@ -64,7 +64,7 @@ impl Core {
 
 /// An endpoint, and how sure it is that it is the span's own.
 #[derive(Default)]
-struct Host<'a> {
+struct Own<'a> {
     endpoint: Endpoint<'a>,
     rank: u8,
 }
@@ -74,7 +74,7 @@ struct Host<'a> {
 pub(super) struct Sides<'a> {
     /// The time of the first of each core annotation.
     core: [Option<Micros>; CORES.len()],
-    host: Host<'a>,
+    own: Own<'a>,
     /// The endpoints of `ca`, `sa` and `ma`.
     client: Endpoint<'a>,
     server: Endpoint<'a>,
@@ -91,7 +91,7 @@ impl<'a> Sides<'a> {
         draft: &mut Draft<'a>,
         at: Micros,
         value: &str,
-        host: Endpoint<'a>,
+        host: &impl Host<'a>,
     ) {
         let core = Core::of(value);
         let side = core.map_or(0, Core::kind);
@@ -115,7 +115,7 @@ impl<'a> Sides<'a> {
         draft: &mut Draft<'a>,
         key: &str,
         value: Given<'a>,
-        host: Endpoint<'a>,
+        host: &impl Host<'a>,
     ) {
         if key.len() == 2 && !host.is_empty() && marks(&value) {
             let side = match key {
@@ -125,7 +125,7 @@ impl<'a> Sides<'a> {
                 _ => None,
             };
             if let Some(side) = side {
-                side.fill(host);
+                side.fill(host.endpoint());
                 return;
             }
         }
@@ -142,16 +142,17 @@ impl<'a> Sides<'a> {
     }
 
     /// The first endpoint of the highest rank that names a service is the span's own; else the first one.
-    fn recorded_by(&mut self, host: Endpoint<'a>, rank: u8) {
-        let rank = if host.service.is_empty() { 1 } else { rank + 1 };
-        if rank > self.host.rank && !host.is_empty() {
-            self.host = Host { endpoint: host, rank };
+    #[inline]
+    fn recorded_by(&mut self, host: &impl Host<'a>, rank: u8) {
+        let rank = if host.is_named() { rank + 1 } else { 1 };
+        if rank > self.own.rank && !host.is_empty() {
+            self.own = Own { endpoint: host.endpoint(), rank };
         }
     }
 
     /// Tells the span what follows from all of them.
     pub fn end(mut self, sheet: &mut Sheet<'_>, draft: &mut Draft<'a>) {
-        draft.local = std::mem::take(&mut self.host.endpoint);
+        draft.local = std::mem::take(&mut self.own.endpoint);
         self.write_times(sheet, draft);
         self.place_addresses(draft);
         if let Some(component) = self.component {

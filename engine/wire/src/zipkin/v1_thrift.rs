@@ -1,15 +1,14 @@
 //! v1 Thrift: a list of `zipkincore.Span`, in TBinary over HTTP, and in TCompact within a Jaeger agent's datagrams.
 
 use std::borrow::Cow;
-use std::net::Ipv4Addr;
 
 use super::draft::{Draft, Sheet};
-use super::endpoint::{Address, Endpoint, address};
+use super::endpoint::{Address, Endpoint, Host, octets};
 use super::tags::Given;
 use super::v1::Sides;
 use super::{Micros, Options, request, span};
 use crate::foreign::{Foreign, text};
-use crate::thrift::{BinaryReader, Fields, Limits, Reader};
+use crate::thrift::{BinaryReader, Fields, Limits, Reader, Type};
 
 /// Appends a body of `POST /api/v1/spans`: a list in TBinary, without a message's header. Yields how many spans it
 /// had. At most `room` bytes are written.
@@ -17,7 +16,7 @@ pub fn v1_thrift(bytes: &[u8], options: &Options, room: usize, out: &mut Vec<u8>
     // The length of a body is the listener's to bound.
     let limits = Limits { max_bytes: usize::MAX, ..Limits::default() };
     let mut input = BinaryReader::new(bytes, limits)?;
-    request(options, room, out, |sheet| {
+    request(options, bytes.len(), room, out, |sheet| {
         read_spans(&mut input, sheet)?;
         input.end()?;
         Ok(input.position())
@@ -32,7 +31,7 @@ pub fn thrift_spans<'a>(
     room: usize,
     out: &mut Vec<u8>,
 ) -> Result<u64, Foreign> {
-    request(options, room, out, |sheet| {
+    request(options, input.left(), room, out, |sheet| {
         read_spans(input, sheet)?;
         Ok(input.position())
     })
@@ -85,20 +84,20 @@ fn read_annotation<'a>(
     draft: &mut Draft<'a>,
     sides: &mut Sides<'a>,
 ) -> Result<(), Foreign> {
-    let (mut at, mut value, mut host) = (Micros { nanos: 0 }, Cow::Borrowed(""), Endpoint::default());
+    let (mut at, mut value, mut host) = (Micros { nanos: 0 }, Cow::Borrowed(""), Raw::default());
     let mut fields = Fields::new("Annotation");
     while let Some(field) = input.field(&mut fields)? {
         match field.id {
             1 => at = Micros::read_signed(input.i64_of(&field)?, field.at)?,
             2 => value = text(input.bytes_of(&field)?),
             3 => {
-                field.expect(crate::thrift::Type::Struct)?;
+                field.expect(Type::Struct)?;
                 host = read_endpoint(input)?;
             }
             _ => input.skip(field.kind)?,
         }
     }
-    sides.annotation(sheet, draft, at, &value, host);
+    sides.annotation(sheet, draft, at, &value, &host);
     Ok(())
 }
 
@@ -109,7 +108,7 @@ fn read_binary_annotation<'a>(
     sides: &mut Sides<'a>,
 ) -> Result<(), Foreign> {
     let (mut key, mut value, mut kind) = (Cow::Borrowed(""), &[][..], BYTES);
-    let mut host = Endpoint::default();
+    let mut host = Raw::default();
     let mut fields = Fields::new("BinaryAnnotation");
     while let Some(field) = input.field(&mut fields)? {
         match field.id {
@@ -117,13 +116,13 @@ fn read_binary_annotation<'a>(
             2 => value = input.bytes_of(&field)?,
             3 => kind = input.i32_of(&field)?,
             4 => {
-                field.expect(crate::thrift::Type::Struct)?;
+                field.expect(Type::Struct)?;
                 host = read_endpoint(input)?;
             }
             _ => input.skip(field.kind)?,
         }
     }
-    sides.binary_annotation(sheet, draft, &key, as_kind(value, kind), host);
+    sides.binary_annotation(sheet, draft, &key, as_kind(value, kind), &host);
     Ok(())
 }
 
@@ -144,21 +143,44 @@ fn as_kind(value: &[u8], kind: i32) -> Given<'_> {
     }
 }
 
-fn read_endpoint<'a>(input: &mut impl Reader<'a>) -> Result<Endpoint<'a>, Foreign> {
-    let mut read = Endpoint::default();
+/// An endpoint as it lies there.
+#[derive(Clone, Copy, Default)]
+struct Raw<'a> {
+    service: &'a [u8],
+    ipv4: u32,
+    ipv6: Option<[u8; 16]>,
+    port: u16,
+}
+
+impl<'a> Host<'a> for Raw<'a> {
+    fn is_named(&self) -> bool {
+        !self.service.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.service.is_empty() && self.ipv4 == 0 && self.ipv6.is_none() && self.port == 0
+    }
+
+    fn endpoint(&self) -> Endpoint<'a> {
+        Endpoint {
+            service: text(self.service),
+            ipv4: Address::ip((self.ipv4 != 0).then(|| self.ipv4.to_be_bytes())),
+            ipv6: Address::ip(self.ipv6),
+            port: self.port,
+        }
+    }
+}
+
+fn read_endpoint<'a>(input: &mut impl Reader<'a>) -> Result<Raw<'a>, Foreign> {
+    let mut read = Raw::default();
     let mut fields = Fields::new("Endpoint");
     while let Some(field) = input.field(&mut fields)? {
         match field.id {
-            1 => {
-                let packed = input.i32_of(&field)? as u32;
-                if packed != 0 {
-                    read.ipv4 = Address::Ip(Ipv4Addr::from(packed).into());
-                }
-            }
+            1 => read.ipv4 = input.i32_of(&field)? as u32,
             // Unsigned, though Thrift has no such type.
             2 => read.port = input.i16_of(&field)? as u16,
-            3 => read.service = text(input.bytes_of(&field)?),
-            4 => read.ipv6 = address::<16>(input.bytes_of(&field)?, field.at)?,
+            3 => read.service = input.bytes_of(&field)?,
+            4 => read.ipv6 = octets(input.bytes_of(&field)?, field.at)?,
             _ => input.skip(field.kind)?,
         }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use spanloom_span::proto::{ProtoError, Reader, Value};
 
 use super::draft::{Draft, Sheet};
-use super::endpoint::{Endpoint, address, port};
+use super::endpoint::{Address, Endpoint, octets, port};
 use super::tags::Given;
 use super::{Micros, Options, request, span};
 use crate::foreign::otlp::kind;
@@ -13,7 +13,7 @@ use crate::foreign::{Fault, Foreign, text};
 
 /// Appends a `ListOfSpans`; yields how many spans it had. At most `room` bytes are written.
 pub fn v2_proto(bytes: &[u8], options: &Options, room: usize, out: &mut Vec<u8>) -> Result<u64, Foreign> {
-    request(options, room, out, |sheet| {
+    request(options, bytes.len(), room, out, |sheet| {
         let mut list = Message::new("ListOfSpans", bytes, 0);
         while let Some((number, value)) = list.next()? {
             if number == 1 {
@@ -200,8 +200,8 @@ fn read_endpoint<'a>(mut message: Message<'a>, into: &mut Endpoint<'a>) -> Resul
     while let Some((number, value)) = message.next()? {
         match number {
             1 => into.service = message.text(number, value)?,
-            2 => into.ipv4 = address::<4>(message.bytes(number, value)?, message.field_at())?,
-            3 => into.ipv6 = address::<16>(message.bytes(number, value)?, message.field_at())?,
+            2 => into.ipv4 = Address::ip(octets::<4>(message.bytes(number, value)?, message.field_at())?),
+            3 => into.ipv6 = Address::ip(octets::<16>(message.bytes(number, value)?, message.field_at())?),
             4 => into.port = port(message.varint(number, value)? as i64, message.field_at())?,
             _ => {}
         }
