@@ -1,4 +1,5 @@
 //! Builds a block of a load like that of a shop and prints what it costs: `cargo run --release --example measure`.
+//! Without optimisation it does less of everything, and its figures say nothing.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod shop;
@@ -18,6 +19,12 @@ use shop::Random;
 /// The allocator of the product.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Whether figures say something.
+const OPTIMISED: bool = !cfg!(debug_assertions);
+
+/// Traces read in a round.
+const READS: usize = if OPTIMISED { 5000 } else { 100 };
 
 /// Nanoseconds that this thread has spent on a CPU: what a busy machine does besides is left out.
 fn cpu_ns() -> f64 {
@@ -58,7 +65,7 @@ fn main() {
         return;
     }
     let argument = |place: usize| std::env::args().nth(place).and_then(|a| a.parse::<u64>().ok());
-    let traces = argument(1).unwrap_or(13_333);
+    let traces = argument(1).unwrap_or(if OPTIMISED { 13_333 } else { 500 });
     let mut parts: BTreeMap<TraceId, Vec<TracePart>> = BTreeMap::new();
     for (at, request) in requests_from_child(traces).into_iter().enumerate() {
         let batch = slice(request.into(), &SliceLimits::default()).unwrap();
@@ -72,7 +79,7 @@ fn main() {
     let resident = status_mib("VmRSS");
     let mut finished = None;
     let mut best = (f64::MAX, f64::MAX);
-    for _ in 0..argument(2).unwrap_or(7) {
+    for _ in 0..argument(2).unwrap_or(if OPTIMISED { 7 } else { 1 }) {
         let from = cpu_ns();
         drop(finished.take());
         let mut builder = BlockBuilder::new(&Tenant::default(), BuilderOptions::default()).unwrap();
@@ -112,7 +119,7 @@ fn cold(path: &Path, bytes: &[u8]) {
     let files = [(); 2].map(|()| Block::open_in(path, &set).unwrap());
     let ids: Vec<TraceId> = copies[0].trace_ids().unwrap().collect();
     let time = |what: &str, work: &dyn Fn(usize)| {
-        let rounds = 2000;
+        let rounds = READS / 5;
         let from = Instant::now();
         (0..rounds).for_each(work);
         println!("{what}: {:.1} us", from.elapsed().as_nanos() as f64 / 1000.0 / rounds as f64);
@@ -129,7 +136,7 @@ fn read(block: &Block, rounds: u64) {
     let mut random = Random(1);
     for round in 0..rounds {
         let (mut times, mut spans, start) = (Vec::new(), 0, cpu_ns());
-        for _ in 0..5000 {
+        for _ in 0..READS {
             let id = ids[random.below(ids.len() as u64) as usize];
             let from = Instant::now();
             let trace = block.trace(&id).unwrap().unwrap();

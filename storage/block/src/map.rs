@@ -54,8 +54,10 @@ impl Map {
         // The range lies within the file: it is the whole of it, or a section that was compared with its length.
         #[allow(unsafe_code)]
         let mapping = unsafe { MmapOptions::new().offset(offset).len(len).map(file) }.map_err(explain)?;
-        // A touched byte would otherwise bring 2 MiB of the page cache into the process's memory. A kernel that
-        // does not know the advice costs memory only.
+        // A touched byte would otherwise bring 2 MiB of the page cache into the process's memory, and does so all the
+        // same where the cache has the file in pages that large (seen with Linux 6.18). Then, and with a kernel that
+        // does not know the advice, a block that is read takes as much memory as its file is long: that is what
+        // `ResidentLimits` counts.
         let _ = mapping.advise(Advice::NoHugePage);
         Ok(Self::File(mapping))
     }

@@ -5,8 +5,8 @@
 //! opened is renamed to `<name>.aside` (never deleted), and files that were being written are removed: the log
 //! still has what was in them.
 //!
-//! What listed blocks take in memory: half a kilobyte of heap each, and the pages of its filter once it was asked for
-//! an id. Parsed directories and other pages are held by the blocks that were read last, within
+//! What listed blocks take in memory: 0.6 KB of heap each, and the pages of their filters once they were asked for an
+//! id. Parsed directories and other pages are held by the blocks that were read last, within
 //! [`ResidentLimits`], however many blocks are listed and however they are read.
 //!
 //! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.

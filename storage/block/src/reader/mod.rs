@@ -48,7 +48,7 @@ pub const MAX_TRACE_BYTES: u64 = 1 << 30;
 
 /// A block as it is listed: mapped into memory, or held there. Cheap to clone; all clones share one mapping.
 ///
-/// It takes half a kilobyte of heap and the pages of its filter. What reading takes beyond that, it holds only while
+/// It takes 0.6 KB of heap and the pages of its filter. What reading takes beyond that, it holds only while
 /// it is resident: see [`ResidentSet`].
 #[derive(Clone)]
 pub struct Block {

@@ -1,4 +1,4 @@
-//! What stays of a block while it is listed: half a kilobyte, whatever its directory says.
+//! What stays of a block while it is listed: some 0.5 KB, whatever its directory says.
 
 use std::fs::File;
 use std::sync::Arc;
