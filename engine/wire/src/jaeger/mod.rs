@@ -3,8 +3,8 @@
 //!
 //! Each translation appends `ResourceSpans` to a buffer, or leaves it as it was; what it appends takes at most
 //! `room` bytes. What of Jaeger becomes what of OTLP is written down in `docs/protocols/jaeger.md`; the rules are
-//! those that OpenTelemetry published for its Jaeger exporters (specification, "OpenTelemetry to Jaeger
-//! Transformation", 1.35) and that its Collector applies backwards (`pkg/translator/jaeger`).
+//! those that OpenTelemetry published for its Jaeger exporters (specification 1.8, "OpenTelemetry to Jaeger
+//! Transformation") and that its Collector applies backwards (`pkg/translator/jaeger`).
 //!
 //! Sources: `jaeger.thrift`, `agent.thrift`, `sampling.thrift`, `api_v2/model.proto`, `api_v2/collector.proto` and
 //! `api_v2/sampling.proto` of <https://github.com/jaegertracing/jaeger-idl>.

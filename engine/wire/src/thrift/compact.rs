@@ -170,6 +170,7 @@ impl<'a> Reader<'a> for CompactReader<'a> {
         Ok(Message { name: self.bytes()?, kind, sequence: sequence as i32 })
     }
 
+    // Inlined, a field stays in registers; through memory it costs more than reading it.
     #[inline(always)]
     fn field(&mut self, fields: &mut Fields) -> Result<Option<Field>, Foreign> {
         let at = self.cursor.at();

@@ -1,4 +1,5 @@
 //! What every translation of Jaeger promises, whatever it is given.
+#![allow(clippy::expect_used)] // a test answers by panicking
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
