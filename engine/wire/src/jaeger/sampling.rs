@@ -9,9 +9,9 @@
 //! | OpenTelemetry for Go | either | as Node |
 //! | OpenTelemetry for Java | `SamplingManager/GetSamplingStrategy` over gRPC | protobuf |
 //!
-//! All look at `operationSampling` first. Sources: `api_v2/sampling.proto` and `sampling.thrift` of jaeger-idl, and
-//! the clients' own code (`jaeger_client/sampler.py`, `remote_sampler.js`, `sampler_remote.go`,
-//! `RemoteControlledSampler.java`, `JaegerRemoteSampler.js`, `jaegerremote/parser.go`).
+//! All look at `operationSampling` first. Sources: `api_v2/sampling.proto` and `sampling.thrift` of
+//! jaeger-idl, and the clients' own code (`jaeger_client/sampler.py`, `remote_sampler.js`,
+//! `sampler_remote.go`, `RemoteControlledSampler.java`, `JaegerRemoteSampler.js`, `jaegerremote/parser.go`).
 
 use spanloom_span::proto::{Reader, Value, put_bytes, put_fixed64, put_message, put_uint};
 

@@ -1,4 +1,5 @@
-//! TCompact: varints, zigzag for signed numbers, field numbers as differences, bools within their field's header.
+//! TCompact: varints, zigzag for signed numbers, field numbers as differences, bools within their field's
+//! header.
 
 use crate::foreign::{Fault, Foreign};
 

@@ -1,5 +1,5 @@
-//! Whatever a client says comes out as the rules have it: the rules written a second time, on whole lists instead of
-//! a stream, and compared for any batch in every form.
+//! Whatever a client says comes out as the rules have it: the rules written a second time, on whole lists
+//! instead of a stream, and compared for any batch in every form.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
