@@ -406,9 +406,9 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         // A byte is zero where it is what is looked for. The lowest bit that is found is right; those above it
         // may be borrowed.
         let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let equals = |byte: u8| zero(word ^ (ONES * u64::from(byte)));
         let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let found =
-            (zero(word ^ ONES * u64::from(b'"')) | zero(word ^ ONES * u64::from(b'\\')) | control) & HIGH;
+        let found = (equals(b'"') | equals(b'\\') | control) & HIGH;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }

@@ -72,12 +72,11 @@ pub fn put_resource(run: Run<'_>, out: &mut Vec<u8>, node: &[u8], resource: &[u8
     Ok(())
 }
 
+/// A key and its text.
+type Pair<'m> = (&'m [u8], &'m [u8]);
+
 /// Writes what a node says of itself; yields its other attributes.
-fn put_node<'m>(
-    run: Run<'_>,
-    to: &mut Attributes<'_>,
-    body: &'m [u8],
-) -> Result<Vec<(&'m [u8], &'m [u8])>, Foreign> {
+fn put_node<'m>(run: Run<'_>, to: &mut Attributes<'_>, body: &'m [u8]) -> Result<Vec<Pair<'m>>, Foreign> {
     let (mut attributes, mut parts) = (Vec::new(), [None; 4]);
     let mut fields = run.fields("Node", body);
     while let Some(field) = fields.next()? {

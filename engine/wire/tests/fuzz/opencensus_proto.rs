@@ -36,7 +36,8 @@ pub fn holds(data: &[u8]) {
 /// What was written is a request with so many spans, within the room, that is refused for its ids at most.
 pub fn written(out: &[u8], spans: u64) {
     assert!(out.len() <= ROOM);
-    let request = ExportTraceServiceRequest::decode(out).expect("others can read it");
+    let request = ExportTraceServiceRequest::decode(out)
+        .unwrap_or_else(|error| panic!("others cannot read it: {error}"));
     let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
     assert_eq!(scopes.map(|scope| scope.spans.len() as u64).sum::<u64>(), spans);
     match slice(Bytes::copy_from_slice(out), &SliceLimits::default()) {
