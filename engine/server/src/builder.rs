@@ -111,7 +111,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     let unusable = |source| StartError::DataDir { path: config.data_dir.clone(), source };
     let lock = DirLock::take(&root).map_err(unusable)?;
     let disk = Arc::new(RealDisk::new(&root).map_err(unusable)?);
-    let (bucket, blocks) = Bucket::open(disk.clone(), Some(root))?;
+    let (bucket, blocks) = Bucket::open_within(disk.clone(), Some(root), config.resident_limits())?;
     for (file, reason) in &blocks.set_aside {
         tracing::error!(file, reason, "a block cannot be opened and was set aside");
     }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 
+use spanloom_block::ResidentLimits;
 use spanloom_ingest::{Durability, Hosting, IngestOptions};
 use spanloom_receive::{ReceiveConfig, ServeConfig};
 use spanloom_span::Tenant;
@@ -137,6 +138,13 @@ impl Config {
     fn live_bytes(&self) -> usize {
         // What requests hold, their actors and columns hold again in part: measured, 1.7 to 2.1 times in all.
         (self.memory.budget.0.saturating_sub(BASE_BYTES) / 20 * 9) as usize
+    }
+
+    /// What listed blocks may hold in memory for being read. Mapped pages can be taken back at any moment, yet they
+    /// count as the process's memory.
+    pub fn resident_limits(&self) -> ResidentLimits {
+        let defaults = ResidentLimits::default();
+        ResidentLimits { mapped_bytes: defaults.mapped_bytes.min(self.memory.budget.0 / 6), ..defaults }
     }
 
     /// Settings of the listener on a port.

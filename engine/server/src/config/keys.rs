@@ -107,7 +107,7 @@ section! {
     /// Keys for what comes as datagrams (UDP).
     DatagramSection {
         /// Bytes that the kernel keeps for each port. Datagrams that come faster than they are taken wait there; when
-        /// it is full they are lost and counted. Without the right CAP_NET_ADMIN the kernel gives
+        /// it is full they are lost and counted. Without the capability CAP_NET_ADMIN the kernel gives
         /// at most `net.core.rmem_max`.
         socket_buffer_bytes: Size = mib(8),
         /// Whose spans they are: a datagram cannot say. Needed when `multitenancy` is on.
