@@ -9,7 +9,8 @@ use super::*;
 fn render(request: &ExportTraceServiceRequest) -> String {
     let mut out = String::new();
     for resource in &request.resource_spans {
-        writeln!(out, "resource {}", lines(&resource.resource.as_ref().unwrap().attributes).join(" ")).unwrap();
+        writeln!(out, "resource {}", lines(&resource.resource.as_ref().unwrap().attributes).join(" "))
+            .unwrap();
         for scope in &resource.scope_spans {
             if let Some(scope) = &scope.scope {
                 writeln!(out, " scope {} {}", scope.name, scope.version).unwrap();
@@ -19,7 +20,8 @@ fn render(request: &ExportTraceServiceRequest) -> String {
                     [&span.trace_id, &span.span_id, &span.parent_span_id].map(|id| super::model::hex(id));
                 writeln!(out, "  span {trace} {id} parent {parent}").unwrap();
                 writeln!(out, "   name {}, kind {}, flags {}", span.name, span.kind, span.flags).unwrap();
-                writeln!(out, "   from {} to {}", span.start_time_unix_nano, span.end_time_unix_nano).unwrap();
+                writeln!(out, "   from {} to {}", span.start_time_unix_nano, span.end_time_unix_nano)
+                    .unwrap();
                 if let Some(status) = &span.status {
                     writeln!(out, "   status {} {}", status.code, status.message).unwrap();
                 }
