@@ -92,27 +92,28 @@ impl<'a> Draft<'a> {
         match meaning(key) {
             Meaning::Attribute => {}
             Meaning::Resource => {
-                put_attribute(&mut sheet.lifted, resource::ATTRIBUTES, key, value.scalar(typed));
+                value.write(&mut sheet.lifted, resource::ATTRIBUTES, key, typed);
                 return;
             }
             Meaning::Later(later) => {
                 // Of two with the same key, the first is told apart and the second stays an attribute.
                 let slot = &mut self.later[later as usize];
                 if slot.is_none() {
-                    *slot = Some(value);
+                    *slot = Some(value.checked());
                     return;
                 }
             }
             Meaning::Network(network) => self.network |= network as u8,
             Meaning::Link => {
-                if let Given::Text(text) = &value
-                    && notation::put_link(&mut sheet.groups.body, text)
-                {
-                    return;
+                let value = value.checked();
+                match &value {
+                    Given::Text(text) if notation::put_link(&mut sheet.groups.body, text) => {}
+                    _ => value.write(&mut sheet.groups.body, span::ATTRIBUTES, key, typed),
                 }
+                return;
             }
         }
-        put_attribute(&mut sheet.groups.body, span::ATTRIBUTES, key, value.scalar(typed));
+        value.write(&mut sheet.groups.body, span::ATTRIBUTES, key, typed);
     }
 
     /// Takes an annotation, which becomes an event.
@@ -132,7 +133,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Ends the span; `at` is where it ends in what was sent.
-    pub fn end(mut self, sheet: &mut Sheet<'_>, at: usize) -> Result<(), Foreign> {
+    pub fn end(&mut self, sheet: &mut Sheet<'_>, at: usize) -> Result<(), Foreign> {
         if self.trace_id == [0; 16] {
             return Err(Foreign::new(Fault::Malformed, at, "no trace id", "one that is not zero"));
         }
@@ -166,7 +167,7 @@ impl<'a> Draft<'a> {
         // What said nothing that was understood.
         for (name, value) in Later::KEYS.into_iter().zip(&self.later) {
             if let Some(value) = value {
-                put_attribute(out, span::ATTRIBUTES, name, value.scalar(options.parse_string_tags));
+                value.write(out, span::ATTRIBUTES, name, options.parse_string_tags);
             }
         }
         groups.end_span(self.from, key, scope_at);

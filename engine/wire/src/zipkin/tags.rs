@@ -2,30 +2,46 @@
 
 use std::borrow::Cow;
 
-use crate::foreign::Scalar;
+use crate::foreign::{Scalar, put_attribute, put_text_attribute, text};
 
 /// The value of a tag. Zipkin v2 knows text only; v1 and lenient senders know more.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Given<'a> {
     Text(Cow<'a, str>),
+    /// Text that nobody has checked to be UTF-8.
+    Raw(&'a [u8]),
     Bool(bool),
     Int(i64),
     Double(f64),
     Bytes(Cow<'a, [u8]>),
 }
 
-impl Given<'_> {
-    /// As an attribute's value. With `typed`, text that is a number or a bool becomes one.
+impl<'a> Given<'a> {
+    /// The same without unchecked text.
     #[inline]
-    pub fn scalar(&self, typed: bool) -> Scalar<'_> {
+    pub fn checked(self) -> Self {
         match self {
+            Given::Raw(bytes) => Given::Text(text(bytes)),
+            checked => checked,
+        }
+    }
+
+    /// Appends it as an attribute. With `typed`, text that is a number or a bool becomes one.
+    #[inline]
+    pub fn write(&self, out: &mut Vec<u8>, field: u32, key: &str, typed: bool) {
+        let value = match self {
             Given::Text(text) if typed => typed_text(text),
             Given::Text(text) => Scalar::Str(text),
+            Given::Raw(bytes) if typed => {
+                return put_attribute(out, field, key, typed_text(&text(bytes)));
+            }
+            Given::Raw(bytes) => return put_text_attribute(out, field, key, bytes),
             Given::Bool(value) => Scalar::Bool(*value),
             Given::Int(value) => Scalar::Int(*value),
             Given::Double(value) => Scalar::Double(*value),
             Given::Bytes(bytes) => Scalar::Bytes(bytes),
-        }
+        };
+        put_attribute(out, field, key, value);
     }
 }
 

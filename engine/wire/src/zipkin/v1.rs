@@ -130,8 +130,11 @@ impl<'a> Sides<'a> {
             }
         }
         self.recorded_by(host, 1);
-        match value {
-            Given::Text(component) if key == "lc" && self.component.is_none() => {
+        if key != "lc" || self.component.is_some() {
+            return draft.tag(sheet, key, value);
+        }
+        match value.checked() {
+            Given::Text(component) => {
                 if !component.is_empty() {
                     draft.tag(sheet, "component", Given::Text(component.clone()));
                 }
@@ -151,11 +154,11 @@ impl<'a> Sides<'a> {
     }
 
     /// Tells the span what follows from all of them.
-    pub fn end(mut self, sheet: &mut Sheet<'_>, draft: &mut Draft<'a>) {
+    pub fn end(&mut self, sheet: &mut Sheet<'_>, draft: &mut Draft<'a>) {
         draft.local = std::mem::take(&mut self.own.endpoint);
         self.write_times(sheet, draft);
         self.place_addresses(draft);
-        if let Some(component) = self.component {
+        if let Some(component) = self.component.take() {
             if draft.kind == 0 {
                 draft.kind = kind::INTERNAL;
             }
@@ -243,6 +246,7 @@ fn marks(value: &Given<'_>) -> bool {
     match value {
         Given::Bool(value) => *value,
         Given::Text(text) => matches!(&**text, "" | "true" | "1" | "\u{1}"),
+        Given::Raw(bytes) => matches!(*bytes, b"" | b"true" | b"1" | [1]),
         Given::Bytes(bytes) => matches!(&**bytes, [] | [1]),
         _ => false,
     }

@@ -92,7 +92,7 @@ fn read_annotation<'a>(
             2 => value = text(input.bytes_of(&field)?),
             3 => {
                 field.expect(Type::Struct)?;
-                host = read_endpoint(input)?;
+                read_endpoint(input, &mut host)?;
             }
             _ => input.skip(field.kind)?,
         }
@@ -117,7 +117,7 @@ fn read_binary_annotation<'a>(
             3 => kind = input.i32_of(&field)?,
             4 => {
                 field.expect(Type::Struct)?;
-                host = read_endpoint(input)?;
+                read_endpoint(input, &mut host)?;
             }
             _ => input.skip(field.kind)?,
         }
@@ -138,7 +138,7 @@ fn as_kind(value: &[u8], kind: i32) -> Given<'_> {
         (3, &[a, b, c, d]) => Given::Int(i32::from_be_bytes([a, b, c, d]).into()),
         (4, &[a, b, c, d, e, f, g, h]) => Given::Int(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
         (5, &[a, b, c, d, e, f, g, h]) => Given::Double(f64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        (6, value) => Given::Text(text(value)),
+        (6, value) => Given::Raw(value),
         (_, value) => Given::Bytes(Cow::Borrowed(value)),
     }
 }
@@ -148,7 +148,8 @@ fn as_kind(value: &[u8], kind: i32) -> Given<'_> {
 struct Raw<'a> {
     service: &'a [u8],
     ipv4: u32,
-    ipv6: Option<[u8; 16]>,
+    /// None or 16 bytes.
+    ipv6: &'a [u8],
     port: u16,
 }
 
@@ -158,21 +159,20 @@ impl<'a> Host<'a> for Raw<'a> {
     }
 
     fn is_empty(&self) -> bool {
-        self.service.is_empty() && self.ipv4 == 0 && self.ipv6.is_none() && self.port == 0
+        self.service.is_empty() && self.ipv4 == 0 && self.ipv6.is_empty() && self.port == 0
     }
 
     fn endpoint(&self) -> Endpoint<'a> {
         Endpoint {
             service: text(self.service),
             ipv4: Address::ip((self.ipv4 != 0).then(|| self.ipv4.to_be_bytes())),
-            ipv6: Address::ip(self.ipv6),
+            ipv6: Address::ip(<[u8; 16]>::try_from(self.ipv6).ok()),
             port: self.port,
         }
     }
 }
 
-fn read_endpoint<'a>(input: &mut impl Reader<'a>) -> Result<Raw<'a>, Foreign> {
-    let mut read = Raw::default();
+fn read_endpoint<'a>(input: &mut impl Reader<'a>, read: &mut Raw<'a>) -> Result<(), Foreign> {
     let mut fields = Fields::new("Endpoint");
     while let Some(field) = input.field(&mut fields)? {
         match field.id {
@@ -180,9 +180,12 @@ fn read_endpoint<'a>(input: &mut impl Reader<'a>) -> Result<Raw<'a>, Foreign> {
             // Unsigned, though Thrift has no such type.
             2 => read.port = input.i16_of(&field)? as u16,
             3 => read.service = input.bytes_of(&field)?,
-            4 => read.ipv6 = octets(input.bytes_of(&field)?, field.at)?,
+            4 => {
+                read.ipv6 = input.bytes_of(&field)?;
+                octets::<16>(read.ipv6, field.at)?;
+            }
             _ => input.skip(field.kind)?,
         }
     }
-    Ok(read)
+    Ok(())
 }

@@ -233,14 +233,14 @@ fn read_tag<'a>(
     sheet: &mut Sheet<'_>,
     draft: &mut Draft<'a>,
 ) -> Result<(), Foreign> {
-    let (mut key, mut value) = (Cow::Borrowed(""), Cow::Borrowed(""));
+    let (mut key, mut value) = (Cow::Borrowed(""), &[][..]);
     while let Some(field) = message.next()? {
         match field {
             (1, found) => key = message.text(1, found)?,
-            (2, found) => value = message.text(2, found)?,
+            (2, found) => value = message.bytes(2, found)?,
             _ => {}
         }
     }
-    draft.tag(sheet, &key, Given::Text(value));
+    draft.tag(sheet, &key, Given::Raw(value));
     Ok(())
 }
