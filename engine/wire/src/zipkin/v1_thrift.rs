@@ -133,7 +133,8 @@ const BYTES: i32 = 1;
 fn as_kind(value: &[u8], kind: i32) -> Given<'_> {
     match (kind, value) {
         (0, [0]) => Given::Bool(false),
-        (0, [1]) => Given::Bool(true),
+        // Jaeger's first client for Python writes the byte as text.
+        (0, [1] | b"0x01") => Given::Bool(true),
         (2, &[a, b]) => Given::Int(i16::from_be_bytes([a, b]).into()),
         (3, &[a, b, c, d]) => Given::Int(i32::from_be_bytes([a, b, c, d]).into()),
         (4, &[a, b, c, d, e, f, g, h]) => Given::Int(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
@@ -188,4 +189,26 @@ fn read_endpoint<'a>(input: &mut impl Reader<'a>, read: &mut Raw<'a>) -> Result<
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_of_its_type_when_it_is_as_long() {
+        let check = |value: &[u8], kind: i32, expected: Given<'_>| {
+            assert_eq!(as_kind(value, kind), expected, "{value:?} {kind}");
+        };
+        check(&[0], 0, Given::Bool(false));
+        check(&[1], 0, Given::Bool(true));
+        check(b"0x01", 0, Given::Bool(true));
+        check(&[1, 1], 0, Given::Bytes(Cow::Borrowed(&[1, 1])));
+        check(&[1, 0], 2, Given::Int(256));
+        check(&[0xff; 4], 3, Given::Int(-1));
+        check(&[0xff; 8], 4, Given::Int(-1));
+        check(&1.5f64.to_be_bytes(), 5, Given::Double(1.5));
+        check(b"text", 6, Given::Raw(b"text"));
+        check(&[1, 2, 3], 4, Given::Bytes(Cow::Borrowed(&[1, 2, 3])));
+    }
 }
