@@ -151,7 +151,16 @@ impl Bucket {
         write_file_durably(self.disk.as_ref(), &folder, &name, &[&block.bytes])
             .map_err(io("writing", &path))?;
         drop(block);
-        let block = self.open_block(&path)?;
+        let block = match self.open_block(&path) {
+            Ok(block) => block,
+            Err(error) => {
+                // It will be put again under another name; its spans are still in the log until then.
+                if let Err(source) = self.disk.remove(&path) {
+                    tracing::error!(path, %source, "a block that was not listed cannot be removed");
+                }
+                return Err(error);
+            }
+        };
         self.listing.add(tenant, vec![Listed { path: path.into(), block }]);
         Ok(bytes)
     }

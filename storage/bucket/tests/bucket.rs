@@ -116,3 +116,17 @@ fn what_blocks_hold_for_being_read_is_bounded_whether_they_are_put_opened_or_rea
         }
     });
 }
+
+#[test]
+fn a_block_that_cannot_be_listed_leaves_no_file_behind() {
+    // Its files lie elsewhere than where they are mapped from.
+    let disk = Arc::new(SimDisk::new());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (bucket, _) = Bucket::open(disk.clone(), Some(elsewhere.path().to_owned())).unwrap();
+    for attempt in 1..3 {
+        assert!(bucket.put(&Tenant::default(), block(10), attempt).is_err());
+        assert_eq!(listed(&bucket), []);
+        let folder = format!("{}/{}", spanloom_bucket::FOLDER, Tenant::default());
+        assert_eq!(disk.list(&folder).unwrap().len(), 0, "attempt {attempt}");
+    }
+}
