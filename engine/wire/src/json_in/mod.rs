@@ -10,12 +10,16 @@
 //! | file | holds |
 //! |---|---|
 //! | `schema.rs` | what a table of messages says: which field has which number and kind |
+//! | `walk.rs` | one walk over the text, driven by a table: messages, lists, maps |
+//! | `scalar.rs` | values that are not made of others |
 //! | `text.rs` | JSON, token by token |
-//! | `walk.rs` | one walk over the text, driven by a table |
+//! | `skip.rs` | values that nobody asked for |
 //! | `flaw.rs` | errors |
 
 mod flaw;
+mod scalar;
 pub mod schema;
+mod skip;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -61,8 +61,8 @@ impl std::fmt::Display for Number {
 /// Reads a text from its first byte to its last. That it is UTF-8 was checked before: every string in it is, too,
 /// as it begins and ends at bytes of ASCII.
 pub struct Text<'a> {
-    text: &'a [u8],
-    at: usize,
+    pub(super) text: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl<'a> Text<'a> {
@@ -199,7 +199,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn escape(&mut self) -> Raised<char> {
+    pub(super) fn escape(&mut self) -> Raised<char> {
         let from = self.at;
         let bad = |found: String| Flaw::malformed(from, found, "an escape of JSON");
         self.at += 1;
@@ -240,7 +240,7 @@ impl<'a> Text<'a> {
         })
     }
 
-    fn hex4(&mut self) -> Raised<u32> {
+    pub(super) fn hex4(&mut self) -> Raised<u32> {
         let mut code = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
@@ -271,7 +271,7 @@ impl<'a> Text<'a> {
     }
 
     /// Passes a number, whatever its value is.
-    fn skip_number(&mut self) -> Raised<()> {
+    pub(super) fn skip_number(&mut self) -> Raised<()> {
         let bytes = self.text;
         let first = self.at + usize::from(self.peek() == Some(b'-'));
         let mut end = self.more_digits(first)?;
@@ -298,94 +298,6 @@ impl<'a> Text<'a> {
         self.at = from;
         Err(self.unexpected("a digit"))
     }
-
-    /// Skips a value of any kind, however deep: what is open takes a byte a level.
-    pub fn skip_value(&mut self) -> Raised<()> {
-        let mut open: Vec<u8> = Vec::new();
-        loop {
-            if self.skip_begin(&mut open)? {
-                continue;
-            }
-            // A value has ended.
-            loop {
-                match (open.last(), self.space()) {
-                    (None, _) => return Ok(()),
-                    (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) => {
-                        self.at += 1;
-                        open.pop();
-                    }
-                    (Some(kind), Some(b',')) => {
-                        self.at += 1;
-                        if *kind == b'{' {
-                            self.skip_key()?;
-                        }
-                        break;
-                    }
-                    (Some(b'{'), _) => return Err(self.unexpected("a comma or }")),
-                    (Some(_), _) => return Err(self.unexpected("a comma or ]")),
-                }
-            }
-        }
-    }
-
-    /// Skips a value that is not made of others, or the beginning of one that is: then a value is next.
-    fn skip_begin(&mut self, open: &mut Vec<u8>) -> Raised<bool> {
-        match self.space() {
-            Some(b'{') => {
-                self.at += 1;
-                if self.take(b'}') {
-                    return Ok(false);
-                }
-                open.push(b'{');
-                self.skip_key()?;
-                return Ok(true);
-            }
-            Some(b'[') => {
-                self.at += 1;
-                if self.take(b']') {
-                    return Ok(false);
-                }
-                open.push(b'[');
-                return Ok(true);
-            }
-            Some(b'"') => self.skip_string()?,
-            Some(b'-' | b'0'..=b'9') => self.skip_number()?,
-            Some(b't') => self.word("true")?,
-            Some(b'f') => self.word("false")?,
-            Some(b'n') => self.word("null")?,
-            _ => return Err(self.unexpected("a value")),
-        }
-        Ok(false)
-    }
-
-    fn skip_key(&mut self) -> Raised<()> {
-        if self.space() != Some(b'"') {
-            return Err(self.unexpected("a field name"));
-        }
-        self.skip_string()?;
-        self.demand(b':', "a colon")
-    }
-
-    /// Skips a string. Its escapes must be escapes, but need not stand for characters.
-    fn skip_string(&mut self) -> Raised<()> {
-        self.at += 1;
-        loop {
-            self.at = plain_end(self.text, self.at);
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') if self.text.get(self.at + 1) == Some(&b'u') => {
-                    self.at += 2;
-                    self.hex4()?;
-                }
-                Some(b'\\') => drop(self.escape()?),
-                Some(_) => return Err(self.unexpected("no control characters in a string")),
-                None => return Err(Flaw::truncated(self.at, "the end of the string")),
-            }
-        }
-    }
 }
 
 /// A string of the text, for errors.
@@ -400,7 +312,7 @@ fn first_char(text: &[u8]) -> char {
 
 /// Where the first quote, backslash or control character lies from `at` on; the end if there is none.
 #[inline]
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*word);
         // A byte is zero where it is what is looked for. The lowest bit that is found is right; those above it
