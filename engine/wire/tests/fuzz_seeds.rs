@@ -20,6 +20,14 @@ mod opencensus_json;
 mod opencensus_proto;
 #[path = "fuzz/otlp_json.rs"]
 mod otlp_json;
+#[path = "fuzz/zipkin_binary.rs"]
+mod zipkin_binary;
+#[path = "fuzz/zipkin_json.rs"]
+mod zipkin_json;
+#[path = "zipkin/model.rs"]
+mod zipkin_model;
+#[path = "fuzz/zipkin_seeds.rs"]
+mod zipkin_seeds;
 
 const REQUEST: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},
 "scopeSpans":[{"scope":{"name":"tracer","version":"1"},"spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C",
@@ -129,4 +137,14 @@ fn jaeger_thrift_holds_for_every_seed() {
 #[test]
 fn jaeger_proto_holds_for_every_seed() {
     corpus::check("jaeger_proto", &jaeger_seeds::protobuf(), jaeger_proto::holds);
+}
+
+#[test]
+fn zipkin_json_holds_for_every_seed() {
+    corpus::check("zipkin_json", &zipkin_seeds::json(), zipkin_json::holds);
+}
+
+#[test]
+fn zipkin_binary_holds_for_every_seed() {
+    corpus::check("zipkin_binary", &zipkin_seeds::binary(), zipkin_binary::holds);
 }

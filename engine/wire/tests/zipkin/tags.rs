@@ -173,6 +173,10 @@ fn events_are_read_from_the_exporters_notations() {
     check(r#"{"exception": {}}"#, "exception");
     check(r#"e|{"a":"|"}|2"#, r#"e a="|" dropped=2"#);
     check("e|{}|0", "e");
+    // Attributes nest, but not without end.
+    let nested = |levels: usize| format!("e: {{\"k\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+    check(&nested(8), "e k=[[[[[[[[]]]]]]]]");
+    check(&nested(9), &nested(9));
     // In none of them.
     for text in [
         "",

@@ -38,6 +38,10 @@ fn read(
     (span.kind, times, rest)
 }
 
+fn attributes_of(resource: &ResourceSpans) -> &[KeyValue] {
+    &resource.resource.as_ref().unwrap().attributes
+}
+
 const TIMES: &str = r#","timestamp":10,"duration":5"#;
 const ABSENT: &str = "otel.zipkin.absentField.startTime=true";
 const SHARED: &str = "zipkin.shared=true";
@@ -109,6 +113,20 @@ fn the_local_service_is_who_recorded() {
     // A local component is a name for want of another.
     check(&[], &[("lc", "")], Some("v"));
     check(&[], &[("lc", "c")], Some("c"));
+}
+
+#[test]
+fn an_annotation_without_an_endpoint_has_none() {
+    // Though the one before it had.
+    let body = br#"[{"traceId":"1","id":"2","timestamp":10,"annotations":[
+        {"timestamp":1,"value":"x","endpoint":{"serviceName":"cart"}},{"timestamp":10,"value":"cs"}],
+        "binaryAnnotations":[{"key":"sa","value":true}]},
+        {"traceId":"1","id":"3","timestamp":10,"annotations":[{"timestamp":10,"value":"cs"}]}]"#;
+    let request = translate(zipkin::v1_json, body, &Options::default());
+    let services: Vec<_> = request.resource_spans.iter().map(|found| lines(attributes_of(found))).collect();
+    assert_eq!(services, [vec![CART.to_owned()], vec![]]);
+    let first = &request.resource_spans[0].scope_spans[0].spans[0];
+    assert_eq!(lines(&first.attributes), ["sa=true"]);
 }
 
 #[test]

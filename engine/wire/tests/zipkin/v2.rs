@@ -315,6 +315,16 @@ fn spans_come_by_resource_and_scope_in_order_of_appearance() {
 }
 
 #[test]
+fn a_scope_named_like_a_resource_is_not_one() {
+    // The name is written as the bytes of the other span's resource.
+    let body = br#"[{"traceId":"1","id":"2","localEndpoint":{"serviceName":"cart"}},
+        {"traceId":"1","id":"3","tags":{"otel.scope.name":"\n\fservice.name\u0012\u0006\n\u0004cart"}}]"#;
+    let request = translate(zipkin::v2_json, body, &Options::default());
+    let scopes = request.resource_spans.iter().map(|resource| resource.scope_spans[0].scope.is_some());
+    assert_eq!(scopes.collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn a_client_and_a_server_share_an_id_and_stay_two() {
     let body = br#"[{"traceId":"1","id":"2","kind":"CLIENT","name":"c"},
         {"traceId":"1","id":"2","kind":"SERVER","name":"s","shared":true}]"#;
