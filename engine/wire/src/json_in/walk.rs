@@ -8,7 +8,7 @@ use spanloom_span::proto::{put_varint, varint_len};
 use super::MAX_DEPTH;
 use super::flaw::{Flaw, Raised};
 use super::schema::{Field, Kind, Message};
-use super::text::{Number, Text, integer, said};
+use super::text::{Halves, Number, Text, integer};
 use crate::foreign::{Fault, Foreign};
 use crate::rfc3339;
 
@@ -34,9 +34,9 @@ pub fn each(
     message: &'static Message,
     mut take: impl FnMut(&[u8]) -> Result<(), Foreign>,
 ) -> Result<(), Foreign> {
-    let mut walk = Walk::new(json).map_err(|flaw| flaw.foreign())?;
+    let mut walk = Walk::new(json)?;
     loop {
-        walk.top(message).map_err(|flaw| flaw.foreign())?;
+        walk.top(message)?;
         take(&walk.out)?;
         if walk.text.space().is_none() {
             return Ok(());
@@ -50,19 +50,15 @@ struct Walk<'a> {
     text: Text<'a>,
     out: Vec<u8>,
     /// Strings that have escapes.
-    unescaped: Vec<u8>,
+    unescaped: String,
     depth: usize,
 }
 
 impl<'a> Walk<'a> {
     fn new(json: &'a [u8]) -> Raised<Self> {
-        // Checked as a whole, which is much faster than string by string.
-        if let Err(error) = std::str::from_utf8(json) {
-            let at = error.valid_up_to();
-            return Err(Flaw::malformed(at, format!("found byte 0x{:02x}", json[at]), "UTF-8"));
-        }
+        let text = Text::new(json, Halves::Refuse)?;
         let out = Vec::with_capacity(json.len() / 2);
-        Ok(Self { text: Text::new(json), out, unescaped: Vec::new(), depth: 0 })
+        Ok(Self { text, out, unescaped: String::new(), depth: 0 })
     }
 
     fn top(&mut self, message: &'static Message) -> Raised<()> {
@@ -139,9 +135,9 @@ impl<'a> Walk<'a> {
                 let field = &message.fields[index];
                 self.field(field, &mut seen, &mut chosen).map_err(|flaw| flaw.in_field(field.name))?;
             } else {
-                self.text.skip_value()?;
+                self.text.skip_value(usize::MAX)?;
             }
-            if !self.text.more(b'}', "a comma or }")? {
+            if !self.text.more(b'}')? {
                 return Ok(());
             }
         }
@@ -150,15 +146,12 @@ impl<'a> Walk<'a> {
     /// A key and its colon: the index of its field, if it is known. `next` is where it is looked for first.
     #[inline]
     fn key(&mut self, message: &'static Message, next: usize) -> Raised<Option<usize>> {
-        if self.text.space() != Some(b'"') {
-            return Err(self.text.unexpected("a field name"));
-        }
+        self.text.space();
         if message.fields.get(next).is_some_and(|field| self.text.take_exactly(field.quoted)) {
             return Ok(Some(next));
         }
-        let found = message.find(self.text.string(&mut self.unescaped)?, next);
-        self.text.demand(b':', "a colon")?;
-        Ok(found)
+        let plain = self.text.key("a field name", &mut self.unescaped)?;
+        Ok(message.find(plain.unwrap_or(&self.unescaped).as_bytes(), next))
     }
 
     /// What stands behind a known key.
@@ -206,7 +199,7 @@ impl<'a> Walk<'a> {
                 return Err(Flaw::malformed(at, "found null in a list", expected(field.kind)).in_list(index));
             }
             self.value(field, true, first).map_err(|flaw| flaw.in_list(index))?;
-            if !self.text.more(b']', "a comma or ]")? {
+            if !self.text.more(b']')? {
                 break;
             }
         }
@@ -258,31 +251,22 @@ impl<'a> Walk<'a> {
         }
         loop {
             let from = self.begin(number);
-            if self.text.space() != Some(b'"') {
-                return Err(self.text.unexpected("a key"));
-            }
+            self.text.space();
             let key_at = self.text.position();
             // Lent, so that the rest of the walk can be used meanwhile.
             let mut unescaped = std::mem::take(&mut self.unescaped);
-            self.bytes_of_string(1, &mut unescaped)?;
+            let plain = self.text.key("a key", &mut unescaped)?;
+            self.bytes(1, plain.unwrap_or(&unescaped).as_bytes());
             self.unescaped = unescaped;
-            self.text.demand(b':', "a colon")?;
             let first = self.text.space();
             if let Err(flaw) = self.value(value, false, first) {
                 return Err(flaw.in_field(self.text.string_at(key_at)));
             }
             self.end(from);
-            if !self.text.more(b'}', "a comma or }")? {
+            if !self.text.more(b'}')? {
                 return Ok(());
             }
         }
-    }
-
-    /// The string that is next, as a field.
-    fn bytes_of_string(&mut self, number: u32, unescaped: &mut Vec<u8>) -> Raised<()> {
-        let text = self.text.string(unescaped)?;
-        self.bytes(number, text);
-        Ok(())
     }
 
     fn boolean(&mut self, field: &'static Field, zeros: bool, value: bool) -> Raised<()> {
@@ -355,18 +339,18 @@ impl<'a> Walk<'a> {
         }
         // Lent, so that the rest of the walk can be used meanwhile.
         let mut unescaped = std::mem::take(&mut self.unescaped);
-        let text = self.text.string(&mut unescaped)?;
-        self.text_value(field, zeros, text, at)?;
+        let plain = self.text.string("a string", &mut unescaped)?;
+        self.text_value(field, zeros, plain.unwrap_or(&unescaped), at)?;
         self.unescaped = unescaped;
         Ok(())
     }
 
     /// A string, by what it stands for.
-    fn text_value(&mut self, field: &'static Field, zeros: bool, text: &[u8], at: usize) -> Raised<()> {
+    fn text_value(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
         match field.kind {
             Kind::String => {
                 if !text.is_empty() || zeros {
-                    self.bytes(field.number, text);
+                    self.bytes(field.number, text.as_bytes());
                 }
                 Ok(())
             }
@@ -374,7 +358,7 @@ impl<'a> Walk<'a> {
             Kind::Base64 => self.base64(field, text, at),
             Kind::Timestamp => self.timestamp(field, text, at),
             Kind::Enum(names) => {
-                let named = names.iter().position(|name| name.as_bytes() == text).map(|value| value as u64);
+                let named = names.iter().position(|name| *name == text).map(|value| value as u64);
                 match named.map(|magnitude| Number::Integer { negative: false, magnitude }) {
                     Some(value) => self.number(field, zeros, value, at),
                     None => self.quoted(field, zeros, text, at),
@@ -390,30 +374,30 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn id(&mut self, field: &'static Field, text: &[u8], length: usize, at: usize) -> Raised<()> {
+    fn id(&mut self, field: &'static Field, text: &str, length: usize, at: usize) -> Raised<()> {
         if text.is_empty() {
             return Ok(());
         }
         let wrong = |found: String| Err(Flaw::malformed(at, found, expected(field.kind)));
         if text.len() != length * 2 {
-            return wrong(format!("found an id of {} characters", said(text).chars().count()));
+            return wrong(format!("found an id of {} characters", text.chars().count()));
         }
         let mut id = [0u8; 16];
         let mut bad = 0;
-        for (place, pair) in id.iter_mut().zip(text.as_chunks::<2>().0) {
+        for (place, pair) in id.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
             let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
             bad |= high | low;
             *place = high << 4 | low;
         }
         if bad > 0xf {
-            return wrong(format!("found the id {:?}", said(text)));
+            return wrong(format!("found the id {:?}", text));
         }
         self.bytes(field.number, &id[..length]);
         Ok(())
     }
 
-    fn base64(&mut self, field: &'static Field, text: &[u8], at: usize) -> Raised<()> {
-        let is_url = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    fn base64(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
+        let is_url = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
         let engine = if is_url { BASE64_URL } else { BASE64 };
         // Nearly all are ids, which need no memory of their own.
         let mut id = [0; 48];
@@ -433,9 +417,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn timestamp(&mut self, field: &'static Field, text: &[u8], at: usize) -> Raised<()> {
-        let Some((seconds, nanos)) = rfc3339::parse(text) else {
-            return Err(Flaw::malformed(at, format!("found {:?}", said(text)), expected(field.kind)));
+    fn timestamp(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
+        let Some((seconds, nanos)) = rfc3339::parse(text.as_bytes()) else {
+            return Err(Flaw::malformed(at, format!("found {:?}", text), expected(field.kind)));
         };
         let from = self.begin(field.number);
         self.varint(1, seconds as u64, false);
@@ -445,30 +429,30 @@ impl<'a> Walk<'a> {
     }
 
     /// A number in quotes.
-    fn quoted(&mut self, field: &'static Field, zeros: bool, text: &[u8], at: usize) -> Raised<()> {
-        let (negative, digits) = match text {
-            [b'-', digits @ ..] => (true, digits),
-            _ => (false, text),
+    fn quoted(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text),
         };
-        let value = match (integer(digits), text) {
+        let value = match (integer(digits.as_bytes()), text) {
             (Some(magnitude), _) if magnitude > 0 || !negative => {
                 Some(Number::Integer { negative, magnitude })
             }
-            (_, b"NaN") => Some(Number::Float(f64::NAN)),
-            (_, b"Infinity") => Some(Number::Float(f64::INFINITY)),
-            (_, b"-Infinity") => Some(Number::Float(f64::NEG_INFINITY)),
+            (_, "NaN") => Some(Number::Float(f64::NAN)),
+            (_, "Infinity") => Some(Number::Float(f64::INFINITY)),
+            (_, "-Infinity") => Some(Number::Float(f64::NEG_INFINITY)),
             _ => number_alone(text),
         };
         match value {
             Some(value) => self.number(field, zeros, value, at),
-            None => Err(Flaw::malformed(at, format!("found {:?}", said(text)), expected(field.kind))),
+            None => Err(Flaw::malformed(at, format!("found {:?}", text), expected(field.kind))),
         }
     }
 }
 
 /// A text that is a number of JSON and nothing else.
-fn number_alone(text: &[u8]) -> Option<Number> {
-    let mut reader = Text::new(text);
+fn number_alone(text: &str) -> Option<Number> {
+    let mut reader = Text::of(text, Halves::Refuse);
     let number = reader.number().ok()?;
     reader.peek().is_none().then_some(number)
 }
