@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `foreign.rs` | what the translations of other formats share: writing OTLP, how they fail |
 //! | `inflate.rs` | content encodings, under a limit |
-//! | `json_in/` | protobuf's JSON to protobuf, by a table of the messages |
+//! | `json_in/` | reading JSON: the tokenizer, values one by one, protobuf's JSON by a table of the messages |
 //! | `opencensus/` | OpenCensus agent requests, protobuf and JSON, to OTLP |
 //! | `jaeger/` | Jaeger's Thrift and protobuf to OTLP, and its answers on sampling |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
@@ -15,7 +15,6 @@
 //! | `trace_json.rs` | a trace as JSON, for the query API |
 //! | `trace_llm.rs` | the same in few words |
 //! | `trace_proto.rs` | a trace as protobuf |
-//! | `json_text.rs` | reading JSON text as a stream |
 //! | `json_out.rs` | writing JSON text |
 //!
 //! **Invariant:** everything here takes bytes and gives bytes; no input makes it panic, recurse without a bound
@@ -26,7 +25,6 @@ pub mod inflate;
 pub mod jaeger;
 mod json_in;
 pub mod json_out;
-pub mod json_text;
 pub mod opencensus;
 pub mod otlp_json;
 mod rfc3339;

@@ -25,6 +25,7 @@ use crate::{Refusal, Sink, tenant};
 
 const EXPORT: &str = "/opencensus.proto.agent.trace.v1.TraceService/Export";
 const CONFIG: &str = "/opencensus.proto.agent.trace.v1.TraceService/Config";
+const METRICS: &str = "/opencensus.proto.agent.metrics.v1.MetricsService/Export";
 const SERVICES: [&str; 1] = ["opencensus.proto.agent.trace.v1.TraceService"];
 const PROTOCOL: &str = "opencensus_grpc";
 
@@ -88,6 +89,15 @@ async fn over_grpc<S: Sink>(port: Arc<Port<S>>, request: Request<Incoming>) -> R
         }
         // A client offers its configuration and waits for ours: there is none to give, the stream stays open.
         CONFIG => grpc::streamed(configure(port, request.into_body())),
+        // OpenCensus for Go opens this stream beside the others, and gives the connection up when its first message
+        // cannot be sent. So that is read before it is told that metrics are not taken.
+        METRICS => grpc::streamed(async move {
+            let mut messages = Messages::new(request.into_body());
+            if wait(&port, &mut messages).await? {
+                messages.next(Intake::new(&port.sink, &port.config)).await?;
+            }
+            Err(Refusal::Unsupported(format!("{METRICS} is not served here, expected {EXPORT}")))
+        }),
         grpc::HEALTH => grpc::health(&port, &SERVICES, request).await,
         path => grpc::unknown_method(path, EXPORT),
     }

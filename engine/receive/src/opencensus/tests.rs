@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tokio::sync::mpsc;
 
-use super::{CONFIG, EXPORT, OpenCensus};
+use super::{CONFIG, EXPORT, METRICS, OpenCensus};
 use crate::testing::*;
 use crate::{ReceiveConfig, Refusal};
 
@@ -148,5 +148,19 @@ async fn json_is_taken_on_the_same_port() {
     check("/v1/traces", &json, b"{}", 404, "expected POST /v1/trace").await;
     server.answer(Err(Refusal::ShuttingDown));
     check("/v1/trace", &json, FIRST_JSON, 503, "shutting down").await;
+    server.end().await;
+}
+
+#[tokio::test]
+async fn metrics_are_refused_after_their_first_message() {
+    let server = start_with(OpenCensus, ReceiveConfig::default());
+    let (sender, body) = open_body();
+    let client = tokio::spawn(send(server.address, Http::Two, stream(METRICS, body)));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!client.is_finished());
+    sender.send(framed(false, b"").into()).unwrap();
+    let got = client.await.unwrap();
+    assert_eq!(got.grpc().0, "12", "{got:?}");
+    assert!(got.grpc().1.contains("expected /opencensus"), "{got:?}");
     server.end().await;
 }

@@ -113,11 +113,18 @@ impl Flaw {
     }
 
     /// As the translations of other formats tell it.
-    pub fn foreign(&self) -> Foreign {
+    fn foreign(&self) -> Foreign {
         let path = self.path();
         let place = if path.is_empty() { String::new() } else { format!(" in {path}") };
         let found = self.found.strip_prefix("found ").unwrap_or(&self.found);
         Foreign::new(self.fault, self.at, format!("{found}{place}"), self.expected.clone())
+    }
+}
+
+impl From<Box<Flaw>> for Foreign {
+    #[cold]
+    fn from(flaw: Box<Flaw>) -> Self {
+        flaw.foreign()
     }
 }
 

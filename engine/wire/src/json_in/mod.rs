@@ -1,25 +1,27 @@
-//! Requests as JSON into protobuf, driven by a table of their messages: written while they are read.
+//! Reading JSON: one tokenizer, and two ways to read a request with it.
 //!
-//! What holds for every format here: field names come in lowerCamelCase or as in the proto file; 64-bit integers
-//! come as strings or numbers, enums by number or name; `null` means absent; unknown fields are skipped, however
-//! deep. Refused, each with an error that says where: a field given twice, two values of a `oneof`, a number out
-//! of range, nesting deeper than [`MAX_DEPTH`], bytes that are not UTF-8.
+//! Formats that are protobuf's JSON go through [`translate`] or [`each`], driven by a table of their messages, and
+//! are written as protobuf while they are read. Others pull their values out one by one with [`pull::Json`].
+//!
+//! What holds for every format with a table: field names come in lowerCamelCase or as in the proto file; 64-bit
+//! integers come as strings or numbers, enums by number or name; `null` means absent; unknown fields are skipped,
+//! however deep. Refused, each with an error that says where: a field given twice, two values of a `oneof`, a
+//! number out of range, nesting deeper than [`MAX_DEPTH`], bytes that are not UTF-8, halves of surrogate pairs.
 //!
 //! Source: <https://protobuf.dev/programming-guides/json/>.
 //!
 //! | file | holds |
 //! |---|---|
+//! | `text.rs` | JSON, token by token: structure, words |
+//! | `text/` | its strings, its numbers, and skipping |
+//! | `pull.rs` | values one by one, as their reader asks for them |
 //! | `schema.rs` | what a table of messages says: which field has which number and kind |
-//! | `walk.rs` | one walk over the text, driven by a table: messages, lists, maps |
-//! | `scalar.rs` | values that are not made of others |
-//! | `text.rs` | JSON, token by token |
-//! | `skip.rs` | values that nobody asked for |
+//! | `walk.rs` | one walk over the text, driven by a table |
 //! | `flaw.rs` | errors |
 
 mod flaw;
-mod scalar;
+pub mod pull;
 pub mod schema;
-mod skip;
 #[cfg(test)]
 mod tests;
 mod text;

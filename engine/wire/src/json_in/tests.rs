@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::schema::{Field, Kind, Message, field, list};
 use super::*;
+use crate::foreign::Foreign;
 
 static MESSAGE: Message = Message::of(&[
     field!("text", "text", 1, Kind::String),
@@ -92,6 +93,12 @@ fn what_cannot_be_is_refused() {
     fails(r#"{"x":{"a":1]}"#, "found ']', expected a comma or }");
     fails(r#"{"x":}"#, "found '}', expected a value");
     fails(r#"{"text":"a",}"#, "found '}', expected a field name");
+}
+
+#[test]
+fn an_end_within_a_character_is_an_end() {
+    let flaw = translate(b"{\"text\":\"\xc3", &MESSAGE).unwrap_err();
+    assert_eq!(Foreign::from(flaw).to_string(), "the end in a character at byte 9, expected all of it");
 }
 
 #[test]

@@ -1,13 +1,22 @@
 //! One walk over a text, driven by a table of messages, that writes protobuf as it goes.
 
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use spanloom_span::proto::{put_varint, varint_len};
 
 use super::MAX_DEPTH;
 use super::flaw::{Flaw, Raised};
-use super::scalar::expected;
 use super::schema::{Field, Kind, Message};
-use super::text::Text;
+use super::text::{Halves, Number, Text, integer};
 use crate::foreign::{Fault, Foreign};
+use crate::rfc3339;
+
+/// Padding may be there or not; both alphabets are told apart by their own characters.
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// Translates a text that is one message.
 pub fn translate(json: &[u8], message: &'static Message) -> Raised<Vec<u8>> {
@@ -25,9 +34,9 @@ pub fn each(
     message: &'static Message,
     mut take: impl FnMut(&[u8]) -> Result<(), Foreign>,
 ) -> Result<(), Foreign> {
-    let mut walk = Walk::new(json).map_err(|flaw| flaw.foreign())?;
+    let mut walk = Walk::new(json)?;
     loop {
-        walk.top(message).map_err(|flaw| flaw.foreign())?;
+        walk.top(message)?;
         take(&walk.out)?;
         if walk.text.space().is_none() {
             return Ok(());
@@ -37,23 +46,19 @@ pub fn each(
 }
 
 /// What is carried along the walk.
-pub struct Walk<'a> {
-    pub(super) text: Text<'a>,
-    pub(super) out: Vec<u8>,
+struct Walk<'a> {
+    text: Text<'a>,
+    out: Vec<u8>,
     /// Strings that have escapes.
-    pub(super) unescaped: Vec<u8>,
+    unescaped: String,
     depth: usize,
 }
 
 impl<'a> Walk<'a> {
     fn new(json: &'a [u8]) -> Raised<Self> {
-        // Checked as a whole, which is much faster than string by string.
-        if let Err(error) = std::str::from_utf8(json) {
-            let at = error.valid_up_to();
-            return Err(Flaw::malformed(at, format!("found byte 0x{:02x}", json[at]), "UTF-8"));
-        }
+        let text = Text::new(json, Halves::Refuse)?;
         let out = Vec::with_capacity(json.len() / 2);
-        Ok(Self { text: Text::new(json), out, unescaped: Vec::new(), depth: 0 })
+        Ok(Self { text, out, unescaped: String::new(), depth: 0 })
     }
 
     fn top(&mut self, message: &'static Message) -> Raised<()> {
@@ -63,11 +68,11 @@ impl<'a> Walk<'a> {
         self.body(message)
     }
 
-    pub(super) fn tag(&mut self, number: u32, wire: u32) {
+    fn tag(&mut self, number: u32, wire: u32) {
         put_varint(&mut self.out, u64::from(number << 3 | wire));
     }
 
-    pub(super) fn bytes(&mut self, number: u32, bytes: &[u8]) {
+    fn bytes(&mut self, number: u32, bytes: &[u8]) {
         if number < 16 && bytes.len() < 0x80 {
             // Nearly always: a byte of tag, a byte of length.
             self.out.extend_from_slice(&[(number << 3 | 2) as u8, bytes.len() as u8]);
@@ -80,7 +85,7 @@ impl<'a> Walk<'a> {
 
     /// Begins a message field; its length is put in when it ends.
     #[inline]
-    pub(super) fn begin(&mut self, number: u32) -> usize {
+    fn begin(&mut self, number: u32) -> usize {
         if number < 16 {
             self.out.extend_from_slice(&[(number << 3 | 2) as u8, 0]);
         } else {
@@ -91,7 +96,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline]
-    pub(super) fn end(&mut self, from: usize) {
+    fn end(&mut self, from: usize) {
         let length = self.out.len() - from;
         if length < 0x80 {
             self.out[from - 1] = length as u8;
@@ -130,9 +135,9 @@ impl<'a> Walk<'a> {
                 let field = &message.fields[index];
                 self.field(field, &mut seen, &mut chosen).map_err(|flaw| flaw.in_field(field.name))?;
             } else {
-                self.text.skip_value()?;
+                self.text.skip_value(usize::MAX)?;
             }
-            if !self.text.more(b'}', "a comma or }")? {
+            if !self.text.more(b'}')? {
                 return Ok(());
             }
         }
@@ -141,15 +146,12 @@ impl<'a> Walk<'a> {
     /// A key and its colon: the index of its field, if it is known. `next` is where it is looked for first.
     #[inline]
     fn key(&mut self, message: &'static Message, next: usize) -> Raised<Option<usize>> {
-        if self.text.space() != Some(b'"') {
-            return Err(self.text.unexpected("a field name"));
-        }
+        self.text.space();
         if message.fields.get(next).is_some_and(|field| self.text.take_exactly(field.quoted)) {
             return Ok(Some(next));
         }
-        let found = message.find(self.text.string(&mut self.unescaped)?, next);
-        self.text.demand(b':', "a colon")?;
-        Ok(found)
+        let plain = self.text.key("a field name", &mut self.unescaped)?;
+        Ok(message.find(plain.unwrap_or(&self.unescaped).as_bytes(), next))
     }
 
     /// What stands behind a known key.
@@ -197,7 +199,7 @@ impl<'a> Walk<'a> {
                 return Err(Flaw::malformed(at, "found null in a list", expected(field.kind)).in_list(index));
             }
             self.value(field, true, first).map_err(|flaw| flaw.in_list(index))?;
-            if !self.text.more(b']', "a comma or ]")? {
+            if !self.text.more(b']')? {
                 break;
             }
         }
@@ -249,30 +251,241 @@ impl<'a> Walk<'a> {
         }
         loop {
             let from = self.begin(number);
-            if self.text.space() != Some(b'"') {
-                return Err(self.text.unexpected("a key"));
-            }
+            self.text.space();
             let key_at = self.text.position();
             // Lent, so that the rest of the walk can be used meanwhile.
             let mut unescaped = std::mem::take(&mut self.unescaped);
-            self.bytes_of_string(1, &mut unescaped)?;
+            let plain = self.text.key("a key", &mut unescaped)?;
+            self.bytes(1, plain.unwrap_or(&unescaped).as_bytes());
             self.unescaped = unescaped;
-            self.text.demand(b':', "a colon")?;
             let first = self.text.space();
             if let Err(flaw) = self.value(value, false, first) {
                 return Err(flaw.in_field(self.text.string_at(key_at)));
             }
             self.end(from);
-            if !self.text.more(b'}', "a comma or }")? {
+            if !self.text.more(b'}')? {
                 return Ok(());
             }
         }
     }
 
-    /// The string that is next, as a field.
-    fn bytes_of_string(&mut self, number: u32, unescaped: &mut Vec<u8>) -> Raised<()> {
-        let text = self.text.string(unescaped)?;
-        self.bytes(number, text);
+    fn boolean(&mut self, field: &'static Field, zeros: bool, value: bool) -> Raised<()> {
+        match field.kind {
+            Kind::Bool => {
+                self.text.word(if value { "true" } else { "false" })?;
+                self.varint(field.number, u64::from(value), zeros);
+                Ok(())
+            }
+            Kind::Wrapper(inner) => {
+                let from = self.begin(field.number);
+                self.boolean(inner, false, value)?;
+                self.end(from);
+                Ok(())
+            }
+            kind => Err(self.text.unexpected(expected(kind))),
+        }
+    }
+
+    fn varint(&mut self, number: u32, value: u64, zeros: bool) {
+        if value != 0 || zeros {
+            self.tag(number, 0);
+            put_varint(&mut self.out, value);
+        }
+    }
+
+    fn fixed<const N: usize>(&mut self, number: u32, wire: u32, bytes: [u8; N], zeros: bool) {
+        if bytes != [0; N] || zeros {
+            self.tag(number, wire);
+            self.out.extend_from_slice(&bytes);
+        }
+    }
+
+    fn number(&mut self, field: &'static Field, zeros: bool, value: Number, at: usize) -> Raised<()> {
+        let wrong = || Err(Flaw::malformed(at, format!("found {value}"), expected(field.kind)));
+        if let Kind::Wrapper(inner) = field.kind {
+            let from = self.begin(field.number);
+            self.number(inner, false, value, at)?;
+            self.end(from);
+            return Ok(());
+        }
+        if let Kind::Double = field.kind {
+            self.fixed(field.number, 1, value.float().to_le_bytes(), zeros);
+            return Ok(());
+        }
+        let Some(value) = value.integer() else { return wrong() };
+        match field.kind {
+            Kind::Int64 if let Ok(v) = i64::try_from(value) => self.varint(field.number, v as u64, zeros),
+            // As protobuf asks, a negative number takes ten bytes.
+            Kind::Int32 | Kind::Enum(_) if let Ok(v) = i32::try_from(value) => {
+                self.varint(field.number, i64::from(v) as u64, zeros);
+            }
+            Kind::Uint32 if let Ok(v) = u32::try_from(value) => self.varint(field.number, v.into(), zeros),
+            Kind::Uint64 if let Ok(v) = u64::try_from(value) => self.varint(field.number, v, zeros),
+            Kind::Fixed64 if let Ok(v) = u64::try_from(value) => {
+                self.fixed(field.number, 1, v.to_le_bytes(), zeros);
+            }
+            Kind::Fixed32 if let Ok(v) = u32::try_from(value) => {
+                self.fixed(field.number, 5, v.to_le_bytes(), zeros);
+            }
+            _ => return wrong(),
+        }
         Ok(())
     }
+
+    fn string(&mut self, field: &'static Field, zeros: bool) -> Raised<()> {
+        let at = self.text.position();
+        if let Kind::Bool | Kind::Message(_) | Kind::Map(_) = field.kind {
+            return Err(self.text.unexpected(expected(field.kind)));
+        }
+        // Lent, so that the rest of the walk can be used meanwhile.
+        let mut unescaped = std::mem::take(&mut self.unescaped);
+        let plain = self.text.string("a string", &mut unescaped)?;
+        self.text_value(field, zeros, plain.unwrap_or(&unescaped), at)?;
+        self.unescaped = unescaped;
+        Ok(())
+    }
+
+    /// A string, by what it stands for.
+    fn text_value(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
+        match field.kind {
+            Kind::String => {
+                if !text.is_empty() || zeros {
+                    self.bytes(field.number, text.as_bytes());
+                }
+                Ok(())
+            }
+            Kind::Id(length) => self.id(field, text, length, at),
+            Kind::Base64 => self.base64(field, text, at),
+            Kind::Timestamp => self.timestamp(field, text, at),
+            Kind::Enum(names) => {
+                let named = names.iter().position(|name| *name == text).map(|value| value as u64);
+                match named.map(|magnitude| Number::Integer { negative: false, magnitude }) {
+                    Some(value) => self.number(field, zeros, value, at),
+                    None => self.quoted(field, zeros, text, at),
+                }
+            }
+            Kind::Wrapper(inner) => {
+                let from = self.begin(field.number);
+                self.text_value(inner, false, text, at)?;
+                self.end(from);
+                Ok(())
+            }
+            _ => self.quoted(field, zeros, text, at),
+        }
+    }
+
+    fn id(&mut self, field: &'static Field, text: &str, length: usize, at: usize) -> Raised<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let wrong = |found: String| Err(Flaw::malformed(at, found, expected(field.kind)));
+        if text.len() != length * 2 {
+            return wrong(format!("found an id of {} characters", text.chars().count()));
+        }
+        let mut id = [0u8; 16];
+        let mut bad = 0;
+        for (place, pair) in id.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+            let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
+            bad |= high | low;
+            *place = high << 4 | low;
+        }
+        if bad > 0xf {
+            return wrong(format!("found the id {:?}", text));
+        }
+        self.bytes(field.number, &id[..length]);
+        Ok(())
+    }
+
+    fn base64(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
+        let is_url = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
+        let engine = if is_url { BASE64_URL } else { BASE64 };
+        // Nearly all are ids, which need no memory of their own.
+        let mut id = [0; 48];
+        if text.len() <= id.len()
+            && let Ok(length) = engine.decode_slice(text, &mut id)
+        {
+            self.bytes(field.number, &id[..length]);
+            return Ok(());
+        }
+        match engine.decode(text) {
+            Ok(bytes) => self.bytes(field.number, &bytes),
+            Err(error) => {
+                let found = format!("found a text that is not base64 ({error})");
+                return Err(Flaw::malformed(at, found, expected(field.kind)));
+            }
+        }
+        Ok(())
+    }
+
+    fn timestamp(&mut self, field: &'static Field, text: &str, at: usize) -> Raised<()> {
+        let Some((seconds, nanos)) = rfc3339::parse(text.as_bytes()) else {
+            return Err(Flaw::malformed(at, format!("found {:?}", text), expected(field.kind)));
+        };
+        let from = self.begin(field.number);
+        self.varint(1, seconds as u64, false);
+        self.varint(2, nanos as u64, false);
+        self.end(from);
+        Ok(())
+    }
+
+    /// A number in quotes.
+    fn quoted(&mut self, field: &'static Field, zeros: bool, text: &str, at: usize) -> Raised<()> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text),
+        };
+        let value = match (integer(digits.as_bytes()), text) {
+            (Some(magnitude), _) if magnitude > 0 || !negative => {
+                Some(Number::Integer { negative, magnitude })
+            }
+            (_, "NaN") => Some(Number::Float(f64::NAN)),
+            (_, "Infinity") => Some(Number::Float(f64::INFINITY)),
+            (_, "-Infinity") => Some(Number::Float(f64::NEG_INFINITY)),
+            _ => number_alone(text),
+        };
+        match value {
+            Some(value) => self.number(field, zeros, value, at),
+            None => Err(Flaw::malformed(at, format!("found {:?}", text), expected(field.kind))),
+        }
+    }
+}
+
+/// A text that is a number of JSON and nothing else.
+fn number_alone(text: &str) -> Option<Number> {
+    let mut reader = Text::of(text, Halves::Refuse);
+    let number = reader.number().ok()?;
+    reader.peek().is_none().then_some(number)
+}
+
+/// Values of hexadecimal digits; above 15 what is none.
+const HEX: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+
+/// What a field takes, for errors.
+fn expected(kind: Kind) -> String {
+    match kind {
+        Kind::String => "a string",
+        Kind::Id(16) => "32 hexadecimal digits",
+        Kind::Id(_) => "16 hexadecimal digits",
+        Kind::Base64 => "a base64 string",
+        Kind::Bool => "true or false",
+        Kind::Int64 => "a 64-bit integer, as a string or number",
+        Kind::Int32 => "a 32-bit integer",
+        Kind::Uint32 | Kind::Fixed32 => "an unsigned 32-bit integer",
+        Kind::Uint64 | Kind::Fixed64 => "an unsigned 64-bit integer, as a string or number",
+        Kind::Double => "a number, \"NaN\", \"Infinity\" or \"-Infinity\"",
+        Kind::Enum(names) => return format!("a number or {}", names.join(", ")),
+        Kind::Message(_) | Kind::Map(_) => "an object",
+        Kind::Timestamp => "a point in time such as \"2020-01-02T03:04:05.678Z\"",
+        Kind::Wrapper(inner) => return expected(inner.kind),
+    }
+    .to_owned()
 }

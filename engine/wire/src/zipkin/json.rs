@@ -9,7 +9,7 @@ use super::endpoint::{Address, Endpoint, port};
 use super::tags::Given;
 use super::{Micros, Options, id, request, shown, span, wrong_time};
 use crate::foreign::{Fault, Foreign};
-use crate::json_text::{Json, Value};
+use crate::json_in::pull::{Json, Value};
 
 /// Appends the spans of a list, each of which `fill` reads.
 pub(super) fn spans<'a>(

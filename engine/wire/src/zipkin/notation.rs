@@ -15,7 +15,7 @@ use spanloom_span::proto::{put_bytes, put_fixed64, put_message, put_text, put_ui
 
 use super::id;
 use crate::foreign::otlp::{event, link, span};
-use crate::json_text::{Json, Value};
+use crate::json_in::pull::{Json, Value};
 
 /// Most levels of lists and maps in an attribute; deeper ones leave the text as it is. OTLP's readers take more.
 const MAX_DEPTH: u32 = 8;

@@ -11,7 +11,7 @@ use super::tags::Given;
 use super::v1::Sides;
 use super::{Micros, Options, json};
 use crate::foreign::Foreign;
-use crate::json_text::Json;
+use crate::json_in::pull::Json;
 
 /// Appends a list of spans; yields how many there were. At most `room` bytes are written.
 pub fn v1_json(bytes: &[u8], options: &Options, room: usize, out: &mut Vec<u8>) -> Result<u64, Foreign> {

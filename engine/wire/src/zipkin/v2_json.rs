@@ -4,7 +4,7 @@ use super::draft::{Draft, Sheet};
 use super::{Micros, Options, json, shown};
 use crate::foreign::otlp::kind;
 use crate::foreign::{Fault, Foreign};
-use crate::json_text::Json;
+use crate::json_in::pull::Json;
 
 /// Appends a list of spans; yields how many there were. At most `room` bytes are written.
 pub fn v2_json(bytes: &[u8], options: &Options, room: usize, out: &mut Vec<u8>) -> Result<u64, Foreign> {

@@ -1,8 +1,9 @@
-//! The reader against serde_json as oracle, and the errors by what they say.
+//! Values one by one against serde_json as oracle, and the errors by what they say.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::foreign::Fault;
 
 fn skipped(text: &[u8]) -> Result<(), Foreign> {
     let mut json = Json::new(text)?;
@@ -28,6 +29,25 @@ fn values_are_read() {
     }
     assert!(!json.element(&mut members).unwrap());
     json.end().unwrap();
+}
+
+#[test]
+fn members_are_read_by_their_keys() {
+    let mut json =
+        Json::new(br#" {"port": 80 , "n\u0061me": "cart", "later": [{}, {"a":[]}], "": null} "#).unwrap();
+    let mut members = json.object("an endpoint").unwrap();
+    let (mut name, mut others) = (None, 0);
+    while let Some(key) = json.key(&mut members).unwrap() {
+        match &*key {
+            "name" => name = Some(json.text("a name").unwrap()),
+            _ => {
+                json.skip().unwrap();
+                others += 1;
+            }
+        }
+    }
+    json.end().unwrap();
+    assert_eq!((name.as_deref(), others), (Some("cart"), 3));
 }
 
 #[test]
@@ -58,24 +78,29 @@ fn errors_say_where_and_what() {
     check("", "the end at byte 0, expected a value");
     check("[1,", "the end at byte 3, expected a value");
     check("{\"a\"", "the end at byte 4, expected a colon");
-    check("{\"a\":1", "the end at byte 6, expected a comma or the end of the object");
-    check("\"ab", "the end in a string at byte 3, expected a closing quote");
-    check("\"ab\\", "the end in a string at byte 4, expected an escape");
-    check("\"\\u12", "the end in a string at byte 5, expected a hexadecimal digit");
+    check("{\"a\":1", "the end at byte 6, expected a comma or }");
+    check("\"ab", "the end at byte 3, expected the end of the string");
+    check("\"ab\\", "the end at byte 4, expected an escape");
+    check("\"\\u12", "the end at byte 5, expected four hexadecimal digits");
     check("tru", "the end at byte 3, expected true");
     check("-", "the end at byte 1, expected a digit");
     check("1.", "the end at byte 2, expected a digit");
-    check("[1 2]", "a number at byte 3, expected a comma or the end of the list");
+    check("[1 2]", "a number at byte 3, expected a comma or ]");
     check("[,]", "',' at byte 1, expected a value");
     check("[1,]", "']' at byte 3, expected a value");
     check("{1:2}", "a number at byte 1, expected a key");
-    check("01", "a number with a leading zero at byte 0, expected one without");
-    check("1.x", "something else in a number at byte 2, expected a digit");
-    check("nul1", "a word that is not JSON at byte 0, expected null");
-    check("\"\\x\"", "an unknown escape at byte 1, expected one of \\\"\\\\/bfnrtu");
-    check("\"\\u12g4\"", "a broken escape at byte 5, expected a hexadecimal digit");
-    check("\"\n\"", "the control character 0x0a in a string at byte 1, expected an escape for it");
+    check("01", "a zero before other digits at byte 0, expected none");
+    check("1.x", "'x' at byte 2, expected a digit");
+    check("nul1", "'n' at byte 0, expected null");
+    check("\"\\x\"", "the escape \\x at byte 1, expected an escape of JSON");
+    check("\"\\u12g4\"", "'g' at byte 5, expected four hexadecimal digits");
+    check("\"\n\"", "'\\n' at byte 1, expected no control characters in a string");
     check("1 x", "'x' at byte 2, expected the end");
+    check("[tru]", "'t' at byte 1, expected true");
+    check("[true false]", "a bool at byte 6, expected a comma or ]");
+    let error = skipped(b"[\"\xe2\x82").unwrap_err();
+    assert_eq!(error.to_string(), "the end in a character at byte 2, expected all of it");
+    assert_eq!(error.fault, Fault::Truncated);
     let error = skipped(b"[\"\xff\"]").unwrap_err();
     assert_eq!(error.to_string(), "byte 0xff at byte 2, expected UTF-8");
     assert_eq!(
