@@ -1,4 +1,5 @@
 //! The seeds of the fuzz targets of this crate as ordinary tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test answers by panicking
 
 #[path = "../../fuzz/corpus.rs"]
 mod corpus;
