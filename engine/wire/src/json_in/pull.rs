@@ -79,9 +79,9 @@ impl<'a> Json<'a> {
         if !self.another(members, b'}')? {
             return Ok(None);
         }
-        let mut unescaped = String::new();
-        let plain = self.text.key("a key", &mut unescaped)?;
-        Ok(Some(plain.map_or(Cow::Owned(unescaped), Cow::Borrowed)))
+        let key = self.text("a key")?;
+        self.text.colon()?;
+        Ok(Some(key))
     }
 
     /// Whether a list has another element, which comes next.
@@ -93,9 +93,17 @@ impl<'a> Json<'a> {
     /// A string.
     #[inline]
     pub fn text(&mut self, what: &'static str) -> Result<Cow<'a, str>, Foreign> {
+        match self.text.plain_string() {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => self.escaped_text(what),
+        }
+    }
+
+    #[cold]
+    fn escaped_text(&mut self, what: &'static str) -> Result<Cow<'a, str>, Foreign> {
         let mut unescaped = String::new();
-        let plain = self.text.string(what, &mut unescaped)?;
-        Ok(plain.map_or(Cow::Owned(unescaped), Cow::Borrowed))
+        self.text.escaped_string(what, &mut unescaped)?;
+        Ok(Cow::Owned(unescaped))
     }
 
     /// A value that is neither an object nor a list.

@@ -103,6 +103,12 @@ impl<'a> Text<'a> {
         if self.take(byte) { Ok(()) } else { Err(self.unexpected(expected)) }
     }
 
+    /// Takes the colon behind a key.
+    #[inline]
+    pub fn colon(&mut self) -> Raised<()> {
+        self.demand(b':', "a colon")
+    }
+
     /// Takes a text if it is next, in these very bytes. It must not end within a character.
     #[inline]
     pub fn take_exactly(&mut self, text: &str) -> bool {

@@ -150,7 +150,8 @@ impl<'a> Walk<'a> {
         if message.fields.get(next).is_some_and(|field| self.text.take_exactly(field.quoted)) {
             return Ok(Some(next));
         }
-        let plain = self.text.key("a field name", &mut self.unescaped)?;
+        let plain = self.text.string("a field name", &mut self.unescaped)?;
+        self.text.colon()?;
         Ok(message.find(plain.unwrap_or(&self.unescaped).as_bytes(), next))
     }
 
@@ -255,7 +256,8 @@ impl<'a> Walk<'a> {
             let key_at = self.text.position();
             // Lent, so that the rest of the walk can be used meanwhile.
             let mut unescaped = std::mem::take(&mut self.unescaped);
-            let plain = self.text.key("a key", &mut unescaped)?;
+            let plain = self.text.string("a key", &mut unescaped)?;
+            self.text.colon()?;
             self.bytes(1, plain.unwrap_or(&unescaped).as_bytes());
             self.unescaped = unescaped;
             let first = self.text.space();

@@ -62,6 +62,6 @@ impl Text<'_> {
             return Ok(());
         }
         self.skip_string("a key")?;
-        self.demand(b':', "a colon")
+        self.colon()
     }
 }

@@ -13,27 +13,42 @@ impl<'a> Text<'a> {
     /// `unescaped` says it.
     #[inline]
     pub fn string(&mut self, expected: &'static str, unescaped: &mut String) -> Raised<Option<&'a str>> {
-        if self.space() != Some(b'"') {
-            return Err(self.unexpected(expected));
+        match self.plain_string() {
+            Some(text) => Ok(Some(text)),
+            None => self.escaped_string(expected, unescaped).map(|()| None),
         }
-        let from = self.at + 1;
-        self.at = plain_end(self.text.as_bytes(), from);
-        if self.peek() == Some(b'"') {
-            self.at += 1;
-            // Between two bytes of ASCII there are whole characters.
-            return Ok(Some(&self.text[from..self.at - 1]));
-        }
-        unescaped.clear();
-        unescaped.push_str(&self.text[from..self.at]);
-        self.rest_of_string(Some(unescaped)).map(|()| None)
     }
 
-    /// Reads a key and its colon: a string, as [`Text::string`] does.
+    /// Takes a string without escapes, which nearly all are, if it is next after white space. Anything else is left
+    /// to [`Text::escaped_string`].
     #[inline]
-    pub fn key(&mut self, expected: &'static str, unescaped: &mut String) -> Raised<Option<&'a str>> {
-        let key = self.string(expected, unescaped)?;
-        self.demand(b':', "a colon")?;
-        Ok(key)
+    pub fn plain_string(&mut self) -> Option<&'a str> {
+        if self.space() != Some(b'"') {
+            return None;
+        }
+        let from = self.at + 1;
+        let end = plain_end(self.text.as_bytes(), from);
+        if self.text.as_bytes().get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        // Between two bytes of ASCII there are whole characters.
+        Some(&self.text[from..end])
+    }
+
+    /// Reads a string that must be next after white space.
+    #[cold]
+    pub fn escaped_string(&mut self, expected: &'static str, unescaped: &mut String) -> Raised<()> {
+        unescaped.clear();
+        self.demand(b'"', expected)?;
+        self.rest_of_string(Some(unescaped))
+    }
+
+    /// Skips a string that must be next after white space. Its escapes must be escapes, but need not stand for
+    /// characters.
+    pub fn skip_string(&mut self, expected: &'static str) -> Raised<()> {
+        self.demand(b'"', expected)?;
+        self.rest_of_string(None)
     }
 
     /// What the string at a place that was read before says.
@@ -43,20 +58,15 @@ impl<'a> Text<'a> {
         if let Ok(Some(plain)) = found { plain.to_owned() } else { unescaped }
     }
 
-    /// Skips a string that must be next after white space. Its escapes must be escapes, but need not stand for
-    /// characters.
-    pub fn skip_string(&mut self, expected: &'static str) -> Raised<()> {
-        if self.space() != Some(b'"') {
-            return Err(self.unexpected(expected));
-        }
-        self.at = plain_end(self.text.as_bytes(), self.at + 1);
-        self.rest_of_string(None)
-    }
-
-    /// Reads on from an escape, or from what ends a string.
+    /// Reads the string on behind its opening quote.
     fn rest_of_string(&mut self, mut unescaped: Option<&mut String>) -> Raised<()> {
         let halves = if unescaped.is_some() { self.halves } else { Halves::Replace };
         loop {
+            let from = self.at;
+            self.at = plain_end(self.text.as_bytes(), from);
+            if let Some(unescaped) = &mut unescaped {
+                unescaped.push_str(&self.text[from..self.at]);
+            }
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -70,11 +80,6 @@ impl<'a> Text<'a> {
                 }
                 Some(_) => return Err(self.unexpected("no control characters in a string")),
                 None => return Err(Flaw::truncated(self.at, "the end of the string")),
-            }
-            let from = self.at;
-            self.at = plain_end(self.text.as_bytes(), from);
-            if let Some(unescaped) = &mut unescaped {
-                unescaped.push_str(&self.text[from..self.at]);
             }
         }
     }
