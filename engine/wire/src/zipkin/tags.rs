@@ -203,23 +203,7 @@ fn exporters(key: &str) -> Meaning {
 fn is_of_resource(key: &str) -> bool {
     let Some((namespace, name)) = key.split_once('.') else { return false };
     match namespace {
-        "aws" => {
-            let (group, name) = name.split_once('.').unwrap_or_default();
-            match group {
-                "ecs" => matches!(
-                    name,
-                    "container.arn"
-                        | "cluster.arn"
-                        | "launchtype"
-                        | "task.arn"
-                        | "task.family"
-                        | "task.revision"
-                ),
-                "eks" => name == "cluster.arn",
-                "log" => matches!(name, "group.names" | "group.arns" | "stream.names" | "stream.arns"),
-                _ => false,
-            }
-        }
+        "aws" => is_of_aws(name),
         "cloud" => matches!(
             name,
             "provider" | "account.id" | "region" | "availability_zone" | "platform" | "resource_id"
@@ -275,6 +259,20 @@ fn is_of_resource(key: &str) -> bool {
             "sdk.name" | "sdk.language" | "sdk.version" | "auto.version" | "distro.name" | "distro.version"
         ),
         "webengine" => matches!(name, "name" | "version" | "description"),
+        _ => false,
+    }
+}
+
+/// Whether the rest of an `aws.` key is one for resources.
+fn is_of_aws(name: &str) -> bool {
+    let (group, name) = name.split_once('.').unwrap_or_default();
+    match group {
+        "ecs" => matches!(
+            name,
+            "container.arn" | "cluster.arn" | "launchtype" | "task.arn" | "task.family" | "task.revision"
+        ),
+        "eks" => name == "cluster.arn",
+        "log" => matches!(name, "group.names" | "group.arns" | "stream.names" | "stream.arns"),
         _ => false,
     }
 }
