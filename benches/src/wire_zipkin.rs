@@ -22,12 +22,13 @@ struct Span {
     tags: Vec<(&'static str, String)>,
 }
 
+type Encode = fn(&[Span]) -> Vec<u8>;
 type Translate = fn(&[u8], &Options, usize, &mut Vec<u8>) -> Result<u64, Foreign>;
 
 /// Translates requests in each encoding.
 pub fn run(spans: usize) -> Vec<Line> {
     let count = spans.div_ceil(SPANS_A_REQUEST);
-    let encodings: [(&str, Translate, fn(&[Span]) -> Vec<u8>); 4] = [
+    let encodings: [(&str, Translate, Encode); 4] = [
         ("zipkin v2 JSON", zipkin::v2_json, v2_json),
         ("zipkin v2 protobuf", zipkin::v2_proto, v2_proto),
         ("zipkin v1 JSON", zipkin::v1_json, v1_json),
@@ -36,7 +37,7 @@ pub fn run(spans: usize) -> Vec<Line> {
     encodings.map(|(name, translate, encode)| one(name, count, translate, encode)).into()
 }
 
-fn one(name: &str, count: usize, translate: Translate, encode: fn(&[Span]) -> Vec<u8>) -> Line {
+fn one(name: &str, count: usize, translate: Translate, encode: Encode) -> Line {
     // A few requests over and over: what is measured is the translation, not the memory they lie in.
     let requests: Vec<Vec<u8>> = (0..count.min(64)).map(|seed| encode(&sample(seed as u64))).collect();
     let bytes: usize = requests.iter().map(Vec::len).sum();
