@@ -22,6 +22,7 @@ struct Span {
     tags: Vec<(&'static str, String)>,
 }
 
+type Encode = fn(&[Span]) -> Vec<u8>;
 type Translate = fn(&[u8], &Options, usize, &mut Vec<u8>) -> Result<u64, Foreign>;
 
 type Encode = fn(&[Span]) -> Vec<u8>;

@@ -263,8 +263,9 @@ fn is_of_resource(key: &str) -> bool {
     }
 }
 
+/// Whether the rest of an `aws.` key is one for resources.
 fn is_of_aws(name: &str) -> bool {
-    let Some((group, name)) = name.split_once('.') else { return false };
+    let (group, name) = name.split_once('.').unwrap_or_default();
     match group {
         "ecs" => matches!(
             name,
