@@ -25,8 +25,6 @@ struct Span {
 type Encode = fn(&[Span]) -> Vec<u8>;
 type Translate = fn(&[u8], &Options, usize, &mut Vec<u8>) -> Result<u64, Foreign>;
 
-type Encode = fn(&[Span]) -> Vec<u8>;
-
 /// Translates requests in each encoding.
 pub fn run(spans: usize) -> Vec<Line> {
     let count = spans.div_ceil(SPANS_A_REQUEST);
