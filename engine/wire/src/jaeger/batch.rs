@@ -196,6 +196,7 @@ fn log<'a, R: Reader<'a>>(input: &mut R, spans: &mut Spans<'a>) -> Result<i128, 
 }
 
 /// The value is the one of the type that the tag says; if that is missing, it is empty, zero or false.
+// Inlined, a tag stays in registers: there are a dozen in a span.
 #[inline(always)]
 fn tag<'a, R: Reader<'a>>(input: &mut R) -> Result<Tag<'a>, Foreign> {
     let (mut key, mut kind): (&[u8], _) = (&[], 0);

@@ -187,8 +187,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The parent that the span names, or the span of the same trace that it refers to: one that it is a child of
-    /// before one that it follows (as `ParentSpanID` of Jaeger's model says).
+    /// The parent that the span names, or the span of the same trace that it refers to: one that it is a
+    /// child of before one that it follows (as `ParentSpanID` of Jaeger's model says).
     fn parent(&self) -> u64 {
         if self.facts.parent_id != 0 {
             return self.facts.parent_id;

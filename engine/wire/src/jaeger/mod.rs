@@ -1,13 +1,13 @@
-//! Jaeger to OTLP: batches in Thrift, over HTTP and in datagrams, and in protobuf, over gRPC; and the answers to
-//! clients that ask how to sample.
+//! Jaeger to OTLP: batches in Thrift, over HTTP and in datagrams, and in protobuf, over gRPC; and the answers
+//! to clients that ask how to sample.
 //!
-//! Each translation appends `ResourceSpans` to a buffer, or leaves it as it was; what it appends takes at most
-//! `room` bytes. What of Jaeger becomes what of OTLP is written down in `docs/protocols/jaeger.md`; the rules are
-//! those that OpenTelemetry published for its Jaeger exporters (specification, "OpenTelemetry to Jaeger
-//! Transformation", 1.35) and that its Collector applies backwards (`pkg/translator/jaeger`).
+//! Each translation appends `ResourceSpans` to a buffer, or leaves it as it was; what it appends takes at
+//! most `room` bytes. What of Jaeger becomes what of OTLP is written down in `docs/protocols/jaeger.md`; the
+//! rules are those that OpenTelemetry published for its Jaeger exporters (specification 1.8, "OpenTelemetry
+//! to Jaeger Transformation") and that its Collector applies backwards (`pkg/translator/jaeger`).
 //!
-//! Sources: `jaeger.thrift`, `agent.thrift`, `sampling.thrift`, `api_v2/model.proto`, `api_v2/collector.proto` and
-//! `api_v2/sampling.proto` of <https://github.com/jaegertracing/jaeger-idl>.
+//! Sources: `jaeger.thrift`, `agent.thrift`, `sampling.thrift`, `api_v2/model.proto`,
+//! `api_v2/collector.proto` and `api_v2/sampling.proto` of <https://github.com/jaegertracing/jaeger-idl>.
 //!
 //! | file | holds |
 //! |---|---|
@@ -37,7 +37,8 @@ pub use post_spans::post_spans;
 
 use crate::thrift::Limits;
 
-/// Bounds on what Thrift messages of Jaeger may hold. Bodies and datagrams are bounded by those who receive them.
+/// Bounds on what Thrift messages of Jaeger may hold. Bodies and datagrams are bounded by those who receive
+/// them.
 fn limits() -> Limits {
     Limits { max_bytes: u32::MAX as usize, ..Limits::default() }
 }

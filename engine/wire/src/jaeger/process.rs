@@ -1,4 +1,5 @@
-//! A process as a resource: its service's name, its tags, and two of them under the names that OpenTelemetry has.
+//! A process as a resource: its service's name, its tags, and two of them under the names that OpenTelemetry
+//! has.
 
 use crate::foreign::otlp::resource::ATTRIBUTES;
 use crate::foreign::{Scalar, put_attribute, text};

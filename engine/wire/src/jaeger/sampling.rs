@@ -2,15 +2,16 @@
 //!
 //! | client | asks | reads |
 //! |---|---|---|
-//! | jaeger-client for Python 4.8, Node 3.19, Go 2.30 | `GET /sampling?service=` | `strategyType` as a name, unless there is `operationSampling` |
-//! | jaeger-client for Java and C# | the same | whichever strategy is there; no type |
+//! | jaeger-client for Python 4.8.0, Node 3.19.0 | `GET /sampling?service=` | `strategyType` as a name, unless there is `operationSampling` |
+//! | jaeger-client for Go, Java, C# | the same | whichever strategy is there; Go reads the name, too, and 16 bits of traces a second |
 //! | clients of 2016 | `GET /?service=` | `strategyType` as a number (Thrift 0.9.2) |
-//! | OpenTelemetry for Go, JS, Rust | `GET /sampling?service=` | protobuf's JSON, or as Java's |
+//! | `@opentelemetry/sampler-jaeger-remote` 0.222.0 | `GET /sampling?service=`, below `/api` of port 14268 | `strategyType` as a name; no rate limiting |
+//! | OpenTelemetry for Go | either | as Node |
 //! | OpenTelemetry for Java | `SamplingManager/GetSamplingStrategy` over gRPC | protobuf |
 //!
-//! All look at `operationSampling` first. Source: `api_v2/sampling.proto` and `sampling.thrift` of jaeger-idl, and
-//! the clients named (`jaeger_client/sampler.py`, `remote_sampler.js`, `sampler_remote.go`,
-//! `RemoteControlledSampler.java`).
+//! All look at `operationSampling` first. Sources: `api_v2/sampling.proto` and `sampling.thrift` of
+//! jaeger-idl, and the clients' own code (`jaeger_client/sampler.py`, `remote_sampler.js`,
+//! `sampler_remote.go`, `RemoteControlledSampler.java`, `JaegerRemoteSampler.js`, `jaegerremote/parser.go`).
 
 use spanloom_span::proto::{Reader, Value, put_bytes, put_fixed64, put_message, put_uint};
 

@@ -1,7 +1,7 @@
 //! The spans of a batch, put together by resource and scope, in order of appearance.
 //!
-//! What scope a span has is known when all its tags were read, so spans are written aside first; then lengths are
-//! known as well, and each byte is copied to its place once.
+//! What scope a span has is known when all its tags were read, so spans are written aside first; then lengths
+//! are known as well, and each byte is copied to its place once.
 
 use std::collections::HashMap;
 
@@ -58,8 +58,8 @@ impl<'a> Spans<'a> {
         check_size(self.bodies.len() + self.draft.size(), self.room, at)
     }
 
-    /// Ends the span being read, which began at `at` and is of that resource. Resources are numbered in order of
-    /// appearance.
+    /// Ends the span being read, which began at `at` and is of that resource. Resources are numbered in order
+    /// of appearance.
     pub fn end_span(&mut self, resource: u32, at: usize) -> Result<(), Foreign> {
         let scope = self.draft.write(&mut self.bodies, at)?;
         check_size(self.bodies.len(), self.room, at)?;

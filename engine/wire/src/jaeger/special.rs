@@ -1,7 +1,7 @@
 //! Tags that are fields of an OTLP span: its kind, status, scope, trace state and counts.
 //!
-//! They are held back until all tags were seen, since what becomes of one depends on others. A tag whose value is
-//! not of the expected kind stays an attribute, as does the earlier of two.
+//! They are held back until all tags were seen, since what becomes of one depends on others. A tag whose
+//! value is not of the expected kind stays an attribute, as does the earlier of two.
 
 use crate::foreign::otlp::{kind, span, status};
 
@@ -201,8 +201,8 @@ fn http_status(tag: &Tag<'_>) -> Option<i64> {
     tag.whole().or_else(|| std::str::from_utf8(tag.str()?).ok()?.parse().ok())
 }
 
-/// Whether a status of HTTP makes the span failed: 4xx unless it was the server that sent it, and whatever is not
-/// 1xx to 4xx (semantic conventions for HTTP spans, "Status").
+/// Whether a status of HTTP makes the span failed: 4xx unless it was the server that sent it, and whatever is
+/// not 1xx to 4xx (semantic conventions for HTTP spans, "Status").
 fn is_http_error(code: i64, kind: u64) -> bool {
     match code {
         100..400 => false,

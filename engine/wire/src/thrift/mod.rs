@@ -1,8 +1,9 @@
 //! Apache Thrift's two wire formats over a slice: TBinary and TCompact, as far as tracing formats use them.
 //!
 //! Nothing is copied or allocated while reading, and nothing is believed: a length is checked against what is
-//! left before it is used, a container of n elements must have room for n of the smallest, nesting is counted.
-//! [`Limits`] names the bounds. What is read is a stream of fields; unknown ones are skipped by their type:
+//! left before it is used, a container of n elements must have room for n of the smallest, nesting is
+//! counted. [`Limits`] names the bounds. What is read is a stream of fields; unknown ones are skipped by
+//! their type:
 //!
 //! ```
 //! use spanloom_wire::Foreign;
@@ -72,8 +73,8 @@ impl Protocol {
     }
 }
 
-/// What a message may hold. Each bound guards against a sender that is wrong or hostile, and is far above what
-/// real clients send.
+/// What a message may hold. Each bound guards against a sender that is wrong or hostile, and is far above
+/// what real clients send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the whole message. The listeners bound bodies and datagrams before; this one is the last.
@@ -86,8 +87,8 @@ pub struct Limits {
     pub max_depth: u32,
 }
 
-/// No limit lets a skipped value nest deeper than this: skipping it takes as many frames of the stack. It is what
-/// Apache's own readers allow (`TConfiguration`).
+/// No limit lets a skipped value nest deeper than this: skipping it takes as many frames of the stack. It is
+/// what Apache's own readers allow (`TConfiguration`).
 pub const DEEPEST: u32 = 64;
 
 impl Default for Limits {

@@ -169,7 +169,8 @@ fn skip<'a, R: Reader<'a>>(input: &mut R, kind: Type, levels: u32) -> Result<(),
     Ok(())
 }
 
-/// What a container or struct holds. Each element takes at least a byte, so the work is bounded by the message.
+/// What a container or struct holds. Each element takes at least a byte, so the work is bounded by the
+/// message.
 fn skip_inside<'a, R: Reader<'a>>(input: &mut R, kind: Type, levels: u32) -> Result<(), Foreign> {
     match kind {
         Type::Struct => {

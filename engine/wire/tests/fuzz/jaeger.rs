@@ -1,4 +1,5 @@
 //! What every translation of Jaeger promises, whatever it is given.
+#![allow(clippy::expect_used)] // a test answers by panicking
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
@@ -10,8 +11,8 @@ const ROOM: usize = 1 << 22;
 /// A field that OTLP has not, which readers skip: what was in the buffer before.
 const BEFORE: [u8; 3] = [0x7a, 0x01, 0x2a];
 
-/// Refused with the buffer as it was, or appended within the room as a request that others read and that passes our
-/// own check with as many spans; a byte less room than it takes is refused as such.
+/// Refused with the buffer as it was, or appended within the room as a request that others read and that
+/// passes our own check with as many spans; a byte less room than it takes is refused as such.
 pub fn appends_or_refuses(translate: impl Fn(usize, &mut Vec<u8>) -> Result<u64, Foreign>) {
     let mut out = BEFORE.to_vec();
     let spans = match translate(ROOM, &mut out) {

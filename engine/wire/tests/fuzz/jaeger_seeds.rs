@@ -1,5 +1,5 @@
-//! Seeds for the fuzz targets `jaeger_thrift` and `jaeger_proto`: what the tests of Jaeger's translation write, and
-//! what is broken on purpose.
+//! Seeds for the fuzz targets `jaeger_thrift` and `jaeger_proto`: what the tests of Jaeger's translation
+//! write, and what is broken on purpose.
 
 use prost::Message;
 use spanloom_wire::thrift::{MessageKind, Protocol, Type, Writer};

@@ -1,5 +1,5 @@
-//! What must hold for any bytes taken as Jaeger's Thrift: the first byte says which protocol, and whether the rest
-//! is a batch or a datagram.
+//! What must hold for any bytes taken as Jaeger's Thrift: the first byte says which protocol, and whether the
+//! rest is a batch or a datagram.
 
 use spanloom_wire::jaeger::{batch, datagram};
 use spanloom_wire::thrift::Protocol;

@@ -1,5 +1,5 @@
-//! Jaeger to OTLP, against what real clients send, against the rules written the long way round, and against what
-//! is hostile. What comes out is read by OpenTelemetry's own types and checked as every request is.
+//! Jaeger to OTLP, against what real clients send, against the rules written the long way round, and against
+//! what is hostile. What comes out is read by OpenTelemetry's own types and checked as every request is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod golden;

@@ -1,5 +1,5 @@
-//! Whatever a client says comes out as the rules have it: the rules written a second time, on whole lists instead of
-//! a stream, and compared for any batch in every form.
+//! Whatever a client says comes out as the rules have it: the rules written a second time, on whole lists
+//! instead of a stream, and compared for any batch in every form.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -198,8 +198,10 @@ fn status(tags: &mut Vec<Tag>, kind: i32) -> Option<Status> {
         Status { code, message: take(tags, "otel.status_description", as_text).unwrap_or_default() }
     } else {
         let code = last(tags, "http.status_code").and_then(|value| as_http(&value));
-        let failed = code
-            .is_some_and(|code| !(100..400).contains(&code) && !((400..500).contains(&code) && kind == 2));
+        let failed = code.is_some_and(|code| {
+            let unset = if kind == 2 { 100..500 } else { 100..400 };
+            !unset.contains(&code)
+        });
         if failed { Status { code: 2, message: http_message } } else { Status::default() }
     };
     (status != Status::default()).then_some(status)

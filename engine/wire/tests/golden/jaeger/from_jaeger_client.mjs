@@ -1,5 +1,4 @@
-// Writes what jaeger-client 3.19.0 sends for one trace: captured from its sockets. Ids are random; README.md names
-// those of the files that are kept.
+// Writes what jaeger-client 3.19.0 sends for one trace: captured from its sockets. Ids are random.
 //
 // Node 20; npm install jaeger-client@3.19.0
 import dgram from 'node:dgram';
