@@ -92,9 +92,11 @@ impl<'a> Text<'a> {
     /// Takes a byte if it is next after white space.
     #[inline]
     pub fn take(&mut self, byte: u8) -> bool {
-        let found = self.space() == Some(byte);
-        self.at += usize::from(found);
-        found
+        if self.space() != Some(byte) {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Takes a byte that must be next after white space.
@@ -112,9 +114,11 @@ impl<'a> Text<'a> {
     /// Takes a text if it is next, in these very bytes. It must not end within a character.
     #[inline]
     pub fn take_exactly(&mut self, text: &str) -> bool {
-        let found = self.rest().starts_with(text.as_bytes());
-        self.at += if found { text.len() } else { 0 };
-        found
+        if !self.rest().starts_with(text.as_bytes()) {
+            return false;
+        }
+        self.at += text.len();
+        true
     }
 
     /// Takes a word such as `null`.
