@@ -123,6 +123,11 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
         &self.cursor
     }
 
+    #[inline]
+    fn cursor_mut(&mut self) -> &mut Cursor<'a> {
+        &mut self.cursor
+    }
+
     fn message(&mut self) -> Result<Message<'a>, Foreign> {
         let word = u32::from_be_bytes(self.cursor.array()?);
         if word & 0x8000_0000 != 0 {

@@ -146,6 +146,11 @@ impl<'a> Reader<'a> for CompactReader<'a> {
         &self.cursor
     }
 
+    #[inline]
+    fn cursor_mut(&mut self) -> &mut Cursor<'a> {
+        &mut self.cursor
+    }
+
     fn message(&mut self) -> Result<Message<'a>, Foreign> {
         let first = self.cursor.byte()?;
         if first != PROTOCOL {

@@ -38,6 +38,20 @@ impl<'a> Cursor<'a> {
         &self.whole[self.at..]
     }
 
+    /// What was read since a position.
+    #[inline]
+    pub(super) fn since(&self, position: usize) -> &'a [u8] {
+        self.whole.get(position..self.at).unwrap_or_default()
+    }
+
+    /// Passes over these bytes if they come next.
+    #[inline]
+    pub(super) fn again(&mut self, bytes: &[u8]) -> bool {
+        let same = self.rest().starts_with(bytes);
+        self.at += if same { bytes.len() } else { 0 };
+        same
+    }
+
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Foreign> {
         match self.whole.get(self.at) {

@@ -11,6 +11,10 @@ pub trait Reader<'a>: Sized {
     #[doc(hidden)]
     fn cursor(&self) -> &Cursor<'a>;
 
+    /// The same, to move it.
+    #[doc(hidden)]
+    fn cursor_mut(&mut self) -> &mut Cursor<'a>;
+
     /// The header of a message.
     fn message(&mut self) -> Result<Message<'a>, Foreign>;
 
@@ -51,6 +55,19 @@ pub trait Reader<'a>: Sized {
     #[inline]
     fn position(&self) -> usize {
         self.cursor().at()
+    }
+
+    /// The bytes read since a position.
+    #[inline]
+    fn since(&self, position: usize) -> &'a [u8] {
+        self.cursor().since(position)
+    }
+
+    /// Passes over a value that is the same, byte for byte, as one read before, which had these bytes; false when
+    /// another comes next. In both formats what a struct's bytes mean does not depend on where they are.
+    #[inline]
+    fn again(&mut self, bytes: &[u8]) -> bool {
+        !bytes.is_empty() && self.cursor_mut().again(bytes)
     }
 
     /// Bytes that are left.

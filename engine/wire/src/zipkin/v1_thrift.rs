@@ -38,8 +38,9 @@ pub fn thrift_spans<'a>(
 }
 
 fn read_spans<'a>(input: &mut impl Reader<'a>, sheet: &mut Sheet<'_>) -> Result<(), Foreign> {
+    let mut hosts = Hosts::default();
     for _ in 0..input.structs()? {
-        span(sheet, |sheet, draft| read_span(input, sheet, draft))?;
+        span(sheet, |sheet, draft| read_span(input, sheet, draft, &mut hosts))?;
     }
     Ok(())
 }
@@ -48,6 +49,7 @@ fn read_span<'a>(
     input: &mut impl Reader<'a>,
     sheet: &mut Sheet<'_>,
     draft: &mut Draft<'a>,
+    hosts: &mut Hosts<'a>,
 ) -> Result<usize, Foreign> {
     let mut sides = Sides::default();
     let mut fields = Fields::new("Span");
@@ -60,12 +62,12 @@ fn read_span<'a>(
             5 => draft.parent_id = input.i64_of(&field)?.to_be_bytes(),
             6 => {
                 for _ in 0..input.structs_of(&field)? {
-                    read_annotation(input, sheet, draft, &mut sides)?;
+                    read_annotation(input, sheet, draft, &mut sides, hosts)?;
                 }
             }
             8 => {
                 for _ in 0..input.structs_of(&field)? {
-                    read_binary_annotation(input, sheet, draft, &mut sides)?;
+                    read_binary_annotation(input, sheet, draft, &mut sides, hosts)?;
                 }
             }
             9 => draft.debug = input.bool_of(&field)?,
@@ -83,6 +85,7 @@ fn read_annotation<'a>(
     sheet: &mut Sheet<'_>,
     draft: &mut Draft<'a>,
     sides: &mut Sides<'a>,
+    hosts: &mut Hosts<'a>,
 ) -> Result<(), Foreign> {
     let (mut at, mut value, mut host) = (Micros { nanos: 0 }, Cow::Borrowed(""), Raw::default());
     let mut fields = Fields::new("Annotation");
@@ -92,7 +95,7 @@ fn read_annotation<'a>(
             2 => value = text(input.bytes_of(&field)?),
             3 => {
                 field.expect(Type::Struct)?;
-                read_endpoint(input, &mut host)?;
+                host = hosts.read(input)?;
             }
             _ => input.skip(field.kind)?,
         }
@@ -106,6 +109,7 @@ fn read_binary_annotation<'a>(
     sheet: &mut Sheet<'_>,
     draft: &mut Draft<'a>,
     sides: &mut Sides<'a>,
+    hosts: &mut Hosts<'a>,
 ) -> Result<(), Foreign> {
     let (mut key, mut value, mut kind) = (Cow::Borrowed(""), &[][..], BYTES);
     let mut host = Raw::default();
@@ -117,7 +121,7 @@ fn read_binary_annotation<'a>(
             3 => kind = input.i32_of(&field)?,
             4 => {
                 field.expect(Type::Struct)?;
-                read_endpoint(input, &mut host)?;
+                host = hosts.read(input)?;
             }
             _ => input.skip(field.kind)?,
         }
@@ -170,6 +174,25 @@ impl<'a> Host<'a> for Raw<'a> {
             ipv6: Address::ip(<[u8; 16]>::try_from(self.ipv6).ok()),
             port: self.port,
         }
+    }
+}
+
+/// The endpoint read last. Nearly all of a request are the same one, so it is compared before it is read.
+#[derive(Default)]
+struct Hosts<'a> {
+    bytes: &'a [u8],
+    last: Raw<'a>,
+}
+
+impl<'a> Hosts<'a> {
+    fn read(&mut self, input: &mut impl Reader<'a>) -> Result<Raw<'a>, Foreign> {
+        if !input.again(self.bytes) {
+            let from = input.position();
+            let mut read = Raw::default();
+            read_endpoint(input, &mut read)?;
+            (self.bytes, self.last) = (input.since(from), read);
+        }
+        Ok(self.last)
     }
 }
 

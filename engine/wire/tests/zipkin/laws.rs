@@ -44,7 +44,7 @@ const SPECIAL: &[&str] = &[
 ];
 
 /// Values that some of them take and others do not.
-const TELLING: &[&str] = &["", "true", "false", "OK", "ERROR", "client", "7"];
+const TELLING: &[&str] = &["", "true", "false", "OK", "ERROR", "UNSET", "0", "2", "client", "7"];
 
 /// Tags of every meaning, each key once, in order.
 fn tags() -> impl Strategy<Value = Vec<(String, String)>> {
@@ -170,8 +170,9 @@ fn same_service(span: &Span) -> bool {
 
 fn status(tags: &mut BTreeMap<&str, &str>) -> Option<Status> {
     let told = match tags.get("otel.status_code").copied() {
-        Some("OK") => Some(1),
-        Some("ERROR") => Some(2),
+        Some("UNSET" | "0") => Some(0),
+        Some("OK" | "1") => Some(1),
+        Some("ERROR" | "2") => Some(2),
         _ => None,
     };
     let failed = tags.get("error").is_some_and(|value| *value != "false");
@@ -189,7 +190,8 @@ fn status(tags: &mut BTreeMap<&str, &str>) -> Option<Status> {
             tags.remove("error");
         }
     }
-    Some(Status { code, message: message.to_owned() })
+    let status = Status { code, message: message.to_owned() };
+    Some(status).filter(|status| *status != Status::default())
 }
 
 /// All of a request, with attributes sorted.
