@@ -52,9 +52,6 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
-    /// The sampling strategies could not be read.
-    #[error("receive.jaeger.sampling_strategies_file: {0}")]
-    Strategies(spanloom_receive::jaeger::StrategiesError),
     /// The start was interrupted.
     #[error("the start was interrupted")]
     Interrupted,

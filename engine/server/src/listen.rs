@@ -1,6 +1,5 @@
 //! The engine behind its listeners: receivers push into it, the query API asks it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use spanloom_receive as receive;
 use spanloom_receive::jaeger::AgentPort;
 use spanloom_receive::{
     Accepted, DatagramSocket, Datagrams, Held, Jaeger, OpenCensus, Otlp, Protocol, ReceiveMetrics, Receiver,
-    Refusal, Sink, Strategies, Zipkin,
+    Refusal, Sink, Zipkin,
 };
 use spanloom_span::{Tenant, join};
 use tokio::net::TcpListener;
@@ -45,7 +44,7 @@ impl Metrics {
 /// A port that is open and not served yet.
 pub(crate) enum Bound {
     Stream { listener: TcpListener, port: u16, protocol: Served },
-    Datagrams { socket: DatagramSocket, port: AgentPort },
+    Datagrams { socket: DatagramSocket, port: AgentPort, tenant: Tenant },
 }
 
 /// What is served on a port.
@@ -61,7 +60,7 @@ pub(crate) enum Served {
 /// Opens every port of the configuration.
 pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
     let receive = &config.receive;
-    let jaeger = Jaeger { strategies: Arc::new(strategies(config)?) };
+    let jaeger = Jaeger { strategies: Arc::new(config.strategies()?) };
     let zipkin = Zipkin { parse_string_tags: receive.zipkin.parse_string_tags };
     let streams: [(_, &[u16], _); 5] = [
         ("receive.otlp_ports", &receive.otlp_ports, Served::Otlp),
@@ -89,6 +88,13 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
         ),
     ];
     let buffer_bytes = receive.datagrams.socket_buffer_bytes.0 as usize;
+    let Some(tenant) = config.datagram_tenant()? else {
+        tracing::warn!(
+            "the ports for datagrams stay closed: multitenancy is on, and receive.datagrams.tenant does not say whose \
+             their spans are"
+        );
+        return Ok(bound);
+    };
     for (key, ports, kind) in datagrams {
         for &port in ports {
             let address = config.address(port)?;
@@ -103,17 +109,10 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
                      net.core.rmem_max allows no more"
                 );
             }
-            bound.push(Bound::Datagrams { socket, port: kind });
+            bound.push(Bound::Datagrams { socket, port: kind, tenant: tenant.clone() });
         }
     }
     Ok(bound)
-}
-
-fn strategies(config: &Config) -> Result<Strategies, StartError> {
-    let jaeger = &config.receive.jaeger;
-    let file = &jaeger.sampling_strategies_file;
-    let file = (!file.is_empty()).then(|| PathBuf::from(file));
-    Strategies::open(jaeger.sampling_rate, file).map_err(StartError::Strategies)
 }
 
 /// Serves the open ports until the engine stops.
@@ -123,11 +122,11 @@ pub(crate) fn serve(engine: &Engine, bound: Vec<Bound>, metrics: &Metrics) -> Re
             Bound::Stream { listener, port, protocol } => {
                 serve_stream(engine, listener, port, protocol, metrics)?;
             }
-            Bound::Datagrams { socket, port } => {
+            Bound::Datagrams { socket, port, tenant } => {
                 let datagrams = Datagrams {
                     protocol: port.protocol(),
                     translate: receive::jaeger::translate(port),
-                    tenant: engine.config().datagram_tenant()?,
+                    tenant,
                     sink: engine.clone(),
                     metrics: metrics.receive.clone(),
                 };

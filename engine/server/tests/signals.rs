@@ -169,6 +169,12 @@ fn a_configuration_is_checked() {
     check("recieve: {}", Err(&["recieve", "receive"]));
     check("query: {port: seven}", Err(&["port"]));
     check("listen_host: nowhere", Err(&["listen_host", "nowhere"]));
+    check("multitenancy: true", Ok(()));
+    check("receive: {zipkin: {ports: [0]}}", Err(&["receive.zipkin.ports", "1 to 65535"]));
+    check("receive: {jaeger: {sampling_rate: 2}}", Err(&["receive.jaeger.sampling_rate is 2", "0 to 1"]));
+    let file = "receive: {jaeger: {sampling_strategies_file: /nowhere/strategies.json}}";
+    check(file, Err(&["receive.jaeger.sampling_strategies_file", "cannot be read"]));
+    check("receive: {datagrams: {tenant: a/b}}", Err(&["receive.datagrams.tenant", "a/b"]));
     check("data_dir: ${SPANLOOM_NOT_SET}", Err(&["line 1", "SPANLOOM_NOT_SET"]));
     check("data_dir: ${SPANLOOM_NOT_SET:-here}", Ok(()));
     let (code, _, error) = spanloom(&["--check-config", "--config", "/nowhere/spanloom.yaml"]);

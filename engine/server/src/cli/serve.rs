@@ -94,7 +94,9 @@ fn greeting(engine: &Engine) -> String {
         ("Zipkin (HTTP) to", &receive.zipkin.ports),
         ("OpenCensus (gRPC, HTTP) to", &receive.opencensus.ports),
     ];
-    let open = doors.into_iter().filter(|(_, open)| !open.is_empty());
+    let has_datagrams = config.datagram_tenant().is_ok_and(|tenant| tenant.is_some());
+    let is_open = |what: &str| has_datagrams || !what.contains("UDP");
+    let open = doors.into_iter().filter(|(what, open)| !open.is_empty() && is_open(what));
     let doors: Vec<String> = open.map(|(what, open)| format!("{what} {}", ports(open))).collect();
     let query = address(config.query.port);
     let started = engine.started();

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use spanloom_block::ResidentLimits;
 use spanloom_ingest::{Durability, Hosting, IngestOptions};
-use spanloom_receive::{ReceiveConfig, ServeConfig};
+use spanloom_receive::{ReceiveConfig, ServeConfig, Strategies};
 use spanloom_span::Tenant;
 use spanloom_span::slice::SliceLimits;
 
@@ -83,6 +84,7 @@ impl Config {
         if !(0.0..=1.0).contains(&rate) {
             return wrong("receive.jaeger.sampling_rate", rate, "0 to 1");
         }
+        self.strategies()?;
         self.datagram_tenant()?;
         let buffer = self.receive.datagrams.socket_buffer_bytes;
         if !(4096..=1 << 30).contains(&buffer.0) {
@@ -107,19 +109,24 @@ impl Config {
         lists.into_iter().flat_map(|(key, ports)| ports.iter().map(move |port| (key, *port)))
     }
 
-    /// Whose spans come by datagram.
-    pub fn datagram_tenant(&self) -> Result<Tenant, ConfigError> {
-        let (name, jaeger) = (&self.receive.datagrams.tenant, &self.receive.jaeger);
-        let lists = [&jaeger.compact_ports, &jaeger.binary_ports, &jaeger.zipkin_compact_ports];
-        if !name.is_empty() {
-            let tenant = Tenant::new(name);
-            return tenant.or_else(|error| wrong("receive.datagrams.tenant", format!("{name:?}"), error));
+    /// What Jaeger clients are told to sample. Reads the file that says it.
+    pub fn strategies(&self) -> Result<Strategies, ConfigError> {
+        let jaeger = &self.receive.jaeger;
+        let file = &jaeger.sampling_strategies_file;
+        let path = (!file.is_empty()).then(|| PathBuf::from(file));
+        Strategies::open(jaeger.sampling_rate, path).or_else(|error| {
+            wrong("receive.jaeger.sampling_strategies_file", file, format!("a file of strategies: {error}"))
+        })
+    }
+
+    /// Whose spans come by datagram; `None` when nobody says, though somebody must: then no port for them is opened.
+    pub fn datagram_tenant(&self) -> Result<Option<Tenant>, ConfigError> {
+        let name = &self.receive.datagrams.tenant;
+        if name.is_empty() {
+            return Ok((!self.multitenancy).then(Tenant::default));
         }
-        if self.multitenancy && lists.iter().any(|ports| !ports.is_empty()) {
-            let expected = "a tenant, since multitenancy is on, or no ports for datagrams in receive.jaeger";
-            return wrong("receive.datagrams.tenant", "empty", expected);
-        }
-        Ok(Tenant::default())
+        let tenant = Tenant::new(name);
+        tenant.map(Some).or_else(|error| wrong("receive.datagrams.tenant", format!("{name:?}"), error))
     }
 
     fn host(&self) -> Result<IpAddr, ConfigError> {

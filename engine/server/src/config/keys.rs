@@ -110,7 +110,8 @@ section! {
         /// it is full they are lost and counted. Without the capability CAP_NET_ADMIN the kernel gives
         /// at most `net.core.rmem_max`.
         socket_buffer_bytes: Size = mib(8),
-        /// Whose spans they are: a datagram cannot say. Needed when `multitenancy` is on.
+        /// Whose spans they are: a datagram cannot say. Empty: `single-tenant`'s; with `multitenancy` the ports for
+        /// datagrams then stay closed.
         tenant: String = String::new(),
     }
 }
