@@ -296,7 +296,8 @@ fn compare_nil(
 
 fn compare(part: &impl Display, op: BinaryOp, (left, right): (Type, Type)) -> Result<Type, CheckError> {
     let alike = left == right || left == Type::Any || right == Type::Any;
-    if !alike && !(left.is_number() && right.is_number()) {
+    let numbers = left.is_number() && right.is_number();
+    if !alike && !numbers {
         return refuse(part, format!("{left} cannot be compared with {right}"));
     }
     let ordered = |of: Type| of.is_number() || of.is_text();
