@@ -1,0 +1,45 @@
+//! TraceQL, the language in which traces are asked for: text in, a checked syntax tree out, and back to text.
+//!
+//! ```
+//! let query = spanloom_traceql::parse("{span.http.status_code>=500}|count()>2")?;
+//! spanloom_traceql::check(&query)?;
+//! assert_eq!(query.to_string(), "{ span.http.status_code >= 500 } | count() > 2");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The language is described at <https://grafana.com/docs/tempo/latest/traceql/>.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `ast/` | the syntax tree |
+//! | `names.rs` | every name the language knows, and the nearest one to a misspelled name |
+//! | `lex/` | text to tokens |
+//! | `parse/` | tokens to the tree |
+//! | `print.rs` | the tree to canonical text |
+//! | `check.rs` | types and limits, judged before anything runs |
+//! | `error.rs` | what is said when a query is refused |
+//!
+//! **Invariant:** no runtime, no IO, no panics on any text; recursion is bounded by [`MAX_NESTING`] while
+//! parsing and by [`MAX_OPERATORS`] on the finished tree.
+
+pub mod ast;
+mod check;
+mod error;
+mod lex;
+mod names;
+mod parse;
+mod print;
+
+pub use check::check;
+pub use error::{CheckError, ParseError, Problem};
+pub use parse::parse;
+
+/// The longest query that is read, in bytes.
+pub const MAX_QUERY_BYTES: usize = 128 * 1024;
+
+/// How deep parentheses, braces and prefix operators may nest.
+pub const MAX_NESTING: usize = 64;
+
+/// How many binary operators and stages one query may hold. A chain `a || b || c` is as high a tree as it is
+/// long, so this bounds what walks the tree: the check, the printer, its release.
+pub const MAX_OPERATORS: usize = 1000;
