@@ -15,6 +15,9 @@ use crate::names;
 /// How many labels series may have, the buckets of a histogram included.
 const MAX_LABELS: usize = 5;
 
+/// How many characters of an offending part are shown.
+const MAX_SHOWN: usize = 200;
+
 /// What a value is, as far as the query tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
@@ -104,7 +107,12 @@ pub fn check(query: &Query) -> Result<(), CheckError> {
 }
 
 fn refuse<T>(part: &impl Display, reason: impl Into<String>) -> Result<T, CheckError> {
-    Err(CheckError { part: part.to_string(), reason: reason.into() })
+    let mut part = part.to_string();
+    if let Some((cut, _)) = part.char_indices().nth(MAX_SHOWN) {
+        part.truncate(cut);
+        part.push_str("...");
+    }
+    Err(CheckError { part, reason: reason.into() })
 }
 
 fn check_hint(hint: &Hint) -> Result<(), CheckError> {

@@ -97,3 +97,11 @@ fn limits_are_kept_and_reached() {
     let error = parse(&" ".repeat(MAX_QUERY_BYTES + 1)).expect_err("too many bytes").to_string();
     assert_eq!(error, "line 1, column 1: the query has more than 131072 bytes");
 }
+
+#[test]
+fn a_long_offending_part_is_shown_by_its_beginning() {
+    let tree = parse(&format!("{{ .a + \"{}\" = 1 }}", "é".repeat(5_000))).expect("well formed");
+    let error = check(&tree).expect_err("a string is no number");
+    assert_eq!(error.part.chars().count(), 203);
+    assert!(error.part.starts_with(".a + \"éé") && error.part.ends_with("é..."), "{}", error.part);
+}
