@@ -2,7 +2,8 @@
 //!
 //! Nobody tells the sender of a datagram anything, so what matters is to take them as fast as they come and to
 //! count each that is lost, by reason. Datagrams that wait are bounded by the socket's buffer in the kernel, by
-//! [`GATHER_BYTES`] of translated spans, and by [`MAX_UNDER_WAY`] requests on their way into the log.
+//! [`GATHER_BYTES`] of translated spans, by one request that asks the memory budget for room, and by [`MAX_UNDER_WAY`]
+//! requests, in the budget, on their way into the log.
 //!
 //! | file | holds |
 //! |---|---|
@@ -13,6 +14,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use spanloom_span::Tenant;
 use spanloom_wire::Foreign;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::{Accepted, ReceiveMetrics, Refusal, Shutdown, Sink};
+use crate::{Accepted, Held, ReceiveMetrics, Refusal, Shutdown, Sink};
 use socket::Batch;
 pub use socket::DatagramSocket;
 
@@ -56,6 +58,14 @@ pub struct Datagrams<S, T> {
     pub metrics: ReceiveMetrics,
 }
 
+/// What the future gives, where there is one; never otherwise.
+async fn next<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Translated datagrams.
 #[derive(Default)]
 struct Gathered {
@@ -79,23 +89,29 @@ where
     pub async fn run(self, socket: DatagramSocket, mut shutdown: Shutdown) {
         let mut batch = Batch::new();
         let mut gathered = Gathered::default();
+        // One request at a time asks for room: what waits for it is not in the memory budget yet.
+        let mut asking = None;
         let mut under_way = FuturesUnordered::new();
         let mut look = tokio::time::interval(DROPS_EACH);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut drops = socket.kernel_drops();
         loop {
-            let idle = under_way.len() < MAX_UNDER_WAY;
-            if idle && !gathered.request.is_empty() {
-                under_way.push(self.push(std::mem::take(&mut gathered)));
+            let is_free = asking.is_none() && under_way.len() < MAX_UNDER_WAY;
+            if is_free && !gathered.request.is_empty() {
+                asking = Some(Box::pin(self.admit(std::mem::take(&mut gathered))));
                 continue;
             }
             tokio::select! {
                 () = shutdown.begun() => break,
                 Some(()) = under_way.next() => {}
+                admitted = next(&mut asking) => {
+                    asking = None;
+                    under_way.extend(admitted.map(|(gathered, held)| self.push(gathered, held)));
+                }
                 received = socket.receive(&mut batch), if gathered.request.len() < GATHER_BYTES => match received {
                     Ok(()) => {
                         self.gather(&batch, &mut gathered);
-                        let most = if under_way.len() < MAX_UNDER_WAY { REQUEST_BYTES } else { GATHER_BYTES };
+                        let most = if is_free { REQUEST_BYTES } else { GATHER_BYTES };
                         self.gather_more(&socket, &mut batch, &mut gathered, most);
                     }
                     Err(error) => {
@@ -109,11 +125,18 @@ where
         self.gather_more(&socket, &mut batch, &mut gathered, GATHER_BYTES);
         self.count_drops(&socket, &mut drops);
         drop(socket);
-        if !gathered.request.is_empty() {
-            under_way.push(self.push(gathered));
-        }
+        let finish = async {
+            if asking.is_some() {
+                under_way.extend(next(&mut asking).await.map(|(gathered, held)| self.push(gathered, held)));
+            }
+            if !gathered.request.is_empty() {
+                under_way
+                    .extend(self.admit(gathered).await.map(|(gathered, held)| self.push(gathered, held)));
+            }
+            while under_way.next().await.is_some() {}
+        };
         tokio::select! {
-            () = async { while under_way.next().await.is_some() {} } => {}
+            () = finish => {}
             () = shutdown.over() => {}
         }
     }
@@ -142,18 +165,29 @@ where
         self.metrics.datagrams.came(self.protocol, datagrams, bytes);
     }
 
+    /// Asks for room for a request; `None` when there is none, which is counted.
+    async fn admit(&self, mut gathered: Gathered) -> Option<(Gathered, Held)> {
+        let began = Instant::now();
+        // It lives as long as its traces, and the budget counts what is in it.
+        gathered.request.shrink_to_fit();
+        match self.sink.admit(gathered.request.len()).await {
+            Ok(held) => Some((gathered, held)),
+            Err(refusal) => {
+                self.tell(&Err(refusal), gathered.parts.len() as u64, gathered.spans(), began);
+                None
+            }
+        }
+    }
+
     /// Pushes a request. One datagram that the engine refuses does not take its neighbours along.
-    async fn push(&self, gathered: Gathered) {
+    async fn push(&self, gathered: Gathered, held: Held) {
         let began = Instant::now();
         let spans = gathered.spans();
         let request = Bytes::from(gathered.request);
-        let outcome = self.push_bytes(request.clone()).await;
-        let many = gathered.parts.len() > 1;
-        if let Err(Refusal::Invalid(_)) = &outcome
-            && many
-        {
+        let outcome = self.sink.push(self.tenant.clone(), request.clone(), held).await;
+        if matches!(outcome, Err(Refusal::Invalid(_))) && gathered.parts.len() > 1 {
             for (range, spans) in gathered.parts {
-                let outcome = self.push_bytes(Bytes::copy_from_slice(&request[range])).await;
+                let outcome = self.push_alone(Bytes::copy_from_slice(&request[range])).await;
                 self.tell(&outcome, 1, spans, began);
             }
             return;
@@ -161,7 +195,7 @@ where
         self.tell(&outcome, gathered.parts.len() as u64, spans, began);
     }
 
-    async fn push_bytes(&self, request: Bytes) -> Result<Accepted, Refusal> {
+    async fn push_alone(&self, request: Bytes) -> Result<Accepted, Refusal> {
         let held = self.sink.admit(request.len()).await?;
         self.sink.push(self.tenant.clone(), request, held).await
     }

@@ -20,6 +20,8 @@ struct Memory {
     poison: Option<u8>,
     delay: Duration,
     refuse: bool,
+    /// Requests that ask for room now, and the most there were; they wait for `delay`, too.
+    asking: Arc<Mutex<(usize, usize)>>,
 }
 
 impl Sink for Memory {
@@ -35,6 +37,13 @@ impl Sink for Memory {
     }
 
     async fn admit(&self, _: usize) -> Result<Held, Refusal> {
+        {
+            let mut asking = self.asking.lock().unwrap();
+            asking.0 += 1;
+            asking.1 = asking.1.max(asking.0);
+        }
+        tokio::time::sleep(self.delay).await;
+        self.asking.lock().unwrap().0 -= 1;
         match self.refuse {
             true => Err(Refusal::Exhausted { message: "full".into(), retry_after: Duration::ZERO }),
             false => Ok(Box::new(())),
@@ -167,4 +176,18 @@ async fn what_the_kernel_drops_is_counted() {
     }
     assert_eq!(before, Some(0));
     assert!(socket.kernel_drops().unwrap() > 50, "{:?}", socket.kernel_drops());
+}
+
+#[tokio::test]
+async fn what_waits_for_room_is_bounded() {
+    let running = start(Memory { delay: Duration::from_millis(5), ..Memory::default() });
+    for _ in 0..40 {
+        running.send(b"ss");
+        // So that each would be a request of its own.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let asking = running.sink.asking.clone();
+    let (requests, _) = running.end().await;
+    assert_eq!(requests.concat().len(), 40 * 6);
+    assert_eq!(*asking.lock().unwrap(), (0, 1));
 }

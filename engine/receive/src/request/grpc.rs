@@ -151,13 +151,11 @@ where
     let Some(message) = messages.next(Intake::new(sink, config)).await? else {
         return Err(ended(0, PREFIX));
     };
-    if messages.rest.is_empty() {
-        let mut end = Intake::new(sink, config);
-        while messages.rest.is_empty()
-            && let Some(data) = end.next(&mut messages.body).await?
-        {
-            messages.rest = data;
-        }
+    let mut end = Intake::new(sink, config);
+    while messages.rest.is_empty()
+        && let Some(data) = end.next(&mut messages.body).await?
+    {
+        messages.rest = data;
     }
     if !messages.rest.is_empty() {
         let length = message.1.bytes.len();
@@ -319,14 +317,17 @@ pub(crate) fn succeeded(message: &[u8]) -> Response<Reply> {
 
 /// An answer that refuses.
 pub(crate) fn refused(refusal: &Refusal) -> Response<Reply> {
-    let message = refusal.to_string();
-    failed(&Status { code: refusal.code(), message: &message, retry_after: refusal.retry_after() })
+    trailers_only(why(refusal))
 }
 
-/// An answer of trailers only.
+/// An answer of a status alone.
 pub(crate) fn failed(status: &Status<'_>) -> Response<Reply> {
+    trailers_only(said(status))
+}
+
+fn trailers_only(headers: HeaderMap) -> Response<Reply> {
     let mut response = response(Reply::empty());
-    response.headers_mut().extend(said(status));
+    response.headers_mut().extend(headers);
     response
 }
 
@@ -335,12 +336,15 @@ pub(crate) fn streamed(work: impl Future<Output = Result<(), Refusal>> + Send + 
     response(Reply::after(async {
         match work.await {
             Ok(()) => said(&Status { code: Code::Ok, message: "", retry_after: None }),
-            Err(refusal) => {
-                let message = refusal.to_string();
-                said(&Status { code: refusal.code(), message: &message, retry_after: refusal.retry_after() })
-            }
+            Err(refusal) => why(&refusal),
         }
     }))
+}
+
+/// A refusal as headers or trailers.
+fn why(refusal: &Refusal) -> HeaderMap {
+    let message = refusal.to_string();
+    said(&Status { code: refusal.code(), message: &message, retry_after: refusal.retry_after() })
 }
 
 /// A status as headers or trailers.
