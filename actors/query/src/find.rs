@@ -26,6 +26,18 @@ pub enum QueryError {
     /// Live bytes that were checked when they came cannot be read: a defect.
     #[error("live spans cannot be read: {0}")]
     Live(#[from] ProtoError),
+    /// The question is wrong: what was found and what was expected.
+    #[error("{0}")]
+    Invalid(String),
+    /// The answer would exceed a limit, which the message names.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too many questions are being worked on.
+    #[error("{0}")]
+    Busy(String),
+    /// It took longer than allowed.
+    #[error("the question was not answered within {0:?} (query.timeout)")]
+    Timeout(std::time::Duration),
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Stopping,

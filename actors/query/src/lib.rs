@@ -6,7 +6,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `find.rs` | trace by id |
+//! | `ask.rs` | the questions over many traces, and their answers |
 
+mod ask;
 mod find;
 
+pub use ask::{
+    Answers, Cursor, Explain, ExplainSource, MetricsPart, MetricsRequest, SearchPart, SearchRequest,
+    SearchStats, TagScope, TagType, TagValues, TagValuesRequest, Tags, TagsRequest,
+};
 pub use find::{FoundTrace, Querier, QueryError, Sources};

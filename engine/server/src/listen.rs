@@ -216,6 +216,10 @@ fn query_error(error: AskError) -> QueryError {
         AskError::Peer(error) => {
             QueryError::Busy { message: error.to_string(), retry_after: Duration::from_secs(1) }
         }
+        AskError::Busy(message) => QueryError::Busy { message, retry_after: Duration::from_secs(1) },
+        AskError::Invalid(message) => QueryError::Invalid(message),
+        AskError::TooLarge(message) => QueryError::TooLarge(message),
+        AskError::Timeout(limit) => QueryError::Timeout(limit),
         AskError::Stopping => QueryError::Unavailable(error.to_string()),
         AskError::Block { .. } | AskError::Live(_) => QueryError::Internal(error.to_string()),
     }

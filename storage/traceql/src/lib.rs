@@ -18,17 +18,25 @@
 //! | `print.rs` | the tree to canonical text |
 //! | `check.rs` | types and limits, judged before anything runs |
 //! | `error.rs` | what is said when a query is refused |
+//! | `value.rs` | a field's value, and how values compare |
+//! | `plan/` | a query made ready to run |
+//! | `eval/` | a query run over the spans of one trace |
+//! | `answer.rs` | what a question is answered with |
 //!
 //! **Invariant:** no runtime, no IO, no panics on any text; recursion is bounded by [`MAX_NESTING`] while
 //! parsing and by [`MAX_OPERATORS`] on the finished tree.
 
+pub mod answer;
 pub mod ast;
 mod check;
 mod error;
+pub mod eval;
 mod lex;
 mod names;
 mod parse;
+pub mod plan;
 mod print;
+pub mod value;
 
 pub use check::check;
 pub use error::{CheckError, ParseError, Problem};
