@@ -213,6 +213,18 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// [`text`] that is only passed on. ASCII, which nearly all of it is, needs no closer look.
+#[inline]
+pub fn text_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.is_ascii() {
+        return Cow::Borrowed(bytes);
+    }
+    match text(bytes) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
 /// An attribute's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scalar<'a> {
@@ -231,6 +243,12 @@ pub enum Scalar<'a> {
 /// Appends an attribute as the field of that number: `ATTRIBUTES` of the message being written.
 #[inline]
 pub fn put_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Scalar<'_>) {
+    put_attribute_keyed(out, field, key.as_bytes(), value);
+}
+
+/// The same with a key that is known to be UTF-8: bytes of [`text_bytes`].
+#[inline]
+pub fn put_attribute_keyed(out: &mut Vec<u8>, field: u32, key: &[u8], value: Scalar<'_>) {
     if let Scalar::Str(text) = value
         && put_short_text(out, field, key, text.as_bytes())
     {
@@ -246,7 +264,7 @@ pub fn put_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Scalar<'_>
         Scalar::Bytes(v) => sized(v.len()),
     };
     put_head(out, field, key_len + 1 + sized(value_len));
-    put_text(out, 1, key.as_bytes());
+    put_text(out, 1, key);
     put_head(out, 2, value_len);
     match value {
         Scalar::Str(v) => put_bytes(out, 1, v.as_bytes()),
@@ -270,24 +288,25 @@ fn put_head(out: &mut Vec<u8>, field: u32, length: usize) {
 
 /// The usual attribute, written at once: a key and a text so short that each length takes a byte.
 #[inline]
-fn put_short_text(out: &mut Vec<u8>, field: u32, key: &str, text: &[u8]) -> bool {
+fn put_short_text(out: &mut Vec<u8>, field: u32, key: &[u8], text: &[u8]) -> bool {
     let body = key.len() + text.len() + 6;
     if body >= 0x80 || field >= 16 || key.is_empty() {
         return false;
     }
     out.reserve(body + 2);
     out.extend_from_slice(&[(field as u8) << 3 | 2, body as u8, 0x0a, key.len() as u8]);
-    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(key);
     out.extend_from_slice(&[0x12, text.len() as u8 + 2, 0x0a, text.len() as u8]);
     out.extend_from_slice(text);
     true
 }
 
-/// Appends an attribute whose value is text that nobody has checked: as [`text`] makes it, which is quick for ASCII.
+/// Appends an attribute whose key is known to be UTF-8 and whose value is text that nobody has checked: as [`text`]
+/// makes it, which is quick for ASCII.
 #[inline]
-pub fn put_text_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &[u8]) {
+pub fn put_text_attribute(out: &mut Vec<u8>, field: u32, key: &[u8], value: &[u8]) {
     if !value.is_ascii() || !put_short_text(out, field, key, value) {
-        put_attribute(out, field, key, Scalar::Str(&text(value)));
+        put_attribute_keyed(out, field, key, Scalar::Str(&text(value)));
     }
 }
 
@@ -426,19 +445,22 @@ mod tests {
             put_attribute(&mut out, 9, &key, Scalar::Str(&text));
             assert_eq!(out, slow, "{} {}", key.len(), text.len());
             out.truncate(1);
-            put_text_attribute(&mut out, 9, &key, text.as_bytes());
+            put_text_attribute(&mut out, 9, key.as_bytes(), text.as_bytes());
             assert_eq!(out, slow, "{} {}", key.len(), text.len());
         }
     }
 
     #[test]
     fn what_is_not_utf8_is_replaced() {
-        let check = |bytes: &[u8], expected: &str| assert_eq!(text(bytes), expected, "{bytes:?}");
+        let check = |bytes: &[u8], expected: &str| {
+            assert_eq!(text(bytes), expected, "{bytes:?}");
+            assert_eq!(text_bytes(bytes), expected.as_bytes(), "{bytes:?}");
+        };
         check(b"", "");
         check("a\u{e9}".as_bytes(), "a\u{e9}");
         check(b"a\xffb\xe2\x82", "a\u{fffd}b\u{fffd}");
         let (mut checked, mut expected) = (Vec::new(), Vec::new());
-        put_text_attribute(&mut checked, 9, "k", b"a\xff");
+        put_text_attribute(&mut checked, 9, b"k", b"a\xff");
         put_attribute(&mut expected, 9, "k", Scalar::Str("a\u{fffd}"));
         assert_eq!(checked, expected);
     }

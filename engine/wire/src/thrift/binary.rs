@@ -31,8 +31,10 @@ impl<'a> BinaryReader<'a> {
     fn size(&mut self) -> Result<usize, Foreign> {
         let at = self.cursor.at();
         let size = self.i32()?;
-        usize::try_from(size)
-            .map_err(|_| malformed(at, format!("the length {size}"), "one that is not negative"))
+        if size < 0 {
+            return Err(malformed(at, format!("the length {size}"), "one that is not negative"));
+        }
+        Ok(size as usize)
     }
 
     /// The type of a container's elements. Some writers give an empty container no type.
@@ -43,6 +45,12 @@ impl<'a> BinaryReader<'a> {
             None if count == 0 => Ok(Type::Struct),
             None => Err(malformed(at, format!("elements of type {code}"), "a TBinary type")),
         }
+    }
+
+    #[cold]
+    fn slow_bytes(&mut self) -> Result<&'a [u8], Foreign> {
+        let length = self.size()?;
+        self.cursor.string(length)
     }
 
     /// A header that begins with this word, whose upper bit is set.
@@ -87,6 +95,7 @@ fn type_of(code: u8) -> Option<Type> {
     TYPES.get(usize::from(code)).copied().flatten()
 }
 
+#[inline]
 pub(super) fn code_of(kind: Type) -> u8 {
     match kind {
         Type::Bool => 2,
@@ -160,6 +169,12 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
         Ok(Some(Field { id: self.i16()?, kind, at, within: fields.within }))
     }
 
+    #[inline(always)]
+    fn comes(&mut self, _: &mut Fields, id: i16, kind: Type) -> bool {
+        let [high, low] = id.to_be_bytes();
+        self.cursor.again(&[code_of(kind), high, low])
+    }
+
     #[inline]
     fn list(&mut self) -> Result<List, Foreign> {
         let at = self.cursor.at();
@@ -216,8 +231,16 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
 
     #[inline]
     fn bytes(&mut self) -> Result<&'a [u8], Foreign> {
-        let length = self.size()?;
-        self.cursor.string(length)
+        // In one step when all is well; else the slow way says what is not.
+        if let Some((length, rest)) = self.cursor.rest().split_first_chunk()
+            && let Ok(length) = usize::try_from(i32::from_be_bytes(*length))
+            && length <= self.cursor.limits.max_string_bytes
+            && let Some((bytes, rest)) = rest.split_at_checked(length)
+        {
+            self.cursor.go_on(rest);
+            return Ok(bytes);
+        }
+        self.slow_bytes()
     }
 
     #[inline]

@@ -114,6 +114,7 @@ fn type_of(code: u8) -> Option<Type> {
     TYPES[usize::from(code & 0x0f)]
 }
 
+#[inline]
 pub(super) fn code_of(kind: Type) -> u8 {
     match kind {
         Type::Bool => 1,
@@ -198,6 +199,18 @@ impl<'a> Reader<'a> for CompactReader<'a> {
         };
         fields.last = id;
         Ok(Some(Field { id, kind, at, within: fields.within }))
+    }
+
+    #[inline(always)]
+    fn comes(&mut self, fields: &mut Fields, id: i16, kind: Type) -> bool {
+        // A bool is its header: `field` reads it.
+        let step @ 1..=15 = id.wrapping_sub(fields.last) else { return false };
+        let comes = kind != Type::Bool && self.cursor.again(&[(step as u8) << 4 | code_of(kind)]);
+        if comes {
+            fields.last = id;
+            self.pending = None;
+        }
+        comes
     }
 
     #[inline]

@@ -8,7 +8,8 @@ use super::Limits;
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     whole: &'a [u8],
-    at: usize,
+    /// What is left of it. Kept instead of a position: then a read is one comparison and one step.
+    rest: &'a [u8],
     pub(super) limits: Limits,
 }
 
@@ -17,46 +18,56 @@ impl<'a> Cursor<'a> {
         if whole.len() > limits.max_bytes {
             return Err(over(0, whole.len(), "bytes in the message", limits.max_bytes));
         }
-        Ok(Self { whole, at: 0, limits })
+        Ok(Self { whole, rest: whole, limits })
     }
 
     /// Bytes read so far.
     #[inline]
     pub(super) fn at(&self) -> usize {
-        self.at
+        self.whole.len() - self.rest.len()
     }
 
     /// Bytes that are left.
     #[inline]
     pub(super) fn left(&self) -> usize {
-        self.whole.len() - self.at
+        self.rest.len()
     }
 
     /// What is left.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
-        &self.whole[self.at..]
+        self.rest
+    }
+
+    /// Goes on with what is left after a part of [`Cursor::rest`].
+    #[inline]
+    pub(super) fn go_on(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
     }
 
     /// What was read since a position.
     #[inline]
     pub(super) fn since(&self, position: usize) -> &'a [u8] {
-        self.whole.get(position..self.at).unwrap_or_default()
+        self.whole.get(position..self.at()).unwrap_or_default()
     }
 
     /// Passes over these bytes if they come next.
     #[inline]
     pub(super) fn again(&mut self, bytes: &[u8]) -> bool {
-        let same = self.rest().starts_with(bytes);
-        self.at += if same { bytes.len() } else { 0 };
-        same
+        match self.rest.split_at_checked(bytes.len()) {
+            Some((next, rest)) if next == bytes => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Foreign> {
-        match self.whole.get(self.at) {
-            Some(byte) => {
-                self.at += 1;
+        match self.rest.split_first() {
+            Some((byte, rest)) => {
+                self.rest = rest;
                 Ok(*byte)
             }
             None => Err(self.truncated(1)),
@@ -65,9 +76,9 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Foreign> {
-        match self.rest().first_chunk::<N>() {
-            Some(bytes) => {
-                self.at += N;
+        match self.rest.split_first_chunk::<N>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(*bytes)
             }
             None => Err(self.truncated(N)),
@@ -76,9 +87,9 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Foreign> {
-        match self.rest().get(..count) {
-            Some(bytes) => {
-                self.at += count;
+        match self.rest.split_at_checked(count) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(bytes)
             }
             None => Err(self.truncated(count)),
@@ -89,7 +100,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn string(&mut self, length: usize) -> Result<&'a [u8], Foreign> {
         if length > self.limits.max_string_bytes {
-            return Err(over(self.at, length, "bytes in a string", self.limits.max_string_bytes));
+            return Err(over(self.at(), length, "bytes in a string", self.limits.max_string_bytes));
         }
         self.take(length)
     }
@@ -98,7 +109,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn container(&self, count: usize, least: usize) -> Result<(), Foreign> {
         if count > self.limits.max_elements {
-            return Err(over(self.at, count, "elements in a container", self.limits.max_elements));
+            return Err(over(self.at(), count, "elements in a container", self.limits.max_elements));
         }
         match count.checked_mul(least) {
             Some(bytes) if bytes <= self.left() => Ok(()),
@@ -113,7 +124,7 @@ impl<'a> Cursor<'a> {
             1 => "1 byte".to_owned(),
             left => format!("{left} bytes"),
         };
-        Foreign::new(Fault::Truncated, self.at, found, format!("at least {wanted}"))
+        Foreign::new(Fault::Truncated, self.at(), found, format!("at least {wanted}"))
     }
 }
 

@@ -51,6 +51,8 @@ mod write;
 
 pub use binary::BinaryReader;
 pub use compact::CompactReader;
+#[cfg(test)]
+pub(crate) use cursor::Cursor;
 pub use reader::Reader;
 pub use write::Writer;
 

@@ -202,6 +202,74 @@ proptest! {
     }
 }
 
+/// Reads the first field's header both ways: what is foreseen must be what is read.
+fn foresees<'a, R: Reader<'a> + Clone>(input: R, last: i16, asked: Option<(i16, Type)>) {
+    let fields = Fields { last, within: "S" };
+    let (mut plain, mut plain_fields) = (input.clone(), fields);
+    let read = plain.field(&mut plain_fields);
+    let found = read.as_ref().ok().and_then(|field| field.as_ref()).map(|field| (field.id, field.kind));
+    let Some((id, kind)) = asked.or(found) else { return };
+    let (mut quick, mut quick_fields) = (input, fields);
+    let from = quick.position();
+    if quick.comes(&mut quick_fields, id, kind) {
+        assert_eq!(found, Some((id, kind)));
+        assert_eq!(quick.position(), plain.position());
+        // The next field's number may count from this one.
+        assert_eq!(quick.field(&mut quick_fields), plain.field(&mut plain_fields));
+    } else {
+        assert_eq!((quick.position(), quick_fields.last), (from, last));
+        assert_eq!(quick.field(&mut quick_fields), read);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_field_that_comes_is_the_one_that_is_read(
+        (at, last) in (prop_oneof![1i16..20, any::<i16>()], prop_oneof![0i16..20, any::<i16>()]),
+        (id, value, next) in (prop_oneof![1i16..20, any::<i16>()], (0u8..8).prop_flat_map(leaf), any::<u8>()),
+        cut in 0usize..4,
+    ) {
+        for protocol in BOTH {
+            let bytes = written(protocol, |out| Tree::Struct(vec![(at, value.clone())]).write(out));
+            // A header alone, then one byte of something else, or less.
+            let bytes = [&bytes[..bytes.len().min(cut)], &[next]].concat();
+            for asked in [None, Some((id, value.kind())), Some((at, Type::Struct)), Some((at, Type::Bool))] {
+                match protocol {
+                    Protocol::Binary => {
+                        foresees(BinaryReader::new(&bytes, Limits::default()).unwrap(), last, asked);
+                    }
+                    Protocol::Compact => {
+                        foresees(CompactReader::new(&bytes, Limits::default()).unwrap(), last, asked);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_usual_field_is_foreseen() {
+    for protocol in BOTH {
+        let bytes = written(protocol, |out| out.bytes_field(3, b"cart"));
+        let check = |id, kind, expected: bool| {
+            let mut fields = Fields::new("S");
+            let came = match protocol {
+                Protocol::Binary => {
+                    BinaryReader::new(&bytes, Limits::default()).unwrap().comes(&mut fields, id, kind)
+                }
+                Protocol::Compact => {
+                    CompactReader::new(&bytes, Limits::default()).unwrap().comes(&mut fields, id, kind)
+                }
+            };
+            assert_eq!(came, expected, "{protocol:?} {id} {kind:?}");
+        };
+        check(3, Type::Bytes, true);
+        check(2, Type::Bytes, false);
+        check(3, Type::List, false);
+        check(i16::MIN, Type::Bytes, false);
+    }
+}
+
 /// Bytes as in the specification's examples.
 #[test]
 fn the_bytes_are_those_of_the_specification() {

@@ -85,9 +85,9 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Takes a tag.
+    /// Takes a tag; its key is known to be UTF-8.
     #[inline]
-    pub fn tag(&mut self, sheet: &mut Sheet<'_>, key: &str, value: Given<'a>) {
+    pub fn tag(&mut self, sheet: &mut Sheet<'_>, key: &[u8], value: Given<'a>) {
         let typed = sheet.options.parse_string_tags;
         match meaning(key) {
             Meaning::Attribute => {}
@@ -116,9 +116,9 @@ impl<'a> Draft<'a> {
         value.write(&mut sheet.groups.body, span::ATTRIBUTES, key, typed);
     }
 
-    /// Takes an annotation, which becomes an event.
+    /// Takes an annotation, which becomes an event; its text is known to be UTF-8.
     #[inline]
-    pub fn annotation(&mut self, sheet: &mut Sheet<'_>, at: Micros, value: &str) {
+    pub fn annotation(&mut self, sheet: &mut Sheet<'_>, at: Micros, value: &[u8]) {
         let nanos = at.nanos();
         self.saw(nanos);
         notation::put_event(&mut sheet.groups.body, nanos, value);
@@ -167,7 +167,7 @@ impl<'a> Draft<'a> {
         // What said nothing that was understood.
         for (name, value) in Later::KEYS.into_iter().zip(&self.later) {
             if let Some(value) = value {
-                value.write(out, span::ATTRIBUTES, name, options.parse_string_tags);
+                value.write(out, span::ATTRIBUTES, name.as_bytes(), options.parse_string_tags);
             }
         }
         groups.end_span(self.from, key, scope_at);

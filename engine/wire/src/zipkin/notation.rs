@@ -15,15 +15,16 @@ use spanloom_span::proto::{put_bytes, put_fixed64, put_message, put_text, put_ui
 
 use super::id;
 use crate::foreign::otlp::{event, link, span};
+use crate::foreign::text;
 use crate::json_in::pull::{Json, Value};
 
 /// Most levels of lists and maps in an attribute; deeper ones leave the text as it is. OTLP's readers take more.
 const MAX_DEPTH: u32 = 8;
 
-/// Appends an event to a span.
+/// Appends an event to a span; its text is known to be UTF-8.
 #[inline]
-pub(super) fn put_event(out: &mut Vec<u8>, nanos: u64, value: &str) {
-    let is_noted = matches!(value.as_bytes().last(), Some(b'}' | b'0'..=b'9'));
+pub(super) fn put_event(out: &mut Vec<u8>, nanos: u64, value: &[u8]) {
+    let is_noted = matches!(value.last(), Some(b'}' | b'0'..=b'9'));
     if !is_noted && (1..100).contains(&value.len()) {
         // The usual one, written at once: both lengths take a byte.
         let length = value.len() as u8;
@@ -31,15 +32,15 @@ pub(super) fn put_event(out: &mut Vec<u8>, nanos: u64, value: &str) {
         out.extend_from_slice(&[(span::EVENTS as u8) << 3 | 2, length + 11, (event::TIME as u8) << 3 | 1]);
         out.extend_from_slice(&nanos.to_le_bytes());
         out.extend_from_slice(&[(event::NAME as u8) << 3 | 2, length]);
-        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(value);
         return;
     }
     put_message(out, span::EVENTS, |out| {
         put_fixed64(out, event::TIME, nanos);
         let before = out.len();
-        if !is_noted || read_event(out, value).is_none() {
+        if !is_noted || read_event(out, &text(value)).is_none() {
             out.truncate(before);
-            put_text(out, event::NAME, value.as_bytes());
+            put_text(out, event::NAME, value);
         }
     });
 }

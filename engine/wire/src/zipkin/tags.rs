@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::foreign::{Scalar, put_attribute, put_text_attribute, text};
+use crate::foreign::{Scalar, put_attribute_keyed, put_text_attribute, text};
 
 /// The value of a tag. Zipkin v2 knows text only; v1 and lenient senders know more.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,14 +26,15 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// Appends it as an attribute. With `typed`, text that is a number or a bool becomes one.
+    /// Appends it as an attribute, whose key is known to be UTF-8. With `typed`, text that is a number or a bool
+    /// becomes one.
     #[inline]
-    pub fn write(&self, out: &mut Vec<u8>, field: u32, key: &str, typed: bool) {
+    pub fn write(&self, out: &mut Vec<u8>, field: u32, key: &[u8], typed: bool) {
         let value = match self {
             Given::Text(text) if typed => typed_text(text),
             Given::Text(text) => Scalar::Str(text),
             Given::Raw(bytes) if typed => {
-                return put_attribute(out, field, key, typed_text(&text(bytes)));
+                return put_attribute_keyed(out, field, key, typed_text(&text(bytes)));
             }
             Given::Raw(bytes) => return put_text_attribute(out, field, key, bytes),
             Given::Bool(value) => Scalar::Bool(*value),
@@ -41,7 +42,7 @@ impl<'a> Given<'a> {
             Given::Double(value) => Scalar::Double(*value),
             Given::Bytes(bytes) => Scalar::Bytes(bytes),
         };
-        put_attribute(out, field, key, value);
+        put_attribute_keyed(out, field, key, value);
     }
 }
 
@@ -141,20 +142,20 @@ pub(super) enum Network {
 
 /// What a tag with that key stands for.
 #[inline]
-pub(super) fn meaning(key: &str) -> Meaning {
+pub(super) fn meaning(key: &[u8]) -> Meaning {
     // Most keys begin with another word (http, db, rpc), and are known not to be special by their first letters.
-    match key.as_bytes() {
-        [b'o', b't', ..] => exporters(key),
-        [b'e', b'r', ..] if key == "error" => Meaning::Later(Later::Error),
-        [b's', b'p', ..] if key == "span.kind" => Meaning::Later(Later::SpanKind),
-        [b'w', b'3', ..] if key == "w3c.tracestate" => Meaning::Later(Later::TraceState),
-        [b'p', b'e', ..] if key == "peer.service" => Meaning::Later(Later::PeerService),
-        [b's', b'e', ..] if key == "service.name" => Meaning::Later(Later::ServiceName),
+    match key {
+        [b'o', b't', ..] => exporters(&text(key)),
+        [b'e', b'r', ..] if key == b"error" => Meaning::Later(Later::Error),
+        [b's', b'p', ..] if key == b"span.kind" => Meaning::Later(Later::SpanKind),
+        [b'w', b'3', ..] if key == b"w3c.tracestate" => Meaning::Later(Later::TraceState),
+        [b'p', b'e', ..] if key == b"peer.service" => Meaning::Later(Later::PeerService),
+        [b's', b'e', ..] if key == b"service.name" => Meaning::Later(Later::ServiceName),
         [b'n', b'e', ..] => match key {
-            "net.host.ip" => Meaning::Network(Network::HostIp),
-            "net.host.port" => Meaning::Network(Network::HostPort),
-            "net.peer.ip" => Meaning::Network(Network::PeerIp),
-            "net.peer.port" => Meaning::Network(Network::PeerPort),
+            b"net.host.ip" => Meaning::Network(Network::HostIp),
+            b"net.host.port" => Meaning::Network(Network::HostPort),
+            b"net.peer.ip" => Meaning::Network(Network::PeerIp),
+            b"net.peer.port" => Meaning::Network(Network::PeerPort),
             _ => Meaning::Attribute,
         },
         // The first letters of the namespaces of resources; `http` and `db` go on differently.
@@ -169,7 +170,7 @@ pub(super) fn meaning(key: &str) -> Meaning {
         | [b's', b'e', ..]
         | [b't', b'e', ..]
         | [b'w', b'e', ..]
-            if is_of_resource(key) =>
+            if is_of_resource(&text(key)) =>
         {
             Meaning::Resource
         }
@@ -284,10 +285,10 @@ mod tests {
     #[test]
     fn keys_are_known_by_their_names() {
         for (place, key) in Later::KEYS.into_iter().enumerate() {
-            let Meaning::Later(later) = meaning(key) else { panic!("{key}") };
+            let Meaning::Later(later) = meaning(key.as_bytes()) else { panic!("{key}") };
             assert_eq!(later as usize, place, "{key}");
         }
-        let check = |key: &str, expected: Meaning| assert_eq!(meaning(key), expected, "{key}");
+        let check = |key: &str, expected: Meaning| assert_eq!(meaning(key.as_bytes()), expected, "{key}");
         for key in [
             "telemetry.sdk.name",
             "host.name",

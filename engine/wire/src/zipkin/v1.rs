@@ -27,15 +27,15 @@ enum Core {
     WireReceive,
 }
 
-const CORES: [(Core, &str); 8] = [
-    (Core::ClientSend, "cs"),
-    (Core::ClientReceive, "cr"),
-    (Core::ServerReceive, "sr"),
-    (Core::ServerSend, "ss"),
-    (Core::MessageSend, "ms"),
-    (Core::MessageReceive, "mr"),
-    (Core::WireSend, "ws"),
-    (Core::WireReceive, "wr"),
+const CORES: [(Core, &[u8; 2]); 8] = [
+    (Core::ClientSend, b"cs"),
+    (Core::ClientReceive, b"cr"),
+    (Core::ServerReceive, b"sr"),
+    (Core::ServerSend, b"ss"),
+    (Core::MessageSend, b"ms"),
+    (Core::MessageReceive, b"mr"),
+    (Core::WireSend, b"ws"),
+    (Core::WireReceive, b"wr"),
 ];
 
 /// Times that senders rounded apart: they count in microseconds, and start plus duration is not always the end.
@@ -43,10 +43,8 @@ const ROUNDED_NANOS: u64 = 1000;
 
 impl Core {
     #[inline]
-    fn of(value: &str) -> Option<Self> {
-        if value.len() != 2 {
-            return None;
-        }
+    fn of(value: &[u8]) -> Option<Self> {
+        let value: &[u8; 2] = value.try_into().ok()?;
         CORES.iter().find(|(_, name)| *name == value).map(|(core, _)| *core)
     }
 
@@ -84,13 +82,13 @@ pub(super) struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    /// Takes an annotation and the endpoint that recorded it.
+    /// Takes an annotation, whose text is known to be UTF-8, and the endpoint that recorded it.
     pub fn annotation(
         &mut self,
         sheet: &mut Sheet<'_>,
         draft: &mut Draft<'a>,
         at: Micros,
-        value: &str,
+        value: &[u8],
         host: &impl Host<'a>,
     ) {
         let core = Core::of(value);
@@ -108,20 +106,20 @@ impl<'a> Sides<'a> {
         }
     }
 
-    /// Takes a binary annotation: a tag, or the address of one side.
+    /// Takes a binary annotation: a tag, or the address of one side. Its key is known to be UTF-8.
     pub fn binary_annotation(
         &mut self,
         sheet: &mut Sheet<'_>,
         draft: &mut Draft<'a>,
-        key: &str,
+        key: &[u8],
         value: Given<'a>,
         host: &impl Host<'a>,
     ) {
         if key.len() == 2 && !host.is_empty() && marks(&value) {
             let side = match key {
-                "ca" => Some(&mut self.client),
-                "sa" => Some(&mut self.server),
-                "ma" => Some(&mut self.broker),
+                b"ca" => Some(&mut self.client),
+                b"sa" => Some(&mut self.server),
+                b"ma" => Some(&mut self.broker),
                 _ => None,
             };
             if let Some(side) = side {
@@ -130,13 +128,13 @@ impl<'a> Sides<'a> {
             }
         }
         self.recorded_by(host, 1);
-        if key != "lc" || self.component.is_some() {
+        if key != b"lc" || self.component.is_some() {
             return draft.tag(sheet, key, value);
         }
         match value.checked() {
             Given::Text(component) => {
                 if !component.is_empty() {
-                    draft.tag(sheet, "component", Given::Text(component.clone()));
+                    draft.tag(sheet, b"component", Given::Text(component.clone()));
                 }
                 self.component = Some(component);
             }

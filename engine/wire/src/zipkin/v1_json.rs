@@ -96,7 +96,7 @@ fn read_annotations<'a>(
                 _ => json.skip()?,
             }
         }
-        sides.annotation(sheet, draft, at, &value.unwrap_or_default(), hosts.of(has_host));
+        sides.annotation(sheet, draft, at, value.unwrap_or_default().as_bytes(), hosts.of(has_host));
     }
     Ok(())
 }
@@ -129,7 +129,13 @@ fn read_binary_annotations<'a>(
         }
         if let Some(value) = value {
             let value = as_kind(value, kind.as_deref());
-            sides.binary_annotation(sheet, draft, &name.unwrap_or_default(), value, hosts.of(has_host));
+            sides.binary_annotation(
+                sheet,
+                draft,
+                name.unwrap_or_default().as_bytes(),
+                value,
+                hosts.of(has_host),
+            );
         }
     }
     Ok(())

@@ -7,8 +7,11 @@ use super::endpoint::{Address, Endpoint, Host, octets};
 use super::tags::Given;
 use super::v1::Sides;
 use super::{Micros, Options, request, span};
-use crate::foreign::{Foreign, text};
+use crate::foreign::{Foreign, text, text_bytes};
 use crate::thrift::{BinaryReader, Fields, Limits, Reader, Type};
+
+#[cfg(test)]
+mod tests;
 
 /// Appends a body of `POST /api/v1/spans`: a list in TBinary, without a message's header. Yields how many spans it
 /// had. At most `room` bytes are written.
@@ -87,20 +90,33 @@ fn read_annotation<'a>(
     sides: &mut Sides<'a>,
     hosts: &mut Hosts<'a>,
 ) -> Result<(), Foreign> {
-    let (mut at, mut value, mut host) = (Micros { nanos: 0 }, Cow::Borrowed(""), Raw::default());
+    let (mut at, mut value, mut has_host) = (Micros { nanos: 0 }, &[][..], false);
     let mut fields = Fields::new("Annotation");
+    // As nearly all writers write it; whatever comes otherwise is read below.
+    let from = input.position();
+    if input.comes(&mut fields, 1, Type::I64) {
+        at = Micros::read_signed(input.i64()?, from)?;
+    }
+    if input.comes(&mut fields, 2, Type::Bytes) {
+        value = input.bytes()?;
+    }
+    if input.comes(&mut fields, 3, Type::Struct) {
+        hosts.read(input)?;
+        has_host = true;
+    }
     while let Some(field) = input.field(&mut fields)? {
         match field.id {
             1 => at = Micros::read_signed(input.i64_of(&field)?, field.at)?,
-            2 => value = text(input.bytes_of(&field)?),
+            2 => value = input.bytes_of(&field)?,
             3 => {
                 field.expect(Type::Struct)?;
-                host = hosts.read(input)?;
+                hosts.read(input)?;
+                has_host = true;
             }
             _ => input.skip(field.kind)?,
         }
     }
-    sides.annotation(sheet, draft, at, &value, &host);
+    sides.annotation(sheet, draft, at, &text_bytes(value), hosts.of(has_host));
     Ok(())
 }
 
@@ -111,22 +127,36 @@ fn read_binary_annotation<'a>(
     sides: &mut Sides<'a>,
     hosts: &mut Hosts<'a>,
 ) -> Result<(), Foreign> {
-    let (mut key, mut value, mut kind) = (Cow::Borrowed(""), &[][..], BYTES);
-    let mut host = Raw::default();
+    let (mut key, mut value, mut kind, mut has_host) = (&[][..], &[][..], BYTES, false);
     let mut fields = Fields::new("BinaryAnnotation");
+    // As nearly all writers write it; whatever comes otherwise is read below.
+    if input.comes(&mut fields, 1, Type::Bytes) {
+        key = input.bytes()?;
+    }
+    if input.comes(&mut fields, 2, Type::Bytes) {
+        value = input.bytes()?;
+    }
+    if input.comes(&mut fields, 3, Type::I32) {
+        kind = input.i32()?;
+    }
+    if input.comes(&mut fields, 4, Type::Struct) {
+        hosts.read(input)?;
+        has_host = true;
+    }
     while let Some(field) = input.field(&mut fields)? {
         match field.id {
-            1 => key = text(input.bytes_of(&field)?),
+            1 => key = input.bytes_of(&field)?,
             2 => value = input.bytes_of(&field)?,
             3 => kind = input.i32_of(&field)?,
             4 => {
                 field.expect(Type::Struct)?;
-                host = hosts.read(input)?;
+                hosts.read(input)?;
+                has_host = true;
             }
             _ => input.skip(field.kind)?,
         }
     }
-    sides.binary_annotation(sheet, draft, &key, as_kind(value, kind), &host);
+    sides.binary_annotation(sheet, draft, &text_bytes(key), as_kind(value, kind), hosts.of(has_host));
     Ok(())
 }
 
@@ -149,7 +179,7 @@ fn as_kind(value: &[u8], kind: i32) -> Given<'_> {
 }
 
 /// An endpoint as it lies there.
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Raw<'a> {
     service: &'a [u8],
     ipv4: u32,
@@ -177,26 +207,48 @@ impl<'a> Host<'a> for Raw<'a> {
     }
 }
 
-/// The endpoint read last. Nearly all of a request are the same one, so it is compared before it is read.
+/// The endpoints read last: nearly all of a request are the sender's own and another, so one is compared with these
+/// before it is read.
 #[derive(Default)]
 struct Hosts<'a> {
+    last: Known<'a>,
+    other: Known<'a>,
+    none: Raw<'a>,
+}
+
+/// An endpoint, and its bytes.
+#[derive(Default)]
+struct Known<'a> {
     bytes: &'a [u8],
-    last: Raw<'a>,
+    host: Raw<'a>,
 }
 
 impl<'a> Hosts<'a> {
-    fn read(&mut self, input: &mut impl Reader<'a>) -> Result<Raw<'a>, Foreign> {
-        if !input.again(self.bytes) {
+    #[inline]
+    fn read(&mut self, input: &mut impl Reader<'a>) -> Result<(), Foreign> {
+        if input.again(self.last.bytes) { Ok(()) } else { self.read_other(input) }
+    }
+
+    #[inline(never)]
+    fn read_other(&mut self, input: &mut impl Reader<'a>) -> Result<(), Foreign> {
+        std::mem::swap(&mut self.last, &mut self.other);
+        if !input.again(self.last.bytes) {
             let from = input.position();
-            let mut read = Raw::default();
-            read_endpoint(input, &mut read)?;
-            (self.bytes, self.last) = (input.since(from), read);
+            let host = read_endpoint(input)?;
+            self.last = Known { bytes: input.since(from), host };
         }
-        Ok(self.last)
+        Ok(())
+    }
+
+    /// The one read last, or one of which nothing is known.
+    #[inline]
+    fn of(&self, has_host: bool) -> &Raw<'a> {
+        if has_host { &self.last.host } else { &self.none }
     }
 }
 
-fn read_endpoint<'a>(input: &mut impl Reader<'a>, read: &mut Raw<'a>) -> Result<(), Foreign> {
+fn read_endpoint<'a>(input: &mut impl Reader<'a>) -> Result<Raw<'a>, Foreign> {
+    let mut read = Raw::default();
     let mut fields = Fields::new("Endpoint");
     while let Some(field) = input.field(&mut fields)? {
         match field.id {
@@ -211,27 +263,5 @@ fn read_endpoint<'a>(input: &mut impl Reader<'a>, read: &mut Raw<'a>) -> Result<
             _ => input.skip(field.kind)?,
         }
     }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_is_of_its_type_when_it_is_as_long() {
-        let check = |value: &[u8], kind: i32, expected: Given<'_>| {
-            assert_eq!(as_kind(value, kind), expected, "{value:?} {kind}");
-        };
-        check(&[0], 0, Given::Bool(false));
-        check(&[1], 0, Given::Bool(true));
-        check(b"0x01", 0, Given::Bool(true));
-        check(&[1, 1], 0, Given::Bytes(Cow::Borrowed(&[1, 1])));
-        check(&[1, 0], 2, Given::Int(256));
-        check(&[0xff; 4], 3, Given::Int(-1));
-        check(&[0xff; 8], 4, Given::Int(-1));
-        check(&1.5f64.to_be_bytes(), 5, Given::Double(1.5));
-        check(b"text", 6, Given::Raw(b"text"));
-        check(&[1, 2, 3], 4, Given::Bytes(Cow::Borrowed(&[1, 2, 3])));
-    }
+    Ok(read)
 }

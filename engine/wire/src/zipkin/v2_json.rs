@@ -71,7 +71,7 @@ fn read_annotations<'a>(
                 _ => json.skip()?,
             }
         }
-        draft.annotation(sheet, at, &value.unwrap_or_default());
+        draft.annotation(sheet, at, value.unwrap_or_default().as_bytes());
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ fn read_tags<'a>(json: &mut Json<'a>, sheet: &mut Sheet<'_>, draft: &mut Draft<'
     let mut members = json.object("tags")?;
     while let Some(key) = json.key(&mut members)? {
         if let Some(value) = json::given(json)? {
-            draft.tag(sheet, &key, value);
+            draft.tag(sheet, key.as_bytes(), value);
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::endpoint::{Address, Endpoint, octets, port};
 use super::tags::Given;
 use super::{Micros, Options, request, span};
 use crate::foreign::otlp::kind;
-use crate::foreign::{Fault, Foreign, text};
+use crate::foreign::{Fault, Foreign, text, text_bytes};
 
 /// Appends a `ListOfSpans`; yields how many spans it had. At most `room` bytes are written.
 pub fn v2_proto(bytes: &[u8], options: &Options, room: usize, out: &mut Vec<u8>) -> Result<u64, Foreign> {
@@ -215,15 +215,15 @@ fn read_annotation<'a>(
     sheet: &mut Sheet<'_>,
     draft: &mut Draft<'a>,
 ) -> Result<(), Foreign> {
-    let (mut at, mut value) = (Micros { nanos: 0 }, Cow::Borrowed(""));
+    let (mut at, mut value) = (Micros { nanos: 0 }, &[][..]);
     while let Some(field) = message.next()? {
         match field {
             (1, found) => at = Micros::read(message.fixed64(1, found)?, message.field_at())?,
-            (2, found) => value = message.text(2, found)?,
+            (2, found) => value = message.bytes(2, found)?,
             _ => {}
         }
     }
-    draft.annotation(sheet, at, &value);
+    draft.annotation(sheet, at, &text_bytes(value));
     Ok(())
 }
 
@@ -233,14 +233,14 @@ fn read_tag<'a>(
     sheet: &mut Sheet<'_>,
     draft: &mut Draft<'a>,
 ) -> Result<(), Foreign> {
-    let (mut key, mut value) = (Cow::Borrowed(""), &[][..]);
+    let (mut key, mut value) = (&[][..], &[][..]);
     while let Some(field) = message.next()? {
         match field {
-            (1, found) => key = message.text(1, found)?,
+            (1, found) => key = message.bytes(1, found)?,
             (2, found) => value = message.bytes(2, found)?,
             _ => {}
         }
     }
-    draft.tag(sheet, &key, Given::Raw(value));
+    draft.tag(sheet, &text_bytes(key), Given::Raw(value));
     Ok(())
 }

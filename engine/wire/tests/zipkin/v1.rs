@@ -288,6 +288,26 @@ fn thrift_values_go_by_their_types() {
 }
 
 #[test]
+fn thrift_text_that_is_not_utf8_is_made_so() {
+    let body = thrift(|out| {
+        out.structs_field(6, &[&b"m\xff"[..], "é".as_bytes()], |out, value| {
+            out.i64_field(1, 5);
+            out.bytes_field(2, value);
+        });
+        out.structs_field(8, &[&b"k\xff"[..], "ü".as_bytes()], |out, key| {
+            out.bytes_field(1, key);
+            out.bytes_field(2, b"1");
+            out.i32_field(3, 6);
+        });
+        out.i64_field(10, 1);
+    });
+    let request = translate(zipkin::v1_thrift, &body, &Options::default());
+    let span = only(&request).1;
+    assert_eq!(events(span), ["5000 m\u{fffd}", "5000 é"]);
+    assert_eq!(lines(&span.attributes), ["k\u{fffd}=\"1\"", "ü=\"1\""]);
+}
+
+#[test]
 fn thrift_endpoints_are_read() {
     let endpoint = |out: &mut Writer| {
         out.i32_field(1, i32::from_be_bytes([192, 168, 0, 1]));
