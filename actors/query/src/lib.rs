@@ -6,10 +6,12 @@
 //! | file | holds |
 //! |---|---|
 //! | `find.rs` | trace by id |
+//! | `pool.rs` | the threads that search |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod ask;
 mod find;
+mod pool;
 
 pub use ask::{
     Answers, Cursor, Explain, ExplainSource, MetricsPart, MetricsRequest, SearchPart, SearchRequest,
