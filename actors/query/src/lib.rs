@@ -6,11 +6,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `find.rs` | trace by id |
+//! | `live/` | live spans, searched in place |
 //! | `pool.rs` | the threads that search |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod ask;
 mod find;
+mod live;
 mod pool;
 
 pub use ask::{
