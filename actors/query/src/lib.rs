@@ -6,6 +6,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `find.rs` | trace by id |
+//! | `sources.rs` | what a question works on |
 //! | `live/` | live spans, searched in place |
 //! | `pool.rs` | the threads that search |
 //! | `ask.rs` | the questions over many traces, and their answers |
@@ -14,6 +15,7 @@ mod ask;
 mod find;
 mod live;
 mod pool;
+mod sources;
 
 pub use ask::{
     Answers, Cursor, Explain, ExplainSource, MetricsPart, MetricsRequest, SearchPart, SearchRequest,
