@@ -28,6 +28,7 @@ mod map;
 mod meta;
 mod pack;
 mod reader;
+mod search;
 mod seq;
 mod shape;
 mod store;

@@ -1,0 +1,3 @@
+//! A block searched.
+
+pub(crate) mod bits;
