@@ -174,7 +174,17 @@ impl<'a> StoreView<'a> {
             (section, false) => sections.checked(section)?,
         };
         let positions = SeqView::open(sections, &store.positions)?;
-        Ok(Self { kind, positions, pages, data, checked: None, inflated: Vec::new(), next: (0, 0, 0), kept: Vec::new(), room: 0 })
+        Ok(Self {
+            kind,
+            positions,
+            pages,
+            data,
+            checked: None,
+            inflated: Vec::new(),
+            next: (0, 0, 0),
+            kept: Vec::new(),
+            room: 0,
+        })
     }
 
     /// Keeps inflated pages, up to `room` bytes: for a reader that comes back to them in no order.

@@ -36,9 +36,18 @@ pub(crate) enum Found {
     Kind(i32),
     Status(i32),
     /// A value of a column.
-    Value { table: Table, value_type: ValueType, slot: SlotId, at: u64 },
+    Value {
+        table: Table,
+        value_type: ValueType,
+        slot: SlotId,
+        at: u64,
+    },
     /// A value of an overflow column, with its key.
-    Overflow { table: Table, slot: SlotId, at: u64 },
+    Overflow {
+        table: Table,
+        slot: SlotId,
+        at: u64,
+    },
 }
 
 /// What the head of a shape says of its rows.
@@ -126,7 +135,10 @@ impl<'a> Lookup<'a> {
         if !self.groups.get(group as usize).is_some_and(Option::is_some) {
             self.open_group(group)?;
         }
-        self.groups.get_mut(group as usize).and_then(Option::as_deref_mut).or_damaged("there is no such row group")
+        self.groups
+            .get_mut(group as usize)
+            .and_then(Option::as_deref_mut)
+            .or_damaged("there is no such row group")
     }
 
     fn open_group(&mut self, group: u32) -> Result<()> {
@@ -507,17 +519,16 @@ impl<'a> Lookup<'a> {
         Ok(from..to)
     }
 
-    fn see_parent_id(
-        &mut self,
-        at: SpanRow,
-        of: OfTrace<'_>,
-        see: &mut dyn FnMut(Value<'_>),
-    ) -> Result<()> {
+    fn see_parent_id(&mut self, at: SpanRow, of: OfTrace<'_>, see: &mut dyn FnMut(Value<'_>)) -> Result<()> {
         let block = self.block;
         if let Some((slot, place)) = self.group(at.group)?.parent_bytes(at.row, block)? {
             let mut scratch = std::mem::take(&mut self.scratch);
             let bytes = self.group(at.group)?.spans.bytes(slot, place)?;
-            if is_zero(bytes) { see(Value::Nil) } else { see_hex(bytes, &mut scratch, see) }
+            if is_zero(bytes) {
+                see(Value::Nil)
+            } else {
+                see_hex(bytes, &mut scratch, see)
+            }
             self.scratch = scratch;
             return Ok(());
         }
@@ -535,7 +546,8 @@ impl<'a> Lookup<'a> {
             return Ok(None);
         }
         if code.is_multiple_of(2) {
-            let orphan = of.first_orphan.checked_add((code - 2) / 2).or_damaged("an orphan is out of range")?;
+            let orphan =
+                of.first_orphan.checked_add((code - 2) / 2).or_damaged("an orphan is out of range")?;
             return self.block.orphan(orphan).map(Some);
         }
         let row = self.group(at.group)?.first_row + at.row;

@@ -66,7 +66,8 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Opens the rows; `None` when the table has none in this group.
     pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
-        let seq = |field| match block.field_column(table, field).and_then(|column| block.chunk(column, group)) {
+        let seq = |field| match block.field_column(table, field).and_then(|column| block.chunk(column, group))
+        {
             Some(chunk) => SeqView::open(&block.sections, &chunk.seq).map(|seq| Some((seq, chunk.mode))),
             None => Ok(None),
         };
@@ -296,4 +297,3 @@ fn rank(ranks: Option<&SeqView<'_>>, rank: u32, window: u64, steps: u64) -> Resu
     let at = u64::from(rank).checked_mul(steps).and_then(|at| at.checked_add(window - 1));
     ranks.get(at.or_damaged("a rank is out of range")?)
 }
-

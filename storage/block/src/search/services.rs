@@ -5,7 +5,7 @@ use std::ops::Range;
 use hashbrown::HashMap;
 use spanloom_traceql::value::Value;
 
-use crate::columns::Table;
+use crate::columns::{Table, ValueType};
 use crate::error::Result;
 use crate::reader::contents::Contents;
 use crate::search::lookup::{Found, Lookup, SpanRow};
@@ -72,11 +72,8 @@ impl Services {
                 continue;
             }
             let known = lookup.group(group)?.services.get(key as usize).copied().unwrap_or(UNKNOWN);
-            let number = if known == UNKNOWN {
-                self.look_up(lookup, SpanRow { group, row }, key)?
-            } else {
-                known
-            };
+            let number =
+                if known == UNKNOWN { self.look_up(lookup, SpanRow { group, row }, key)? } else { known };
             let is_error = match last {
                 Some((last, is_error)) if last == key => is_error,
                 _ => lookup.head(group, key)?.status == ERROR,
@@ -93,11 +90,7 @@ impl Services {
     }
 
     /// Shows what was counted.
-    pub fn show(
-        &mut self,
-        lookup: &mut Lookup<'_>,
-        see: &mut dyn FnMut(&[u8], u64, u64),
-    ) -> Result<()> {
+    pub fn show(&mut self, lookup: &mut Lookup<'_>, see: &mut dyn FnMut(&[u8], u64, u64)) -> Result<()> {
         for &number in &self.counted {
             let (spans, errors) = self.counts[number as usize];
             see_text(lookup, self.names[number as usize], &mut |name| see(name, spans, errors))?;
@@ -145,9 +138,11 @@ impl Services {
         let resource = lookup.resource(scope)?;
         // Resources belong to no row group.
         let (found, _) = lookup.find_in(0, resource, &mut self.key)?;
-        let code = match found {
-            Found::Nil => Some(u64::MAX),
-            found => lookup.code(0, found)?,
+        // A code tells texts apart, of which the key has one column alone; all that is no text is one.
+        let (found, code) = match found {
+            Found::Value { value_type: ValueType::Str, .. } => (found, lookup.code(0, found)?),
+            Found::Overflow { .. } => (found, None),
+            _ => (Found::Nil, Some(u64::MAX)),
         };
         let next = self.names.len() as u32;
         let number = *self.numbers.entry((code.is_some(), code.unwrap_or(resource))).or_insert(next);

@@ -87,9 +87,8 @@ impl Keyed {
     pub fn of(block: &Contents, table: Table, key: &[u8]) -> Self {
         let range = block.table_columns(table);
         let columns = block.columns.get(range.start as usize..range.end as usize).unwrap_or_default();
-        let is_it = |id: &crate::directory::ColumnId| {
-            id.field == Field::Attribute as u8 && id.key.as_bytes() == key
-        };
+        let is_it =
+            |id: &crate::directory::ColumnId| id.field == Field::Attribute as u8 && id.key.as_bytes() == key;
         let found = columns.iter().enumerate().filter(|(_, id)| is_it(id));
         let overflow = block.field_column(table, Field::Overflow);
         let overflow = overflow.filter(|&column| !block.chunks_of(column).is_empty());

@@ -133,24 +133,19 @@ impl BlockTrace<'_, '_> {
     #[inline]
     fn at(&mut self, span: u32) -> Result<SpanRow> {
         let row = self.rows.start + u64::from(span);
+        if row >= self.rows.end {
+            return Err(BlockError::Damaged("a trace has no such span"));
+        }
         if !self.group.1.contains(&row) {
-            if row >= self.rows.end {
-                return Err(BlockError::Damaged("a trace has no such span"));
-            }
             self.group = self.traces.block().group_of(row).or_damaged("a row lies in no group")?;
         }
         Ok(SpanRow { group: self.group.0, row: row - self.group.1.start })
     }
 
-    /// The trace's rows, cut at the borders of row groups: the group, its first row and rows within it.
-    fn pieces(&self) -> Pieces<'_> {
-        Pieces { block: self.traces.lookup.block, rows: self.rows.clone() }
-    }
-
     fn read_identities(&mut self, out: &mut Vec<Identity>) -> Result<()> {
         let scratch = &mut self.traces.scratch;
         scratch.ids.clear();
-        let mut pieces = Pieces { block: self.traces.lookup.block, rows: self.rows.clone() };
+        let mut pieces = Pieces { block: self.traces.block(), rows: self.rows.clone() };
         let mut first = out.len();
         let begin = first;
         while let Some((group, rows)) = pieces.next()? {
@@ -231,13 +226,9 @@ impl BlockTrace<'_, '_> {
         Ok(())
     }
 
-    fn count_services(
-        &mut self,
-        keep: Option<&[bool]>,
-        see: &mut dyn FnMut(&[u8], u64, u64),
-    ) -> Result<()> {
+    fn count_services(&mut self, keep: Option<&[bool]>, see: &mut dyn FnMut(&[u8], u64, u64)) -> Result<()> {
         let first_row = self.rows.start;
-        let mut pieces = Pieces { block: self.traces.lookup.block, rows: self.rows.clone() };
+        let mut pieces = Pieces { block: self.traces.block(), rows: self.rows.clone() };
         let BlockTraces { lookup, services, scratch, .. } = &mut *self.traces;
         services.begin(lookup);
         while let Some((group, rows)) = pieces.next()? {
@@ -253,12 +244,7 @@ impl BlockTrace<'_, '_> {
         services.show(lookup, see)
     }
 
-    fn see_text(
-        &mut self,
-        span: u32,
-        field: Field,
-        see: &mut dyn FnMut(&[u8]),
-    ) -> Result<()> {
+    fn see_text(&mut self, span: u32, field: Field, see: &mut dyn FnMut(&[u8])) -> Result<()> {
         let at = self.at(span)?;
         let spans = &mut self.traces.lookup.group(at.group)?.spans;
         let slot = spans.field(field)?;
@@ -328,11 +314,7 @@ impl Fragment for BlockTrace<'_, '_> {
         Ok(services.of_span(lookup, at, see)?)
     }
 
-    fn services(
-        &mut self,
-        keep: Option<&[bool]>,
-        see: &mut dyn FnMut(&[u8], u64, u64),
-    ) -> Answer {
+    fn services(&mut self, keep: Option<&[bool]>, see: &mut dyn FnMut(&[u8], u64, u64)) -> Answer {
         Ok(self.count_services(keep, see)?)
     }
 }
