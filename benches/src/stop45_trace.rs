@@ -9,8 +9,8 @@ use spanloom_ingest::seal::Basket;
 use spanloom_ingest::shard::{
     CutPolicy, CutRound, FindLive, PushSpans, RoundEnded, Routed, Shard, ShardParts, ShardState,
 };
-use spanloom_ingest::trace::Home;
 use spanloom_ingest::tenants::{Tenants, TraceKey};
+use spanloom_ingest::trace::Home;
 use spanloom_ingest::{Hosting, IngestMetrics};
 use spanloom_span::slice::SliceLimits;
 use spanloom_span::{Tenant, TraceId};

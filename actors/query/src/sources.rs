@@ -90,7 +90,8 @@ impl Sources {
                 for (group, trace) in request.batch.groups().iter().enumerate() {
                     let parts = index.parts.entry(trace.id).or_default();
                     // A request may be listed twice: whole, and as a copy of one trace's part.
-                    let is_copy = parts.last().is_some_and(|&(at, _)| self.live[at as usize].seq == request.seq);
+                    let is_copy =
+                        parts.last().is_some_and(|&(at, _)| self.live[at as usize].seq == request.seq);
                     if !is_copy {
                         parts.push((number as u32, group as u32));
                     }

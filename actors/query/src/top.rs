@@ -159,7 +159,8 @@ mod tests {
     #[test]
     fn a_page_goes_on_where_the_one_before_ended() {
         let top = Top::new(3, 1 << 20, Some(Cursor { start: 7, id: TraceId([3; 16]) }));
-        let check = |start, id, wanted| assert_eq!(top.wants(start, TraceId([id; 16])), wanted, "{start} {id}");
+        let check =
+            |start, id, wanted| assert_eq!(top.wants(start, TraceId([id; 16])), wanted, "{start} {id}");
         check(8, 9, false);
         check(7, 3, false);
         check(7, 2, false);
@@ -173,6 +174,9 @@ mod tests {
         let top = Top::new(1000, 10_000, None);
         let put = (0..200).try_for_each(|at| top.put(trace(at, at as u8)));
         let message = put.unwrap_err().to_string();
-        assert!(message.starts_with("the answer takes more than 10000 bytes (query.max_answer_bytes)"), "{message}");
+        assert!(
+            message.starts_with("the answer takes more than 10000 bytes (query.max_answer_bytes)"),
+            "{message}"
+        );
     }
 }

@@ -369,6 +369,24 @@ impl Fragment for LivePart<'_> {
         }
     }
 
+    fn attributes(
+        &mut self,
+        span: u32,
+        see: &mut dyn FnMut(Scope, &[u8], Value<'_>),
+    ) -> Result<(), ReadError> {
+        self.load(span)?;
+        self.load_resource()?;
+        let lists = [(Scope::Span, &self.span.attributes), (Scope::Resource, &self.resource.attributes)];
+        for (scope, pairs) in lists {
+            for (at, (key, value)) in pairs.iter().enumerate() {
+                if pairs[..at].iter().all(|(before, _)| before != key) {
+                    see(scope, key, Value::of_attribute(*value));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn name(&mut self, span: u32, see: &mut dyn FnMut(&[u8])) -> Result<(), ReadError> {
         self.load(span)?;
         see(self.span.name);

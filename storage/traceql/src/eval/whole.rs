@@ -338,7 +338,8 @@ impl Scratch {
                 number,
             }));
         }
-        if fragments.len() > 1 {
+        let may_repeat = fragments.len() > 1 || fragments.iter().any(|one| one.ids_are_distinct().is_none());
+        if may_repeat {
             let key = |span: &Placed| (span.identity.id, span.identity.kind);
             self.spans.sort_unstable_by_key(|span| (key(span), span.fragment, span.number));
             self.spans.dedup_by_key(|span| key(span));
@@ -348,7 +349,7 @@ impl Scratch {
         if !sorted {
             self.spans.sort_unstable_by_key(order);
         }
-        if !sorted || fragments.len() > 1 {
+        if !sorted || may_repeat {
             self.whole.resize(total, NONE);
             for (whole, span) in (0..).zip(&self.spans) {
                 self.whole[self.begins[span.fragment as usize] + span.number as usize] = whole;
