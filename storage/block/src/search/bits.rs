@@ -22,6 +22,13 @@ impl Bits {
         out
     }
 
+    /// Some of so many; what is past the length is left out.
+    pub fn of(len: usize, numbers: impl IntoIterator<Item = usize>) -> Self {
+        let mut out = Self::none(len);
+        numbers.into_iter().for_each(|at| out.set(at));
+        out
+    }
+
     /// How many numbers there could be.
     pub fn len(&self) -> usize {
         self.len

@@ -362,6 +362,36 @@ impl<'a> Lookup<'a> {
         Ok(Found::Value { table: Table::Scopes, value_type: ValueType::Str, slot, at: scope })
     }
 
+    /// Where the value of a field lies in a row; [`Found::ByRow`] when it does not lie in one place: values of events
+    /// and links, and those that are made.
+    pub fn of_row(&mut self, at: SpanRow, field: usize) -> Result<Found> {
+        match self.of_class(at, field)? {
+            Found::ByRow => self.with_source(field, |this, source| this.found_in_row(at, source)),
+            found => Ok(found),
+        }
+    }
+
+    fn found_in_row(&mut self, at: SpanRow, source: &mut Source) -> Result<Found> {
+        let tables = match source {
+            Source::Trace => return Ok(Found::Nil),
+            Source::Intrinsic(intrinsic @ (Intrinsic::Name | Intrinsic::StatusMessage)) => {
+                return self.text_of_span(at, *intrinsic);
+            }
+            Source::Intrinsic(Intrinsic::InstrumentationName | Intrinsic::InstrumentationVersion) => {
+                return Ok(Found::ByRow);
+            }
+            Source::Intrinsic(intrinsic) => return self.decided_intrinsic(at, *intrinsic),
+            Source::Attribute(tables) => tables,
+        };
+        for keyed in tables {
+            let (found, _) = self.find(at, keyed)?;
+            if found != Found::Nil {
+                return Ok(found);
+            }
+        }
+        Ok(Found::Nil)
+    }
+
     /// Shows the values of a field in a span: each of them for events and links, nil once where there is none.
     pub fn see(
         &mut self,
