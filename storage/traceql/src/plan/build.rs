@@ -170,7 +170,10 @@ impl Builder {
         let needs = needs::of_pipeline(&pipeline, &self.filters);
         let (name, measure) = self.measure(function)?;
         let by = by.iter().map(|field| self.named(field)).collect::<Built<Vec<_>>>()?;
-        let mut leaf = Leaf { pipeline, needs, function: measure, name, by, reads_trace: false };
+        let mut leaf =
+            Leaf { pipeline, needs, function: measure, name, by, in_seconds: false, reads_trace: false };
+        leaf.in_seconds =
+            leaf.measured().is_some_and(|of| is_duration(&self.compiler.fields.fields[usize::from(of.0)]));
         let mut read: Vec<FieldId> = leaf.by.iter().map(|(field, _)| *field).collect();
         read.extend(leaf.measured());
         leaf.reads_trace = read.into_iter().any(|field| self.needs_trace(field));
@@ -210,6 +213,11 @@ impl Builder {
     fn named(&mut self, field: &Field) -> Built<(FieldId, Arc<str>)> {
         Ok((self.compiler.fields.number(field)?, field.to_string().into()))
     }
+}
+
+fn is_duration(field: &Field) -> bool {
+    use Intrinsic::{Duration, EventTimeSinceStart, TraceDuration};
+    matches!(field, Field::Intrinsic(Duration | TraceDuration | EventTimeSinceStart))
 }
 
 fn second(of: &SecondStage) -> Built<Second> {
