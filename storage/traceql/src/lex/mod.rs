@@ -16,7 +16,7 @@ pub use word::ends_attribute;
 use std::ops::Range;
 
 use crate::ast::{Attribute, Intrinsic};
-use crate::error::{ParseError, Problem};
+use crate::error::{ParseError, Problem, line_and_column};
 
 /// A token and where it stands, in bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,14 +65,8 @@ pub fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
 
 /// An error at a byte offset, with its line and column.
 pub fn error_at(query: &str, offset: usize, problem: Problem) -> ParseError {
-    let before = query.get(..offset).unwrap_or(query);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    ParseError {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-        offset,
-        problem,
-    }
+    let (line, column) = line_and_column(query, offset);
+    ParseError { line, column, offset, problem }
 }
 
 struct Lexer<'a> {
