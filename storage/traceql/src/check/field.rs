@@ -39,12 +39,13 @@ impl Judge {
                 if found.kind.is_bool() {
                     return Ok(Known::made_of(Type::Bool, &[found]));
                 }
-                refuse(part, format!("found {}, expected a boolean", found.kind))
+                refuse(part, format!("found {}, expected a condition", found.kind))
             }
             FieldExpr::Negate(inner) => {
                 let found = self.expr(inner)?;
                 if found.kind.is_number() {
-                    return Ok(Known { constant: found.constant.map(i64::wrapping_neg), ..found });
+                    let (kind, constant) = (found.kind.as_number(), found.constant.map(i64::wrapping_neg));
+                    return Ok(Known { kind, constant, ..found });
                 }
                 refuse(part, format!("found {}, expected a number", found.kind))
             }
@@ -67,7 +68,7 @@ impl Judge {
         }
         let operands = [self.expr(left)?, self.expr(right)?];
         match op {
-            BinaryOp::And | BinaryOp::Or => connect(part, operands),
+            BinaryOp::And | BinaryOp::Or => connect([Part::Expr(left), Part::Expr(right)], operands),
             op if op.is_arithmetic() => reckon(part, op, operands),
             op => compare(part, op, operands),
         }

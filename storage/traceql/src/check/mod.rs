@@ -142,7 +142,7 @@ impl Judge {
                     return refuse(part, "found a constant, expected an expression that reads the span");
                 }
                 let mean = *aggregate == Aggregate::Avg && found.kind == Type::Int;
-                Ok(Known::read(if mean { Type::Float } else { found.kind }))
+                Ok(Known::read(if mean { Type::Float } else { found.kind.as_number() }))
             }
             Scalar::Pipeline(pipeline, inner) => {
                 self.pipeline(pipeline)?;

@@ -39,10 +39,11 @@ pub fn compare(part: Part<'_>, op: BinaryOp, operands: [Known; 2]) -> Judged<'_,
 }
 
 /// `&&` and `||`.
-pub fn connect(part: Part<'_>, operands: [Known; 2]) -> Judged<'_, Known> {
-    let [left, right] = operands.map(|operand| operand.kind);
-    if left.is_bool() && right.is_bool() {
-        return Ok(Known::made_of(Type::Bool, &operands));
+pub fn connect<'a>(parts: [Part<'a>; 2], operands: [Known; 2]) -> Judged<'a, Known> {
+    for (part, operand) in parts.into_iter().zip(operands) {
+        if !operand.kind.is_bool() {
+            return refuse(part, format!("found {}, expected a condition", operand.kind));
+        }
     }
-    refuse(part, format!("found {left} and {right}, expected two conditions"))
+    Ok(Known::made_of(Type::Bool, &operands))
 }

@@ -13,6 +13,8 @@ pub enum Type {
     Bool,
     Int,
     Float,
+    /// Made of an attribute by arithmetic: one of the numbers, known when it is reckoned.
+    Number,
     Text,
     Duration,
     Status,
@@ -23,7 +25,7 @@ pub enum Type {
 
 impl Type {
     pub fn is_number(self) -> bool {
-        matches!(self, Type::Any | Type::Int | Type::Float | Type::Duration)
+        matches!(self, Type::Any | Type::Number | Type::Int | Type::Float | Type::Duration)
     }
 
     /// Whether arithmetic over it is that of integers; durations are integers of nanoseconds.
@@ -65,10 +67,15 @@ impl Type {
         }
     }
 
+    /// What it is once it is known to be a number.
+    pub fn as_number(self) -> Type {
+        if self == Type::Any { Type::Number } else { self }
+    }
+
     /// What arithmetic over two numbers gives.
     pub fn reckoned_with(self, other: Type) -> Type {
-        let either = |wanted| self == wanted || other == wanted;
-        [Type::Any, Type::Duration, Type::Float]
+        let either = |wanted| self.as_number() == wanted || other.as_number() == wanted;
+        [Type::Number, Type::Duration, Type::Float]
             .into_iter()
             .find(|wanted| either(*wanted))
             .unwrap_or(Type::Int)
@@ -83,6 +90,7 @@ impl Display for Type {
             Type::Bool => "a boolean",
             Type::Int => "an integer",
             Type::Float => "a float",
+            Type::Number => "a number",
             Type::Text => "a string",
             Type::Duration => "a duration",
             Type::Status => "a status",

@@ -46,8 +46,13 @@ pub fn parse(query: &str) -> Result<Query, ParseError> {
     let body = parser.body()?;
     let hints = parser.hints()?;
     if parser.peek() != &TokenKind::End {
-        let expected = "`|`, an operator, `with` or the end of the query";
-        return Err(parser.unexpected(if hints.is_empty() { expected } else { "the end of the query" }));
+        return Err(parser.unexpected(match body {
+            _ if !hints.is_empty() => "the end of the query",
+            Body::Search(_) => "`|`, an operator, `with` or the end of the query",
+            Body::Metrics(_) => {
+                "`|`, `with` or the end of the query; an operator takes series between parentheses"
+            }
+        }));
     }
     Ok(Query { body, hints })
 }
