@@ -25,6 +25,7 @@
 
 pub mod ast;
 mod check;
+mod complete;
 mod error;
 mod lex;
 mod names;
@@ -33,6 +34,7 @@ mod print;
 mod regex;
 
 pub use check::{check, read};
+pub use complete::{Completion, Expected, WordKind, complete, lenient_filter};
 pub use error::{CheckError, ParseError, Problem, QueryError};
 pub use parse::parse;
 pub use regex::{MAX_REGEX_BYTES, compile_regex};

@@ -81,7 +81,8 @@ impl Judge {
         };
         if !found.kind.is_text() {
             let found = found.kind;
-            let reason = format!("found {found}, expected a string on the left of a regular expression match");
+            let reason =
+                format!("found {found}, expected a string on the left of a regular expression match");
             return refuse(part, reason);
         }
         self.regexes += 1;

@@ -20,7 +20,7 @@ mod types;
 
 use types::{Known, Type};
 
-use crate::ast::{Aggregate, Body, Pipeline, Query, Scalar, Set, Stage};
+use crate::ast::{Aggregate, Body, FieldExpr, Pipeline, Query, Scalar, Set, Stage};
 use crate::error::{CheckError, QueryError, line_and_column};
 use crate::parse::parse;
 use crate::print::{Part, place_in_source};
@@ -47,8 +47,21 @@ pub fn read(text: &str) -> Result<Query, QueryError> {
 pub fn check(query: &Query) -> Result<(), CheckError> {
     judge(query).map_err(|refusal| {
         let (canonical, at) = refusal.part.place(query);
-        refusal.at(&canonical, at)
+        refusal.at(&canonical, place_in_source(&canonical, &canonical, at))
     })
+}
+
+/// Whether expressions mean something as conditions of one filter.
+pub(crate) struct Conditions(Judge);
+
+impl Conditions {
+    pub fn new() -> Self {
+        Conditions(Judge { regexes: 0 })
+    }
+
+    pub fn accept(&mut self, condition: &FieldExpr) -> bool {
+        self.0.filter(condition).is_ok()
+    }
 }
 
 /// Why a part of the tree means nothing.

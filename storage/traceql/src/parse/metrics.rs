@@ -77,13 +77,13 @@ impl Parser<'_> {
         } else {
             self.series_filter()?
         };
-        Ok(source.under(|source| match source {
-            Metrics::Then(source, mut stages) => {
+        Ok(match source {
+            Tall { tree: Metrics::Then(source, mut stages), height } => {
                 stages.push(stage);
-                Metrics::Then(source, stages)
+                Tall { tree: Metrics::Then(source, stages), height }
             }
-            source => Metrics::Then(Box::new(source), vec![stage]),
-        }))
+            source => source.under(|source| Metrics::Then(Box::new(source), vec![stage])),
+        })
     }
 
     fn limit(&mut self) -> Result<i64, ParseError> {

@@ -16,12 +16,12 @@ mod field;
 mod metrics;
 mod pipeline;
 
-use crate::ast::{Body, Field, Hint, Literal, Query};
+use crate::ast::{Body, Field, FieldExpr, Hint, Literal, Query};
 use crate::error::{ParseError, Problem};
 use crate::lex::{Token, TokenKind, error_at, tokens};
 use crate::{MAX_HEIGHT, MAX_NESTING, MAX_QUERY_BYTES, names};
 
-use chain::Tall;
+pub(crate) use chain::{Chain, Tall};
 pub(crate) use field::OPERATORS;
 pub(crate) use pipeline::SET_OPERATORS;
 
@@ -55,6 +55,16 @@ pub fn parse(query: &str) -> Result<Query, ParseError> {
         }));
     }
     Ok(Query { body, hints })
+}
+
+/// Reads one operand of `&&` or `||`, with nothing after it, as a tree that is within the limits.
+pub(crate) fn parse_condition(text: &str) -> Result<Tall<FieldExpr>, ParseError> {
+    let mut parser = Parser { query: text, tokens: tokens(text)?, at: 0, nesting: 0 };
+    let condition = parser.field_expr(level::COMPARE)?;
+    if parser.peek() != &TokenKind::End {
+        return Err(parser.unexpected("the end of the condition"));
+    }
+    Ok(condition)
 }
 
 struct Parser<'a> {

@@ -1,10 +1,12 @@
 //! Stages, spansets and scalars. One descent reads all three, and each operator looks at what its operands
 //! turned out to be: `>` between spansets asks for children, between scalars it compares.
 
-use super::field::{operator, right_of};
 use super::chain::{Chain, Joined, Tall};
+use super::field::{operator, right_of};
 use super::{Parser, level};
-use crate::ast::{Aggregate, Answer, BinaryOp, FieldExpr, Metrics, Pipeline, Relation, Scalar, Set, SetOp, Stage};
+use crate::ast::{
+    Aggregate, Answer, BinaryOp, FieldExpr, Metrics, Pipeline, Relation, Scalar, Set, SetOp, Stage,
+};
 use crate::error::{ParseError, Problem};
 use crate::lex::TokenKind;
 use crate::names;
@@ -92,7 +94,9 @@ impl Parser<'_> {
         let start = self.at;
         let stage = match self.node(level::LOGIC)? {
             Node::Set(set) => set.fold().under(Stage::Set),
-            Node::Compare(op, left, right) => left.join(right, |left, right| Stage::Compare { op, left, right }),
+            Node::Compare(op, left, right) => {
+                left.join(right, |left, right| Stage::Compare { op, left, right })
+            }
             Node::Scalar(scalar) => {
                 return Ok(Flow::Scalar(pipeline.join(scalar, |pipeline, scalar| {
                     Scalar::Pipeline(Box::new(pipeline), Box::new(scalar))

@@ -16,8 +16,8 @@ mod part;
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::ast::{
-    BinaryOp, Body, Field, FieldExpr, Function, Hint, Literal, Metrics, Pipeline, Query, Scalar, SecondStage, Set,
-    SetOp, Stage,
+    BinaryOp, Body, Field, FieldExpr, Function, Hint, Literal, Metrics, Pipeline, Query, Scalar, SecondStage,
+    Set, SetOp, Stage,
 };
 use crate::parse::{OPERATORS, SET_OPERATORS, level};
 

@@ -62,7 +62,8 @@ impl std::fmt::Display for Part<'_> {
     }
 }
 
-/// Where in `source` stands what stands at byte `at` of `canonical`, the canonical text of what `source` parses to.
+/// Where in `source` stands what begins at byte `at` of `canonical`, the canonical text of what `source` parses to;
+/// parentheses around it are left out.
 pub(crate) fn place_in_source(source: &str, canonical: &str, at: usize) -> usize {
     let nth = starts(canonical).into_iter().take_while(|start| *start < at).count();
     starts(source).get(nth).copied().unwrap_or_default()
