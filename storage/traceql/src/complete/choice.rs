@@ -16,7 +16,8 @@ const STATUSES: &[&str] = &["error", "ok", "unset"];
 const KINDS: &[&str] = &["server", "client", "internal", "producer", "consumer", "unspecified"];
 const LIMITS: &[&str] = &["topk", "bottomk"];
 const STAGES: &[&str] = &["by", "select", "coalesce"];
-const SCOPES: &[&str] = &["span.", "resource.", "event.", "link.", "instrumentation.", "parent."];
+const SCOPES: &[&str] = &["span.", "resource.", "event.", "link.", "instrumentation."];
+const PARENT_SCOPES: &[&str] = &["parent.", "parent.span.", "parent.resource."];
 
 /// What may stand at `place`, where `typed` is typed already.
 pub fn choices(place: &Place, typed: &str) -> Vec<Expected> {
@@ -41,12 +42,13 @@ struct Choices<'a> {
 }
 
 impl Choices<'_> {
-    /// The words that begin with what is typed, in either case.
+    /// The words that begin with what is typed, in either case; a scope that is typed needs no offer.
     fn words(&mut self, kind: WordKind, words: &[&'static str]) {
-        let begins = |word: &str| {
-            word.get(..self.typed.len()).is_some_and(|start| start.eq_ignore_ascii_case(self.typed))
-        };
-        self.found.extend(words.iter().filter(|word| begins(word)).map(|word| Expected::Word(kind, word)));
+        let typed = self.typed;
+        let begins =
+            |word: &str| word.get(..typed.len()).is_some_and(|start| start.eq_ignore_ascii_case(typed));
+        let wanted = words.iter().filter(|word| begins(word) && (kind != WordKind::Scope || **word != typed));
+        self.found.extend(wanted.map(|word| Expected::Word(kind, word)));
     }
 
     fn in_expression(&mut self, last: &Last) {
@@ -100,11 +102,8 @@ impl Choices<'_> {
                 self.words(WordKind::Stage, STAGES);
                 self.words(WordKind::Stage, &["{"]);
             }
-            Last::Operator if series => {}
-            Last::Operator => {
-                self.words(WordKind::Stage, &["{"]);
-                self.aggregates();
-            }
+            Last::SetOperator => self.words(WordKind::Stage, &["{"]),
+            Last::Operator if !series => self.aggregates(),
             Last::Spanset => {
                 self.words(WordKind::Operator, &["|"]);
                 let sets: Vec<&'static str> = SET_OPERATORS.iter().map(|(symbol, ..)| *symbol).collect();
@@ -116,18 +115,22 @@ impl Choices<'_> {
                 self.words(WordKind::Operator, ARITHMETIC);
                 self.hints(place);
             }
-            Last::Function | Last::Series => {
-                if place.inside.last == Last::Function {
-                    self.words(WordKind::Stage, &["by"]);
-                }
-                self.words(WordKind::Operator, &["|"]);
-                if place.inside.last == Last::Series {
-                    self.words(WordKind::Operator, ARITHMETIC);
-                }
-                self.hints(place);
+            Last::Function => {
+                self.words(WordKind::Stage, &["by"]);
+                self.after_stage(place);
             }
+            Last::Series => {
+                self.words(WordKind::Operator, ARITHMETIC);
+                self.after_stage(place);
+            }
+            Last::Stage => self.after_stage(place),
             _ => {}
         }
+    }
+
+    fn after_stage(&mut self, place: &Place) {
+        self.words(WordKind::Operator, &["|"]);
+        self.hints(place);
     }
 
     fn aggregates(&mut self) {
@@ -148,6 +151,7 @@ impl Choices<'_> {
             self.found.push(attribute);
         }
         self.words(WordKind::Scope, SCOPES);
+        self.words(WordKind::Scope, PARENT_SCOPES);
         let known = names::WORD_INTRINSICS.iter().chain(names::SCOPED_INTRINSICS).map(|(name, _)| *name);
         self.words(WordKind::Intrinsic, &known.collect::<Vec<_>>());
     }
@@ -233,9 +237,9 @@ mod tests {
         for word in [BOOLEANS, STATUSES, KINDS].concat() {
             assert!(names::WORD_LITERALS.iter().any(|(known, _)| *known == word), "{word}");
         }
-        for scope in SCOPES {
-            let scope = scope.trim_end_matches('.');
-            assert!(scope == "parent" || names::find(names::SCOPES, scope).is_some(), "{scope}");
+        for scope in [SCOPES, PARENT_SCOPES].concat() {
+            let last = scope.trim_start_matches("parent.").trim_end_matches('.');
+            assert!(last.is_empty() || names::find(names::SCOPES, last).is_some(), "{scope}");
         }
         for stage in [STAGES, LIMITS].concat() {
             assert!(names::STAGES.contains(&stage), "{stage}");

@@ -107,8 +107,11 @@ fn braced(filter: FieldExpr) -> String {
 /// Whether the piece at whose end, or in which, the cursor stands may still grow.
 fn is_being_typed(piece: &Piece, text: &str, cursor: usize, place: &place::Place) -> bool {
     match piece.kind {
-        // `!` may become `!=`, and `&` may become `&&`; another symbol is what it is.
-        Some(TokenKind::Symbol(symbol)) => symbol == "!" && place.wants_operator(),
+        // `!` may become `!=`, `&` and, within braces, `|` be doubled; another symbol is what it is.
+        Some(TokenKind::Symbol(symbol)) => {
+            let doubled = symbol == "|" && place.inside.what != place::What::Stages;
+            place.wants_operator() && (symbol == "!" || doubled || cursor < piece.span.end)
+        }
         Some(TokenKind::Text(_)) => cursor < piece.span.end,
         None => text != "&" || place.wants_operator(),
         Some(_) => true,

@@ -54,16 +54,20 @@ pub enum Last {
     Nothing,
     /// `|`
     Pipe,
-    /// An operator; an operand follows.
+    /// An operator, or a comma; an operand follows.
     Operator,
+    /// An operator between spansets; a spanset follows.
+    SetOperator,
     /// A comparison with a field; a value follows.
     Comparison(Field, BinaryOp),
     /// A field.
     Field(Field),
     /// A value, or an expression in parentheses.
     Operand,
-    /// A spanset, or a stage.
+    /// A spanset.
     Spanset,
+    /// A stage that takes no operators.
+    Stage,
     /// A number for each spanset.
     Scalar,
     /// Series right after their function, so that `by` may follow.
@@ -81,8 +85,8 @@ pub enum Last {
 impl Place {
     /// Whether an operator can follow.
     pub fn wants_operator(&self) -> bool {
-        use Last::{Field, Function, Operand, Scalar, Series, Spanset};
-        matches!(self.inside.last, Field(_) | Operand | Spanset | Scalar | Function | Series)
+        use Last::{Field, Operand, Scalar, Series, Spanset};
+        matches!(self.inside.last, Field(_) | Operand | Spanset | Scalar | Series)
     }
 
     /// Whether the cursor is in no brackets.
@@ -136,6 +140,8 @@ impl Place {
         match (last, op) {
             (Last::Field(field), Some(op)) if compares(op) => self.inside.last = Last::Comparison(field, op),
             (Last::Scalar, Some(op)) if compares(op) => self.inside.compared = true,
+            (Last::Pipe, Some(_)) => self.inside.compared = true,
+            (Last::Spanset, _) => self.inside.last = Last::SetOperator,
             (Last::Hint(_), Some(BinaryOp::Equal)) => self.inside.last = Last::Hint(true),
             _ => {}
         }
@@ -160,6 +166,7 @@ impl Place {
 
     fn value(&mut self) {
         self.inside.last = match self.inside.what {
+            What::Stages if self.inside.series && self.inside.compared => Last::Stage,
             What::Stages if self.inside.series => Last::Series,
             What::Stages => Last::Scalar,
             What::Hints => Last::End,
@@ -226,15 +233,14 @@ impl Place {
 
     /// What stands there once the function is called.
     fn after_call(&mut self, name: &str) -> Last {
+        if names::METRICS.contains(&name) {
+            self.inside.series = true;
+            return Last::Function;
+        }
         match name {
             "with" => Last::End,
-            "by" | "topk" | "bottomk" if self.inside.series => Last::Series,
-            name if names::METRICS.contains(&name) => {
-                self.inside.series = true;
-                Last::Function
-            }
-            name if names::AGGREGATES.iter().any(|(known, _)| *known == name) => Last::Scalar,
-            _ => Last::Spanset,
+            name if names::STAGES.contains(&name) => Last::Stage,
+            _ => Last::Scalar,
         }
     }
 }
