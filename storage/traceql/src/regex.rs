@@ -1,7 +1,9 @@
-//! Regular expressions of `=~` and `!~`: the syntax of RE2, anchored at both ends, within a limit of size.
+//! Regular expressions of `=~` and `!~`: the syntax and meaning of RE2, anchored at both ends, within a limit of size.
 //!
-//! Source of the syntax: <https://github.com/google/re2/wiki/Syntax>. Matching takes time linear in the text,
-//! whatever the pattern looks like; what a pattern may cost is the size of its automaton, which is bounded here.
+//! Source: <https://github.com/google/re2/wiki/Syntax>. The crate `regex` reads the same syntax but for a few things,
+//! which are translated: `\d`, `\s`, `\w` and `\b` are of ASCII in RE2, `\Q...\E` is a literal, and within a class
+//! `[`, `&` and `~` mean themselves. Matching takes time linear in the text, whatever the pattern looks like; what a
+//! pattern may cost is the size of its automaton, which is bounded here.
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -13,30 +15,148 @@ const MAX_REGEX_NESTING: u32 = 64;
 
 /// Compiles a pattern as `=~` means it: a text matches as a whole or not at all.
 ///
-/// Says why a pattern is refused: where its syntax is wrong, or that it is larger than [`MAX_REGEX_BYTES`].
+/// Says why a pattern is refused: what is wrong with its syntax, or that it is larger than [`MAX_REGEX_BYTES`].
 pub fn compile_regex(pattern: &str) -> Result<Regex, String> {
-    // By itself first: `a)|(b` is no pattern, though it would be one within the group.
-    let parsed = build(pattern).and_then(|_| build(&format!("^(?:{pattern})$")));
-    parsed.map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => {
-            format!("the regular expression needs more than {limit} bytes when compiled; make it simpler")
-        }
-        error => format!("the regular expression cannot be read: {}", last_line(&error.to_string())),
-    })
-}
-
-fn build(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
+    let refused = |reason: &str| format!("the regular expression cannot be read: {reason}");
+    let translated = Translation::of(pattern).map_err(refused)?;
+    let built = RegexBuilder::new(&format!("^(?:{translated})$"))
         .size_limit(MAX_REGEX_BYTES)
         .dfa_size_limit(MAX_REGEX_BYTES)
         .nest_limit(MAX_REGEX_NESTING)
-        .build()
+        .build();
+    built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(limit) => {
+            format!("the regular expression needs more than {limit} bytes when compiled; make it simpler")
+        }
+        error => refused(last_line(&error.to_string())),
+    })
 }
 
 /// The reason alone: the lines before it show the pattern and point into it.
 fn last_line(error: &str) -> &str {
     let line = error.trim_end().rsplit('\n').next().unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line)
+}
+
+/// A pattern of RE2 on its way to one of the crate `regex`.
+struct Translation<'a> {
+    rest: &'a str,
+    out: String,
+    /// Groups that are open.
+    groups: usize,
+}
+
+impl<'a> Translation<'a> {
+    /// The translated pattern. Refused is what would reach out of the group that it is put in.
+    fn of(pattern: &'a str) -> Result<String, &'static str> {
+        let mut translation =
+            Translation { rest: pattern, out: String::with_capacity(pattern.len()), groups: 0 };
+        while let Some(c) = translation.next() {
+            match c {
+                '\\' if translation.rest.is_empty() => return Err("incomplete escape sequence"),
+                '\\' => translation.escape(),
+                '[' => translation.class(),
+                '(' => {
+                    translation.groups += 1;
+                    translation.out.push(c);
+                }
+                ')' => {
+                    translation.groups = translation.groups.checked_sub(1).ok_or("unopened group")?;
+                    translation.out.push(c);
+                }
+                c => translation.out.push(c),
+            }
+        }
+        Ok(translation.out)
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let mut chars = self.rest.chars();
+        let next = chars.next();
+        self.rest = chars.as_str();
+        next
+    }
+
+    fn eat(&mut self, text: &str) -> bool {
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self) {
+        match self.next() {
+            Some('Q') => {
+                let end = self.rest.find("\\E").unwrap_or(self.rest.len());
+                let (literal, rest) = self.rest.split_at(end);
+                self.out.push_str(&regex::escape(literal));
+                self.rest = rest.strip_prefix("\\E").unwrap_or(rest);
+            }
+            Some('b') => self.out.push_str("(?-u:\\b)"),
+            Some('B') => self.out.push_str("(?-u:\\B)"),
+            Some(c) => match ascii_class(c) {
+                Some((negated, class)) => {
+                    self.out.push_str(if negated { "[^" } else { "[" });
+                    self.out.push_str(class);
+                    self.out.push(']');
+                }
+                None => self.out.extend(['\\', c]),
+            },
+            None => {}
+        }
+    }
+
+    /// What follows `[`, up to and with the closing `]`.
+    fn class(&mut self) {
+        self.out.push('[');
+        if self.eat("^") {
+            self.out.push('^');
+        }
+        if self.eat("]") {
+            self.out.push_str("\\]");
+        }
+        while let Some(c) = self.next() {
+            match c {
+                ']' => return self.out.push(c),
+                '\\' => self.escape_in_class(),
+                '[' if self.rest.starts_with(':') => {
+                    let end = self.rest.find(":]").map_or(0, |end| end + 2);
+                    let (name, rest) = self.rest.split_at(end);
+                    self.out.push('[');
+                    self.out.push_str(name);
+                    self.rest = rest;
+                }
+                '[' | '&' | '~' => self.out.extend(['\\', c]),
+                c => self.out.push(c),
+            }
+        }
+    }
+
+    fn escape_in_class(&mut self) {
+        match self.next() {
+            Some(c) => match ascii_class(c) {
+                Some((true, class)) => {
+                    self.out.push_str("[^");
+                    self.out.push_str(class);
+                    self.out.push(']');
+                }
+                Some((false, class)) => self.out.push_str(class),
+                None => self.out.extend(['\\', c]),
+            },
+            None => {}
+        }
+    }
+}
+
+/// Whether the class of a letter is negated, and what stands between its brackets.
+fn ascii_class(letter: char) -> Option<(bool, &'static str)> {
+    let class = match letter.to_ascii_lowercase() {
+        'd' => "0-9",
+        's' => r"\t\n\f\r\x20",
+        'w' => "0-9A-Za-z_",
+        _ => return None,
+    };
+    Some((letter.is_ascii_uppercase(), class))
 }
 
 #[cfg(test)]
@@ -52,22 +172,70 @@ mod tests {
             ("a", "a\n", false),
             ("", "", true),
             (".*", "日本", true),
+            (".", "é", true),
+            ("[^a]", "é", true),
             (".*", "a\nb", false),
             ("(?s).*", "a\nb", true),
             ("(?i)get /", "GET /", true),
             ("^a$", "a", true),
-            (r"\d{3}", "503", true),
-            (r"\w+", "größe", true),
+            ("(?m)^a$", "a\nb", false),
+            (r"\pL+", "größe", true),
+            ("(?P<n>a)(?:b)", "ab", true),
         ] {
-            let regex = compile_regex(pattern).expect("a pattern");
-            assert_eq!(regex.is_match(text.as_bytes()), expected, "{pattern} on {text}");
+            check(pattern, text, expected);
         }
+    }
+
+    #[test]
+    fn classes_are_those_of_re2() {
+        for (pattern, text, expected) in [
+            (r"\d{3}", "503", true),
+            (r"\d", "٣", false),
+            (r"\D", "٣", true),
+            (r"\w+", "a_1", true),
+            (r"\w", "é", false),
+            (r"\W", "é", true),
+            (r"\s+", " \t\n\r\u{c}", true),
+            (r"\s", "\u{b}", false),
+            (r"\S", "\u{a0}", true),
+            (r"[\w.-]+", "a.b-c", true),
+            (r"[^\d]", "x", true),
+            (r"[^\d]", "5", false),
+            (r"[\D]", "5", false),
+            (r"[x\W]+", "x é", true),
+            (r"[[:alpha:]]+", "abc", true),
+            (r"[[:^alpha:]x]+", "1x", true),
+            (r"a\b.*", "a b", true),
+            (r".\b.", "éa", true),
+            (r"é\Ba", "éa", false),
+            (r"\Qa.b*(\E.", "a.b*(x", true),
+            (r"\Qa|b", "a|b", true),
+            ("[]a]+", "]a", true),
+            ("[^]a]", "]", false),
+            ("[[]", "[", true),
+            ("[a&&b]+", "a&b", true),
+            ("[a~~b]+", "~", true),
+            (r"[\]\[]+", "[]", true),
+            (r"\\d", "\\d", true),
+            (r"[(]\)", "()", true),
+        ] {
+            check(pattern, text, expected);
+        }
+    }
+
+    #[track_caller]
+    fn check(pattern: &str, text: &str, expected: bool) {
+        let regex = compile_regex(pattern).expect(pattern);
+        assert_eq!(regex.is_match(text.as_bytes()), expected, "{pattern} on {text}");
     }
 
     #[test]
     fn what_is_refused_is_told_why() {
         for (pattern, reason) in [
             ("(", "cannot be read: unclosed group"),
+            ("[a", "cannot be read: unclosed character class"),
+            ("[[:alpha", "cannot be read: unclosed character class"),
+            ("a\\", "cannot be read: incomplete escape sequence"),
             ("a)|(b", "cannot be read: unopened group"),
             ("[z-a]", "cannot be read: invalid character class range, the start must be <= the end"),
             ("*", "cannot be read: repetition operator missing expression"),
