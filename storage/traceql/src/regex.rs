@@ -133,17 +133,17 @@ impl<'a> Translation<'a> {
     }
 
     fn escape_in_class(&mut self) {
-        match self.next() {
-            Some(c) => match ascii_class(c) {
-                Some((true, class)) => {
-                    self.out.push_str("[^");
-                    self.out.push_str(class);
-                    self.out.push(']');
-                }
-                Some((false, class)) => self.out.push_str(class),
-                None => self.out.extend(['\\', c]),
-            },
-            None => {}
+        let Some(c) = self.next() else {
+            return;
+        };
+        match ascii_class(c) {
+            Some((true, class)) => {
+                self.out.push_str("[^");
+                self.out.push_str(class);
+                self.out.push(']');
+            }
+            Some((false, class)) => self.out.push_str(class),
+            None => self.out.extend(['\\', c]),
         }
     }
 }
