@@ -8,23 +8,22 @@ use super::fields::Fields;
 use super::filter::Filter;
 use super::mention::mention;
 use super::metrics::{ComparePlan, Leaf, Measure, MetricsPlan, Second, SeriesExpr};
-use super::pattern::check_together;
 use super::pipeline::{PipelinePlan, PlanScalar, PlanSet, PlanStage};
 use super::{Body, FieldId, FilterId, Needs, Origin, Plan, needs};
 use crate::ast::{
     self, Field, FieldExpr, Function, Intrinsic, Metrics, OverTime, Pipeline, Query, Scalar, SecondStage,
     Set, Stage,
 };
-use crate::error::CheckError;
+use crate::plan::PlanError;
 use crate::value::{ArithmeticOp, CompareOp, OwnedValue, Value, reckon};
 
 /// Values of an attribute that `compare` shows when the query does not say.
 const DEFAULT_TOP: usize = 10;
 
-pub(super) fn build(query: &Query) -> Result<Plan, CheckError> {
+pub(super) fn build(query: &Query) -> Result<Plan, PlanError> {
     let mut fields = Fields::default();
     let shown = mention(query, &mut fields)?;
-    let compiler = Compiler { fields, patterns: Vec::new() };
+    let compiler = Compiler { fields };
     let mut builder = Builder { compiler, filters: Vec::new(), known: HashMap::new() };
     let (body, needs) = match &query.body {
         ast::Body::Search(pipeline) => {
@@ -39,8 +38,6 @@ pub(super) fn build(query: &Query) -> Result<Plan, CheckError> {
             (Body::Metrics(MetricsPlan { leaves, series, exemplars: exemplars(query) }), needs)
         }
     };
-    let patterns: Vec<&str> = builder.compiler.patterns.iter().map(|pattern| &**pattern).collect();
-    check_together(&patterns).map_err(|reason| CheckError { part: "=~".to_owned(), reason })?;
     let Fields { fields, origins, .. } = builder.compiler.fields;
     Ok(Plan { query: query.clone(), fields, origins, filters: builder.filters, needs, shown, body })
 }
@@ -52,7 +49,7 @@ struct Builder {
     known: HashMap<String, FilterId>,
 }
 
-type Built<T> = Result<T, CheckError>;
+type Built<T> = Result<T, PlanError>;
 
 impl Builder {
     fn pipeline(&mut self, of: &Pipeline, within: &[&Pipeline]) -> Built<PipelinePlan> {
@@ -261,5 +258,5 @@ fn exemplars(query: &Query) -> Option<usize> {
 }
 
 fn refuse<T>(part: &impl ToString, reason: &str) -> Built<T> {
-    Err(CheckError { part: part.to_string(), reason: reason.to_owned() })
+    Err(PlanError { part: part.to_string(), reason: reason.to_owned() })
 }

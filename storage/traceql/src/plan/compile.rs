@@ -8,19 +8,17 @@ use super::reckon::{Operand, Reckon};
 use super::rewrite;
 use super::set::ValueSet;
 use crate::ast::{BinaryOp, Field, FieldExpr, Literal};
-use crate::error::CheckError;
+use crate::plan::PlanError;
 use crate::value::{ArithmeticOp, CompareOp, OwnedValue, Value, compare, negate, reckon};
 
 /// Compiles expressions, numbering their fields and collecting their patterns.
 pub(super) struct Compiler {
     pub fields: Fields,
-    /// Every pattern that was compiled, as written.
-    pub patterns: Vec<Box<str>>,
 }
 
 impl Compiler {
     /// The expression as a condition: whether its value is true.
-    pub fn condition(&mut self, of: &FieldExpr) -> Result<Expr, CheckError> {
+    pub fn condition(&mut self, of: &FieldExpr) -> Result<Expr, PlanError> {
         match of {
             FieldExpr::Literal(literal) => Ok(Expr::Const(*literal == Literal::Bool(true))),
             FieldExpr::Field(field) => self.test(field, Matcher::Is(true)),
@@ -43,7 +41,7 @@ impl Compiler {
     }
 
     /// The expression as a value.
-    pub fn operand(&mut self, of: &FieldExpr) -> Result<Operand, CheckError> {
+    pub fn operand(&mut self, of: &FieldExpr) -> Result<Operand, PlanError> {
         Ok(match of {
             FieldExpr::Literal(literal) => Operand::Constant(OwnedValue::of_literal(literal)),
             FieldExpr::Field(field) => Operand::Field(self.fields.number(field)?),
@@ -69,7 +67,7 @@ impl Compiler {
     }
 
     /// `a && b || c ...`, which bind alike and to the left: runs of one operator become one list.
-    fn chain(&mut self, of: &FieldExpr) -> Result<Expr, CheckError> {
+    fn chain(&mut self, of: &FieldExpr) -> Result<Expr, PlanError> {
         let (mut first, mut rest) = (of, Vec::new());
         while let FieldExpr::Binary { op: op @ (BinaryOp::And | BinaryOp::Or), left, right } = first {
             rest.push((*op, &**right));
@@ -94,7 +92,7 @@ impl Compiler {
         }
     }
 
-    fn comparison(&mut self, op: CompareOp, left: &FieldExpr, right: &FieldExpr) -> Result<Expr, CheckError> {
+    fn comparison(&mut self, op: CompareOp, left: &FieldExpr, right: &FieldExpr) -> Result<Expr, PlanError> {
         const NIL: &FieldExpr = &FieldExpr::Literal(Literal::Nil);
         if left == NIL || right == NIL {
             return self.presence(op, if left == NIL { right } else { left });
@@ -120,7 +118,7 @@ impl Compiler {
     }
 
     /// `= nil` and `!= nil`.
-    fn presence(&mut self, op: CompareOp, of: &FieldExpr) -> Result<Expr, CheckError> {
+    fn presence(&mut self, op: CompareOp, of: &FieldExpr) -> Result<Expr, PlanError> {
         let wanted = match op {
             CompareOp::Equal => true,
             CompareOp::NotEqual => false,
@@ -141,22 +139,22 @@ impl Compiler {
         wanted: bool,
         left: &FieldExpr,
         right: &FieldExpr,
-    ) -> Result<Expr, CheckError> {
+    ) -> Result<Expr, PlanError> {
         let left = self.operand(left)?;
         let FieldExpr::Literal(Literal::Text(text)) = right else { return Ok(Expr::Const(false)) };
-        let refused = |reason| CheckError { part: part.to_string(), reason };
+        let refused = |reason| PlanError { part: part.to_string(), reason };
         Ok(match left {
             Operand::Field(field) => Expr::Test(Test {
                 field,
                 matcher: match literals(text) {
                     Some(set) if wanted => Matcher::OneOf(set),
                     Some(set) => Matcher::NoneOf(set),
-                    None if wanted => Matcher::Regex(self.pattern(text).map_err(refused)?),
-                    None => Matcher::NotRegex(self.pattern(text).map_err(refused)?),
+                    None if wanted => Matcher::Regex(Pattern::new(text).map_err(refused)?),
+                    None => Matcher::NotRegex(Pattern::new(text).map_err(refused)?),
                 },
             }),
             left => {
-                let pattern = self.pattern(text).map_err(refused)?;
+                let pattern = Pattern::new(text).map_err(refused)?;
                 match left {
                     Operand::Constant(value) if wanted => Expr::Const(pattern.matches(value.as_value())),
                     Operand::Constant(value) => Expr::Const(pattern.excludes(value.as_value())),
@@ -166,17 +164,12 @@ impl Compiler {
         })
     }
 
-    fn pattern(&mut self, text: &str) -> Result<Pattern, String> {
-        self.patterns.push(text.into());
-        Pattern::new(text)
-    }
-
-    fn test(&mut self, field: &Field, matcher: Matcher) -> Result<Expr, CheckError> {
+    fn test(&mut self, field: &Field, matcher: Matcher) -> Result<Expr, PlanError> {
         Ok(Expr::Test(Test { field: self.fields.number(field)?, matcher }))
     }
 
     /// A root is a span whose parent id is nil, and that its own fragment can tell.
-    fn is_root(&mut self, wanted: bool) -> Result<Expr, CheckError> {
+    fn is_root(&mut self, wanted: bool) -> Result<Expr, PlanError> {
         let field = Field::Intrinsic(crate::ast::Intrinsic::ParentId);
         self.test(&field, if wanted { Matcher::Nil } else { Matcher::NotNil })
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::FieldId;
 use crate::ast::{Attribute, Field, Intrinsic, Scope};
-use crate::error::CheckError;
 use crate::names;
+use crate::plan::PlanError;
 
 /// Where the value of a field comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +28,13 @@ pub(super) struct Fields {
 
 impl Fields {
     /// The number of a field; a new one if it was not mentioned before.
-    pub fn number(&mut self, field: &Field) -> Result<FieldId, CheckError> {
+    pub fn number(&mut self, field: &Field) -> Result<FieldId, PlanError> {
         let name = field.to_string();
         if let Some(known) = self.by_name.get(&name) {
             return Ok(*known);
         }
         let Ok(id) = u16::try_from(self.fields.len()) else {
-            return Err(CheckError { part: name, reason: "the query mentions too many fields".to_owned() });
+            return Err(PlanError { part: name, reason: "the query mentions too many fields".to_owned() });
         };
         self.by_name.insert(name, FieldId(id));
         self.fields.push(field.clone());

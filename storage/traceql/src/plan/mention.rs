@@ -3,10 +3,10 @@
 use super::FieldId;
 use super::fields::{Fields, is_shown};
 use crate::ast::{Body, Field, FieldExpr, Function, Metrics, Pipeline, Query, Scalar, Set, Stage};
-use crate::error::CheckError;
+use crate::plan::PlanError;
 
 /// Numbers the fields of a query; gives those that are shown with the spans of an answer.
-pub(super) fn mention(query: &Query, fields: &mut Fields) -> Result<Vec<FieldId>, CheckError> {
+pub(super) fn mention(query: &Query, fields: &mut Fields) -> Result<Vec<FieldId>, PlanError> {
     let mut mentions = Mentions { fields, shown: Vec::new(), seen: Vec::new() };
     match &query.body {
         Body::Search(pipeline) => mentions.pipeline(pipeline)?,
@@ -24,7 +24,7 @@ struct Mentions<'a> {
     seen: Vec<bool>,
 }
 
-type Done = Result<(), CheckError>;
+type Done = Result<(), PlanError>;
 
 impl Mentions<'_> {
     fn field(&mut self, field: &Field) -> Done {

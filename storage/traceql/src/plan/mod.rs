@@ -36,13 +36,12 @@ pub use fields::Origin;
 pub use filter::{Expr, Filter, Read, Test};
 pub use matcher::Matcher;
 pub use metrics::{ComparePlan, Leaf, Measure, MetricsPlan, Second, SeriesExpr};
-pub use pattern::{MAX_REGEX_BYTES, MAX_REGEXES_BYTES, Pattern};
+pub use pattern::Pattern;
 pub use pipeline::{PipelinePlan, PlanScalar, PlanSet, PlanStage};
 pub use reckon::{Operand, Reckon};
 pub use set::{Class, ValueSet};
 
 use crate::ast::{Field, Query};
-use crate::error::CheckError;
 
 /// Number of a field in [`Plan::fields`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,6 +62,16 @@ pub enum Needs {
     All(Vec<Needs>),
     /// One of these; without any, no trace is found.
     Any(Vec<Needs>),
+}
+
+/// A query that cannot be made ready to run, though its tree is one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{part}`: {reason}")]
+pub struct PlanError {
+    /// The offending part in canonical text.
+    pub part: String,
+    /// What was found and what was expected.
+    pub reason: String,
 }
 
 /// A query made ready to run. Immutable; shared by all that work on one question.
@@ -97,7 +106,7 @@ pub enum Body {
 impl Plan {
     /// Makes a query ready to run. It is taken as checked ([`crate::check`]); what would be refused there matches
     /// nothing here. Refused is what only shows when compiling: patterns that cannot be read or are too large.
-    pub fn new(query: &Query) -> Result<Self, CheckError> {
+    pub fn new(query: &Query) -> Result<Self, PlanError> {
         build::build(query)
     }
 

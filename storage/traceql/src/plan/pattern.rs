@@ -3,15 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder, RegexSetBuilder};
+use regex::bytes::Regex;
 
+use crate::compile_regex;
 use crate::value::{Value, elements};
-
-/// How large the automaton of one pattern may become, in bytes.
-pub const MAX_REGEX_BYTES: usize = 1 << 20;
-
-/// How large all automata of a query may become together, in bytes.
-pub const MAX_REGEXES_BYTES: usize = 16 << 20;
 
 /// A regular expression, or several of which one matches. Clones share one.
 #[derive(Clone)]
@@ -24,7 +19,7 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles one pattern. Says why it cannot.
     pub fn new(text: &str) -> Result<Self, String> {
-        let regex = compile(text, MAX_REGEX_BYTES)?;
+        let regex = compile_regex(text)?;
         Ok(Self { texts: [text.into()].into(), regexes: [regex].into() })
     }
 
@@ -33,7 +28,7 @@ impl Pattern {
         let texts: Arc<[Box<str>]> =
             patterns.iter().flat_map(|pattern| pattern.texts.iter().cloned()).collect();
         let joined: Vec<String> = texts.iter().map(|text| format!("(?:{text})")).collect();
-        let regexes = match compile(&joined.join("|"), MAX_REGEXES_BYTES) {
+        let regexes = match compile_regex(&joined.join("|")) {
             Ok(regex) => [regex].into(),
             Err(_) => patterns.iter().flat_map(|pattern| pattern.regexes.iter().cloned()).collect(),
         };
@@ -80,27 +75,4 @@ impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.texts.fmt(f)
     }
-}
-
-/// Refuses patterns whose automata would be too large together.
-pub fn check_together(texts: &[&str]) -> Result<(), String> {
-    if texts.len() <= MAX_REGEXES_BYTES / MAX_REGEX_BYTES {
-        return Ok(());
-    }
-    let set = RegexSetBuilder::new(texts).size_limit(MAX_REGEXES_BYTES).build();
-    set.map(|_| ()).map_err(|_| {
-        format!(
-            "the regular expressions need more than {MAX_REGEXES_BYTES} bytes together; make them simpler"
-        )
-    })
-}
-
-fn compile(text: &str, limit: usize) -> Result<Regex, String> {
-    let build = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(limit).build();
-    build.map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => {
-            format!("the regular expression needs more than {limit} bytes when compiled; make it simpler")
-        }
-        error => format!("the regular expression cannot be read: {error}"),
-    })
 }
