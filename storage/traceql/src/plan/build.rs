@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::compile::Compiler;
 use super::fields::Fields;
 use super::filter::Filter;
-use super::mention::mention;
+use super::mention::{Mentioned, mention};
 use super::metrics::{ComparePlan, Leaf, Measure, MetricsPlan, Second, SeriesExpr};
 use super::pattern::check_together;
 use super::pipeline::{PipelinePlan, PlanScalar, PlanSet, PlanStage};
@@ -23,8 +23,10 @@ const DEFAULT_TOP: usize = 10;
 
 pub(super) fn build(query: &Query) -> Result<Plan, CheckError> {
     let mut fields = Fields::default();
-    let shown = mention(query, &mut fields)?;
-    let compiler = Compiler { fields, patterns: Vec::new() };
+    let Mentioned { shown, patterns } = mention(query, &mut fields)?;
+    // Before any is compiled for good: the work is bounded, too.
+    check_together(&patterns).map_err(|reason| CheckError { part: "=~".to_owned(), reason })?;
+    let compiler = Compiler { fields };
     let mut builder = Builder { compiler, filters: Vec::new(), known: HashMap::new() };
     let (body, needs) = match &query.body {
         ast::Body::Search(pipeline) => {
@@ -39,8 +41,6 @@ pub(super) fn build(query: &Query) -> Result<Plan, CheckError> {
             (Body::Metrics(MetricsPlan { leaves, series, exemplars: exemplars(query) }), needs)
         }
     };
-    let patterns: Vec<&str> = builder.compiler.patterns.iter().map(|pattern| &**pattern).collect();
-    check_together(&patterns).map_err(|reason| CheckError { part: "=~".to_owned(), reason })?;
     let Fields { fields, origins, .. } = builder.compiler.fields;
     Ok(Plan { query: query.clone(), fields, origins, filters: builder.filters, needs, shown, body })
 }
