@@ -45,6 +45,11 @@ impl Progress {
         self.spans.fetch_add(spans.into(), Ordering::Relaxed);
     }
 
+    /// So many spans were looked at in columns.
+    pub fn scanned(&self, spans: u64) {
+        self.spans.fetch_add(spans, Ordering::Relaxed);
+    }
+
     /// Bytes were looked at.
     pub fn read(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);

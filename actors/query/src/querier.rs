@@ -5,14 +5,20 @@ use std::sync::Arc;
 use spanloom_bucket::Bucket;
 use spanloom_peer::Peer;
 use spanloom_span::Tenant;
+use spanloom_traceql::answer::Steps;
+use spanloom_traceql::metrics::Limits;
 use spanloom_traceql::plan::Plan;
 use tokio::sync::mpsc;
 
+use crate::piece;
 use crate::pool::{Pool, Work};
 use crate::progress::Progress;
 use crate::search::Search;
+use crate::series::Counting;
 use crate::sources::Sources;
-use crate::{Answers, QueryError, QueryOptions, SearchPart, SearchRequest};
+use crate::{
+    Answers, MetricsPart, MetricsRequest, QueryError, QueryOptions, SearchPart, SearchRequest,
+};
 
 /// Parts of an answer that wait for their reader.
 const PARTS: usize = 4;
@@ -58,8 +64,45 @@ impl Querier {
         self.ask(request.tenants.clone(), move |sources, answer| {
             let blocks = sources.blocks.iter();
             let bytes = blocks.map(|block| block.listed.block.meta().file_bytes).sum();
-            progress.plan(Search::count(&sources), sources.blocks.len() as u64, bytes);
+            progress.plan(piece::count(&sources), sources.blocks.len() as u64, bytes);
             Search::new(request, plan, sources, progress, most, answer)
+        })
+        .await
+    }
+
+    /// Counts spans over time. What was acknowledged before is counted.
+    pub async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
+        let mut progress = Progress::begin(self.inner.options.timeout);
+        let plan = plan(&request.query)?;
+        let Some(metrics) = plan.metrics() else {
+            return Err(QueryError::Invalid(format!(
+                "found a query for traces (`{}`), expected one for series, such as `{{ }} | rate()`; ask for traces at \
+                 /api/search",
+                plan.query
+            )));
+        };
+        let steps = match request.step {
+            Some(step) => Steps::range(request.start, request.end, step),
+            None => Steps::instant(request.start, request.end),
+        };
+        let Some(steps) = steps else {
+            return Err(QueryError::Invalid(format!(
+                "found start {} ns, end {} ns and step {:?} ns, expected an end after the start and a step above 0",
+                request.start, request.end, request.step
+            )));
+        };
+        let options = self.inner.options;
+        let asked = Some(request.max_series).filter(|&series| series > 0);
+        let limits = Limits {
+            max_series: asked.unwrap_or(usize::MAX).min(options.max_series),
+            max_bytes: options.max_answer_bytes / metrics.leaves.len().max(1),
+            exemplars: metrics.exemplars.map_or(request.exemplars, |hint| hint.min(request.exemplars)),
+        };
+        self.ask(request.tenants.clone(), move |sources, answer| {
+            let blocks = sources.blocks.iter();
+            let bytes = blocks.map(|block| block.listed.block.meta().file_bytes).sum();
+            progress.plan(piece::count(&sources), sources.blocks.len() as u64, bytes);
+            Counting::new(request, plan, sources, steps, limits, progress, answer)
         })
         .await
     }
@@ -90,7 +133,6 @@ impl Querier {
 /// Makes a query ready to run; errors say where it is wrong.
 fn plan(query: &str) -> Result<Plan, QueryError> {
     let invalid = |error: &dyn std::fmt::Display| QueryError::Invalid(error.to_string());
-    let query = spanloom_traceql::parse(query).map_err(|error| invalid(&error))?;
-    spanloom_traceql::check(&query).map_err(|error| invalid(&error))?;
+    let query = spanloom_traceql::read(query).map_err(|error| invalid(&error))?;
     Plan::new(&query).map_err(|error| invalid(&error))
 }
