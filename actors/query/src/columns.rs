@@ -1,7 +1,7 @@
 //! What the columns of a block say to a plan: the rows that its filters hold for, the traces that are worth judging,
 //! and counts.
 
-use spanloom_block::{BlockReader, Bits, Measure as Columns, NO_GROUP, Result, TraceTable};
+use spanloom_block::{Bits, BlockReader, Measure as Columns, NO_GROUP, Result, TraceTable};
 use spanloom_traceql::ast::{Field, Intrinsic};
 use spanloom_traceql::metrics::{Accumulator, GroupId};
 use spanloom_traceql::plan::{Expr, FilterId, Leaf, Measure, Needs, Plan};
@@ -40,6 +40,20 @@ impl<'a> Matches<'a> {
         let groups = groups.iter().zip(ends).map(read).collect();
         let exact = plan.filters.iter().map(|filter| matches!(filter.expr, Expr::Const(_))).collect();
         Ok(Self { table, groups, exact, bytes: 0 })
+    }
+
+    /// The rows of a filter, by row group.
+    pub fn rows(&self, filter: FilterId) -> Vec<Bits> {
+        let of = |bits: &[Bits]| bits.get(usize::from(filter.0)).cloned().unwrap_or_default();
+        self.groups.iter().map(|(_, bits)| of(bits)).collect()
+    }
+
+    /// Adds a row of the block to sets of rows by row group.
+    pub fn set(&self, rows: &mut [Bits], row: u64) {
+        let group = self.groups.partition_point(|(first, _)| *first <= row).wrapping_sub(1);
+        if let (Some((first, _)), Some(rows)) = (self.groups.get(group), rows.get_mut(group)) {
+            rows.set((row - first) as usize);
+        }
     }
 
     /// Whether the rows of a filter are exactly those that match.

@@ -129,7 +129,8 @@ impl Counting {
         // Leaves that the columns cannot count, of which the block's own traces are judged whole.
         let mut rest = vec![false; counted.len()];
         for (at, (leaf, counted)) in metrics.leaves.iter().zip(counted.iter_mut()).enumerate() {
-            let done = columns::count(reader, &self.plan, leaf, &matches, &shared, counted).map_err(failed)?;
+            let done =
+                columns::count(reader, &self.plan, leaf, &matches, &shared, counted).map_err(failed)?;
             rest[at] = match done {
                 Counted::Yes { spans } => {
                     self.progress.scanned(spans);
@@ -227,7 +228,9 @@ impl Work for Counting {
         if self.is_over() {
             return false;
         }
-        let (Some(piece), Some(metrics)) = (self.pieces.get(number), self.plan.metrics()) else { return false };
+        let (Some(piece), Some(metrics)) = (self.pieces.get(number), self.plan.metrics()) else {
+            return false;
+        };
         if let Err(error) = self.run(*piece, metrics) {
             self.fail(error);
             return false;

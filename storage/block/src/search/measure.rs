@@ -328,7 +328,7 @@ pub struct Pieces<'m, 'a> {
     place: u32,
 }
 
-impl Pieces<'_, '_> {
+impl<'a> Pieces<'_, 'a> {
     /// The next piece that has rows; `None` at the end.
     pub fn next_piece(&mut self) -> Result<Option<Measured<'_>>> {
         Ok(self.next_with_groups()?.map(|(piece, _)| piece))
