@@ -2,6 +2,17 @@
 //!
 //! What a row's class decides (what its shape names, what its resource says, columns by class) is found once for each
 //! class and remembered; the rest is looked up in the row.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | where values lie, and what they are |
+//! | `rows.rs` | rows of a table in a row group, at any place |
+//! | `source.rs` | which columns a field of TraceQL reads |
+//! | `services.rs` | the services of spans |
+
+pub(crate) mod rows;
+pub(crate) mod services;
+pub(crate) mod source;
 
 use std::ops::Range;
 
@@ -13,8 +24,8 @@ use spanloom_traceql::value::Value;
 use crate::columns::{Field, Storage, Table, ValueType, flip_sign};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::contents::Contents;
-use crate::search::rows::{MAX_REMEMBERED, Rows, SlotId};
-use crate::search::source::{Keyed, Named, Source};
+use crate::search::lookup::rows::{MAX_REMEMBERED, Rows, SlotId};
+use crate::search::lookup::source::{Keyed, Named, Source};
 
 /// Row groups that are held open. Beyond it all are closed: a block has a row group for 65,536 spans.
 const MAX_OPEN: usize = 32;

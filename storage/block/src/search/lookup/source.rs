@@ -5,7 +5,7 @@ use spanloom_traceql::ast::{self, Intrinsic, Scope};
 
 use crate::columns::{Field, Table, ValueType};
 use crate::reader::contents::Contents;
-use crate::search::rows::MAX_REMEMBERED;
+use crate::search::lookup::rows::MAX_REMEMBERED;
 
 /// Where the values of a field come from.
 #[derive(Debug)]
