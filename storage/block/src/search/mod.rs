@@ -11,7 +11,6 @@
 //! | `names.rs` | names of attributes |
 //! | `tag_values.rs` | values of fields |
 //! | `values.rs` | distinct values |
-//! | `unpack.rs` | many integers at once |
 //!
 //! **Invariant:** nothing is rebuilt; what is remembered of a block has a limit, whatever the block claims.
 
@@ -22,7 +21,6 @@ mod names;
 mod table;
 mod tag_values;
 mod trace;
-mod unpack;
 mod values;
 mod wanted;
 

@@ -304,6 +304,11 @@ impl Fragment for BlockTrace<'_, '_> {
         Ok(self.traces.lookup.see(at, of, field.0.into(), see)?)
     }
 
+    fn attributes(&mut self, span: u32, see: &mut dyn FnMut(ast::Scope, &[u8], Value<'_>)) -> Answer {
+        let at = self.at(span)?;
+        Ok(self.traces.lookup.attributes(at, see)?)
+    }
+
     fn name(&mut self, span: u32, see: &mut dyn FnMut(&[u8])) -> Answer {
         Ok(self.see_text(span, Field::Name, see)?)
     }

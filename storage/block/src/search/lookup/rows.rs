@@ -13,7 +13,6 @@ use crate::directory::NO_RANK;
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::column::ColumnReader;
 use crate::reader::contents::Contents;
-use crate::search::unpack::Unpack;
 use crate::seq::SeqView;
 use crate::shape::ShapesView;
 use crate::writer::table::RANK_STEP;
@@ -266,7 +265,7 @@ fn append(values: &SeqView<'_>, range: Range<u64>, out: &mut Vec<u64>) -> Result
     let len = len.and_then(|len| usize::try_from(len).ok()).or_damaged("a row lies outside of its group")?;
     let from = out.len();
     out.resize(from + len, 0);
-    values.unpack(range.start, &mut out[from..])
+    values.read(range.start, &mut out[from..])
 }
 
 /// How often the rows with a key name a column; `codes` has the shape of each class.

@@ -91,7 +91,7 @@ impl Keyed {
             |id: &crate::directory::ColumnId| id.field == Field::Attribute as u8 && id.key.as_bytes() == key;
         let found = columns.iter().enumerate().filter(|(_, id)| is_it(id));
         let overflow = block.field_column(table, Field::Overflow);
-        let overflow = overflow.filter(|&column| !block.chunks_of(column).is_empty());
+        let overflow = overflow.filter(|&column| block.has_chunks(column));
         Self {
             table,
             key: key.into(),
