@@ -53,6 +53,7 @@ struct Fake {
 }
 
 type AskError = spanloom_query::QueryError;
+type PartSender<T> = mpsc::Sender<Result<T, AskError>>;
 
 /// Questions that were asked, and the parts that the next one is answered with.
 struct Asked<R, T> {
@@ -61,7 +62,7 @@ struct Asked<R, T> {
     /// Whether more parts are promised after those.
     more: Arc<Mutex<bool>>,
     /// The end at which parts go in, when more are promised.
-    open: Arc<Mutex<Option<mpsc::Sender<Result<T, AskError>>>>>,
+    open: Arc<Mutex<Option<PartSender<T>>>>,
 }
 
 impl<R, T> Clone for Asked<R, T> {

@@ -31,9 +31,8 @@ async fn names_are_answered_in_both_versions() {
     check("/api/search/tags?scope=span", &format!(r#"{{"tagNames":["a b","x"],{looked}"#)).await;
     check("/api/search/tags?scope=intrinsic", &format!(r#"{{"tagNames":[{INTRINSICS}],"metrics":{{}}}}"#))
         .await;
-    let scopes = concat!(
-        r#"{"scopes":[{"name":"resource","tags":["service.name","x"]},{"name":"span","tags":["a b","x"]},"#,
-    );
+    let scopes =
+        r#"{"scopes":[{"name":"resource","tags":["service.name","x"]},{"name":"span","tags":["a b","x"]},"#;
     for scope in ["", "?scope=none", "?scope=", "?limit=5000"] {
         check(&format!("/api/v2/search/tags{scope}"), &format!("{scopes}{known}],{looked}")).await;
     }
