@@ -35,10 +35,14 @@ pub(crate) fn metrics(text: &str, max_bytes: usize) -> Result<Query, QueryError>
 
 fn read(text: &str, max_bytes: usize) -> Result<Query, QueryError> {
     length(text, max_bytes)?;
-    let wrong = |error: &dyn std::fmt::Display| QueryError::Invalid(format!("the query is wrong: {error}"));
     let query = parse(text).map_err(|error| wrong(&error))?;
     check(&query).map_err(|error| wrong(&error))?;
     Ok(query)
+}
+
+/// What is said of a query that is wrong.
+pub(crate) fn wrong(error: &dyn std::fmt::Display) -> QueryError {
+    QueryError::Invalid(format!("the query is wrong: {error}"))
 }
 
 /// Refuses a query that is too long, also where it would be read leniently.

@@ -249,3 +249,20 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     assert_eq!(small.header("content-encoding"), "");
     server.end().await;
 }
+
+#[tokio::test]
+async fn a_trace_is_filtered_by_q() {
+    let server = running(1500);
+    let check = async |query: &str, spans: usize| {
+        let path = format!("/api/v2/traces/{ID}?{query}");
+        let got = server.ask(false, Method::GET, &path, &[]).await;
+        assert_eq!(got.status, StatusCode::OK, "{got:?}");
+        assert_eq!(got.text().matches("\"spanId\"").count(), spans, "{query}");
+        assert!(got.text().starts_with(r#"{"trace":{"#));
+    };
+    check("q=", 1500).await;
+    check("q=%7Bspan:id%3D%220000000000000007%22%7D", 1).await;
+    check("q=%7Bname%3D%22other%22%7D", 0).await;
+    check("q=%7B%7D&keep_hierarchy=true&match_depth=-1&ancestor_depth=3", 1500).await;
+    server.end().await;
+}

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `mod.rs` | the endpoints |
 //! | `filter.rs` | the parameter `q` and its kin |
-//! | `near.rs` | which spans of a trace are kept, by what they are to those that match |
+//! | `near.rs` | spans so many steps above or below others |
 
 mod filter;
 mod near;
