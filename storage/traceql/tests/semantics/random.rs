@@ -19,7 +19,7 @@ fn line() -> impl Strategy<Value = String> {
         ])
     };
     let attributes = vec((select(vec![".a", ".b", "res.a", "res.c", "lib.a"]), value()), 0..4);
-    let events = vec((select(vec!["a", "b"]), value()), 0..3);
+    let events = vec((select(vec!["a", "a", "b"]), value()), 0..4);
     (ids, attributes, events).prop_map(|((id, parent, start, duration, kind), attributes, events)| {
         let mut line = format!("{id} {parent} {start} {duration} {kind} name=n{}", id % 3);
         attributes.iter().for_each(|(key, value)| line.push_str(&format!(" {key}={value}")));
@@ -53,8 +53,11 @@ pub fn filter() -> impl Strategy<Value = String> {
         || select(vec!["1", "2", "1.0", "0", "-1", "\"x\"", "\"y\"", "\"n1\"", "true", "false", "server"]);
     let compare = || select(vec!["=", "=", "!=", "!=", "<", "<=", ">", ">="]);
     let pattern = || select(vec!["x", "x|y", "[xy]", "n.*", ".*", "1"]);
-    let chain =
-        (field(), select(vec![("=", "||"), ("!=", "&&"), ("!=", "||"), ("=", "&&")]), vec(literal(), 2..5));
+    let chain = (
+        select(vec!["event.a", ".a", "span.a", "event.b", "name", "duration", "parent.a"]),
+        select(vec![("=", "||"), ("!=", "&&"), ("!=", "||"), ("=", "&&")]),
+        vec(literal(), 2..5),
+    );
     let patterns = (field(), select(vec![("=~", "||"), ("!~", "&&")]), vec(pattern(), 2..4));
     let leaf = prop_oneof![
         4 => (field(), compare(), literal()).prop_map(|(field, op, literal)| format!("{field} {op} {literal}")),
@@ -65,7 +68,7 @@ pub fn filter() -> impl Strategy<Value = String> {
         1 => (field(), compare(), field()).prop_map(|(left, op, right)| format!("{left} {op} {right}")),
         1 => (field(), select(vec!["+", "-", "*", "/", "%"]), compare(), literal())
             .prop_map(|(field, arithmetic, op, literal)| format!("{field} {arithmetic} 2 {op} {literal}")),
-        2 => chain.prop_map(|(field, (op, join), literals)| {
+        4 => chain.prop_map(|(field, (op, join), literals)| {
             literals.iter().map(|literal| format!("{field} {op} {literal}")).collect::<Vec<_>>().join(&format!(" {join} "))
         }),
         1 => patterns.prop_map(|(field, (op, join), texts)| {
