@@ -12,6 +12,7 @@
 //! | `filter.rs` | which trace ids may be in the block |
 //! | `writer/` | stop 7 of the walk: spans into columns |
 //! | `reader/` | columns into traces |
+//! | `search/` | which rows satisfy a question's filters |
 //! | `verify.rs`, `inspect.rs` | a block checked whole, a block explained |
 //! | `map.rs` | the mapping; the only file with `unsafe` |
 //!
@@ -45,5 +46,6 @@ pub use meta::BlockMeta;
 pub use reader::{
     Block, BlockReader, MAX_TRACE_BYTES, ResidentLimits, ResidentSet, ResidentUsage, TraceSummary,
 };
+pub use search::{Bits, Counters, Matches, Scan};
 pub use verify::VerifyReport;
 pub use writer::{BlockBuilder, BuilderOptions, FinishedBlock, GROUP_ROWS, PushedTrace};

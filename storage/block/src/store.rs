@@ -276,7 +276,9 @@ impl<'a> StoreView<'a> {
                 for &position in &*run {
                     let from = end;
                     end = match kind {
-                        StoreKind::Plain => end.checked_add(position).or_damaged("a length is out of range")?,
+                        StoreKind::Plain => {
+                            end.checked_add(position).or_damaged("a length is out of range")?
+                        }
                         StoreKind::Dictionary => position,
                     };
                     let len = end.checked_sub(from).and_then(|len| usize::try_from(len).ok());

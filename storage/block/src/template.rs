@@ -237,7 +237,8 @@ fn parse_into(
         match byte {
             DECIMAL => {
                 // Where digits follow the number it may end in several places.
-                *is_sure &= template.first().is_none_or(|next| *next >= FIRST_PLAIN && !next.is_ascii_digit());
+                *is_sure &=
+                    template.first().is_none_or(|next| *next >= FIRST_PLAIN && !next.is_ascii_digit());
                 let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
                 let (digits, rest) = text.split_at(digits);
                 if digits.is_empty() || (digits[0] == b'0' && digits.len() > 1) {
@@ -351,7 +352,11 @@ mod tests {
         check(b"/\x01/\x02\x04", "/7/00f", None);
         check(b"/\x01/\x02\x04", "/7/00ff0", None);
         check(b"\x02\x11", "00000000000000000", None);
-        check(b"\x03", "123e4567-e89b-12d3-a456-426614174000", Some(&[0x123e_4567_e89b_12d3, 0xa456_4266_1417_4000]));
+        check(
+            b"\x03",
+            "123e4567-e89b-12d3-a456-426614174000",
+            Some(&[0x123e_4567_e89b_12d3, 0xa456_4266_1417_4000]),
+        );
         check(b"\x03", "123e4567-e89b-12d3-a456_426614174000", None);
         check(b"\x00\x01", "\u{1}", Some(&[]));
         check(b"", "", Some(&[]));

@@ -48,19 +48,6 @@ proptest! {
     }
 }
 
-/// The same spans in other traces, some of them with another value.
-fn renamed(requests: &[Trace], copy: u8) -> Vec<Trace> {
-    let mut requests = requests.to_vec();
-    let resource_spans = requests.iter_mut().flat_map(|request| &mut request.resource_spans);
-    for span in resource_spans.flat_map(|r| &mut r.scope_spans).flat_map(|s| &mut s.spans) {
-        span.trace_id.0[3] = copy;
-        span.attributes.push(text("copy", &format!("/{copy}/{:08x}", u32::from(copy) * 0x0101_0101)));
-        span.attributes.push(text("same", &span.name));
-        span.attributes.push(KeyValue { key: "kind".into(), value: AnyValue::Int(i64::from(span.kind)) });
-    }
-    requests
-}
-
 #[test]
 fn builders_and_blocks_move_between_threads() {
     fn check<T: Send>() {}

@@ -88,7 +88,10 @@ impl Contents {
     /// Whether a column has values, in any group.
     pub fn has_chunks(&self, column: u32) -> bool {
         let column = column as usize;
-        self.chunk_starts.get(column).zip(self.chunk_starts.get(column + 1)).is_some_and(|(from, to)| from < to)
+        self.chunk_starts
+            .get(column)
+            .zip(self.chunk_starts.get(column + 1))
+            .is_some_and(|(from, to)| from < to)
     }
 
     /// The chunk of a column in a group, and its further parts.

@@ -30,7 +30,13 @@ pub fn parts_of(requests: &[Trace]) -> Parts {
 
 /// Builds a block of parts.
 pub fn build(parts: &Parts) -> (FinishedBlock, Vec<PushedTrace>) {
-    let options = BuilderOptions { created: 1_700_000_000_000_000_000, ..BuilderOptions::default() };
+    build_in_groups(parts, spanloom_block::GROUP_ROWS)
+}
+
+/// Builds a block of parts, with so many rows in a row group.
+pub fn build_in_groups(parts: &Parts, group_rows: usize) -> (FinishedBlock, Vec<PushedTrace>) {
+    let options =
+        BuilderOptions { created: 1_700_000_000_000_000_000, group_rows, ..BuilderOptions::default() };
     let mut builder = BlockBuilder::new(&Tenant::new("team-a").unwrap(), options).unwrap();
     let pushed = parts.iter().map(|(id, parts)| {
         let sealed_through = parts.last().unwrap().seq;
@@ -179,6 +185,19 @@ pub fn any_span() -> impl Strategy<Value = Span> {
             unknown,
         }
     })
+}
+
+/// The same spans in other traces, some of them with another value.
+pub fn renamed(requests: &[Trace], copy: u8) -> Vec<Trace> {
+    let mut requests = requests.to_vec();
+    let resource_spans = requests.iter_mut().flat_map(|request| &mut request.resource_spans);
+    for span in resource_spans.flat_map(|r| &mut r.scope_spans).flat_map(|s| &mut s.spans) {
+        span.trace_id.0[3] = copy;
+        span.attributes.push(text("copy", &format!("/{copy}/{:08x}", u32::from(copy) * 0x0101_0101)));
+        span.attributes.push(text("same", &span.name));
+        span.attributes.push(KeyValue { key: "kind".into(), value: AnyValue::Int(i64::from(span.kind)) });
+    }
+    requests
 }
 
 /// Requests with equal and different resources and scopes next to each other.
