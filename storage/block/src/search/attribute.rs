@@ -211,13 +211,21 @@ pub(crate) fn known_of_presence(rows: &Rows<'_>, source: &Source) -> Result<Vec<
     })
 }
 
-/// What is known of each class by its number and shape.
+/// What is known of each class by its number and shape; where there are no classes, of all rows as one.
 pub(crate) fn known_by_shape(
     rows: &Rows<'_>,
     mut of: impl FnMut(usize, u32) -> Result<Known>,
 ) -> Result<Vec<Known>> {
-    let classes = rows.classes().unwrap_or(0);
-    (0..classes).map(|class| of(class, rows.shape_of(class as u32)?)).collect()
+    if let Some(classes) = rows.classes() {
+        return (0..classes).map(|class| of(class, rows.shape_of(class as u32)?)).collect();
+    }
+    let (mut all, mut one) = (MAY | MUST, 0);
+    for shape in 0..rows.shapes() {
+        let known = of(0, shape)?;
+        all &= known;
+        one |= known;
+    }
+    Ok(vec![all & MUST | one & MAY])
 }
 
 /// What is known of a column's values.

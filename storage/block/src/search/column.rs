@@ -190,9 +190,7 @@ pub(crate) fn quick(
                 _ => None,
             }
         }
-        (Mode::Ints | Mode::ClassInts, Storage::Ints) => {
-            constant.map(|value| ask.judge.int(ask.form, value))
-        }
+        (Mode::Ints | Mode::ClassInts, Storage::Ints) => constant.map(|value| ask.judge.int(ask.form, value)),
         _ => None,
     })
 }
@@ -255,7 +253,8 @@ fn ints(values: SeqView<'_>, ask: Question<'_>) -> Result<Set> {
         SeqView::Packed(values) => match judge.ranges(form) {
             Some(ranges) => ranges.iter().try_for_each(|&(low, high)| values.select(low, high, &mut out)),
             None => values.runs(|first, run| {
-                let holds = run.iter().enumerate().map(|(at, &value)| u64::from(judge.int(form, value)) << at);
+                let holds =
+                    run.iter().enumerate().map(|(at, &value)| u64::from(judge.int(form, value)) << at);
                 out.add_word(first / 64, holds.fold(0, |word, bit| word | bit));
             }),
         },

@@ -75,7 +75,9 @@ impl<'a> Labels<'a> {
         if self.unpacked.is_none() {
             let mut labels = Vec::with_capacity(self.len());
             match self.seq {
-                SeqView::Packed(packed) => packed.unpack_codes(&mut labels).or_damaged("a row has no label")?,
+                SeqView::Packed(packed) => {
+                    packed.unpack_codes(&mut labels).or_damaged("a row has no label")?
+                }
                 seq => {
                     for row in 0..seq.len() {
                         labels.push(u32::try_from(seq.get(row)?).ok().or_damaged("a row has no label")?);
@@ -103,10 +105,16 @@ pub(crate) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Opens the rows; `None` when the table has none in this group.
-    pub fn open(block: &'a Contents, table: Table, group: u32, touched: &mut Touched) -> Result<Option<Self>> {
+    pub fn open(
+        block: &'a Contents,
+        table: Table,
+        group: u32,
+        touched: &mut Touched,
+    ) -> Result<Option<Self>> {
         let Some(column) = block.field_column(table, Field::Shape) else { return Ok(None) };
         let Some(shape_chunk) = block.chunk(column, group) else { return Ok(None) };
-        let class_chunk = block.field_column(table, Field::Class).and_then(|column| block.chunk(column, group));
+        let class_chunk =
+            block.field_column(table, Field::Class).and_then(|column| block.chunk(column, group));
         if shape_chunk.mode.is_by_class() != class_chunk.is_some() {
             return Err(BlockError::Damaged(
                 "a row group has classes without shapes, or shapes without classes",
@@ -141,6 +149,11 @@ impl<'a> Rows<'a> {
         self.shape_of.as_ref().map(Vec::len)
     }
 
+    /// How many shapes the rows of the table have, in all row groups.
+    pub fn shapes(&self) -> u32 {
+        self.shapes.len() as u32
+    }
+
     /// The shape of a label.
     #[inline]
     pub fn shape_of(&self, label: u32) -> Result<u32> {
@@ -169,9 +182,8 @@ impl<'a> Rows<'a> {
         if let Some(known) = self.presence.get(&column) {
             return Ok(known.clone());
         }
-        let table = self.label_table(|shape| {
-            Ok(self.shape(shape)?.1.iter().any(|item| item.to_native() == column))
-        })?;
+        let table =
+            self.label_table(|shape| Ok(self.shape(shape)?.1.iter().any(|item| item.to_native() == column)))?;
         let found = Rc::new(self.labels.rows_where(&table)?);
         self.presence.insert(column, found.clone());
         Ok(found)
