@@ -2,8 +2,8 @@
 
 use super::cell::Cell;
 
-/// How full a row must be to be kept dense: one sample of so many.
-const SPARSE: usize = 4;
+/// How full a row must be to be kept dense: one sample of so many. A list is kept in order, so it must be short.
+const SPARSE: usize = 64;
 
 /// Cells by sample: few as a list, many as they lie.
 #[derive(Debug)]
