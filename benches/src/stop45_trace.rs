@@ -10,6 +10,7 @@ use spanloom_ingest::shard::{
     CutPolicy, CutRound, FindLive, PushSpans, RoundEnded, Routed, Shard, ShardParts, ShardState,
 };
 use spanloom_ingest::tenants::{Tenants, TraceKey};
+use spanloom_ingest::trace::Home;
 use spanloom_ingest::{Hosting, IngestMetrics};
 use spanloom_span::slice::SliceLimits;
 use spanloom_span::{Tenant, TraceId};
@@ -54,7 +55,7 @@ impl Shards {
             number: 0,
             state: state.clone(),
             metrics: metrics.clone(),
-            budget: Budget::new(usize::MAX),
+            home: Arc::new(Home { budget: Budget::new(usize::MAX), live: Arc::default() }),
             clock: Arc::new(RealClock::default()),
             hosting,
             mailbox: 1 << 20,

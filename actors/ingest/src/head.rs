@@ -16,6 +16,7 @@ use spanloom_stage::{Clock, Door, Shut};
 use spanloom_wal::{Entry, Log, WalError};
 use tokio::sync::oneshot;
 
+use crate::live::LiveRequests;
 use crate::metrics::IngestMetrics;
 use crate::options::Durability;
 use crate::refusal::Refusal;
@@ -78,6 +79,8 @@ pub struct HeadParts {
     pub log: Log,
     /// The shards.
     pub shards: Vec<Door<Shard>>,
+    /// The list of live requests.
+    pub live: Arc<LiveRequests>,
     /// When a request is acknowledged.
     pub durability: Durability,
     /// Most bytes of a group.
@@ -173,6 +176,7 @@ impl Head {
         metrics.log_bytes.inc_by(appended.bytes);
         metrics.log_group_requests.observe(group.len() as f64);
         for (seq, (request, _)) in (appended.first_seq..).zip(group.iter()) {
+            self.parts.live.add(request.tenant.number, seq, &request.batch);
             dispatch(&self.parts.shards, request, seq, &metrics);
             self.state.last_seq.store(seq, Ordering::Release);
         }

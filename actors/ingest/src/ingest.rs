@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use spanloom_bucket::Bucket;
-use spanloom_peer::{Answer, FindTrace, FoundParts, Peer, PeerError};
+use spanloom_peer::{Answer, FindTrace, FoundParts, LiveRequest, Peer, PeerError};
 use spanloom_ring::Tokens;
 use spanloom_span::{Tenant, TracePart};
 use spanloom_stage::{Budget, Clock, Door, Permit, Shut, Stage};
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::distributor::{Distributor, LiveLimits};
 use crate::head::{self, HeadDoor, HeadParts};
+use crate::live::LiveRequests;
 use crate::metrics::IngestMetrics;
 use crate::options::IngestOptions;
 use crate::refusal::{Accepted, Refusal};
@@ -27,6 +28,7 @@ use crate::replay::Replay;
 use crate::seal::{self, SealDoor, SealParts};
 use crate::shard::{FindLive, Shard, ShardParts, ShardState};
 use crate::tenants::{Tenants, TraceKey};
+use crate::trace::Home;
 
 /// Room in the memory budget that somebody holds; dropping it gives it back.
 pub type Held = Box<dyn Any + Send + Sync>;
@@ -79,6 +81,7 @@ struct Inner {
     head: HeadDoor,
     seal: SealDoor,
     budget: Arc<Budget>,
+    live: Arc<LiveRequests>,
     tenants: Arc<Tenants>,
     ledger: SegmentLedger,
     metrics: Arc<IngestMetrics>,
@@ -99,7 +102,9 @@ impl Ingest {
         let budget = Budget::new(options.live_bytes);
         let states: Arc<[Arc<ShardState>]> =
             (0..options.shards.get()).map(|_| Arc::new(ShardState::default())).collect();
-        let shards = start_shards(stage, &states, &budget, &clock, &metrics, &options);
+        let live = Arc::new(LiveRequests::default());
+        let home = Arc::new(Home { budget: budget.clone(), live: live.clone() });
+        let shards = start_shards(stage, &states, &home, &clock, &metrics, &options);
         let tenants = Arc::new(Tenants::new(options.max_tenants));
         let limits =
             LiveLimits { max_live_traces: options.max_live_traces, max_trace_bytes: options.max_trace_bytes };
@@ -120,6 +125,7 @@ impl Ingest {
             tenants: &tenants,
             distributor: &distributor,
             shards: &shards,
+            live: &live,
             budget: &budget,
             hurry: &hurry,
             metrics: &metrics,
@@ -134,6 +140,7 @@ impl Ingest {
         let (head, head_thread) = head::start(HeadParts {
             log,
             shards: shards.clone(),
+            live: live.clone(),
             durability: options.durability,
             group_bytes: options.group_bytes,
             clock,
@@ -150,6 +157,7 @@ impl Ingest {
             head,
             seal,
             budget,
+            live,
             tenants,
             ledger: account,
             metrics,
@@ -312,12 +320,18 @@ impl Peer for Ingest {
     fn find_trace(&self, question: FindTrace) -> Answer<'_, FoundParts> {
         Box::pin(async move { Ok(FoundParts { parts: self.find(question).await? }) })
     }
+
+    fn live_requests(&self, tenant: Tenant) -> Answer<'_, Vec<LiveRequest>> {
+        let inner = &self.inner;
+        let found = inner.tenants.find(&tenant).map(|tenant| inner.live.of(tenant.number));
+        Box::pin(std::future::ready(Ok(found.unwrap_or_default())))
+    }
 }
 
 fn start_shards(
     stage: &Stage,
     states: &[Arc<ShardState>],
-    budget: &Arc<Budget>,
+    home: &Arc<Home>,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<IngestMetrics>,
     options: &IngestOptions,
@@ -327,7 +341,7 @@ fn start_shards(
             number,
             state: state.clone(),
             metrics: metrics.clone(),
-            budget: budget.clone(),
+            home: home.clone(),
             clock: clock.clone(),
             hosting: options.hosting,
             mailbox: options.max_requests,

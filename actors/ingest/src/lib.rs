@@ -10,6 +10,7 @@
 //! | `trace.rs` | stop 5: the actor of one trace id |
 //! | `head.rs` | stop 6: the log's thread, group commit, acknowledgement |
 //! | `seal.rs` | stop 7: cut traces into blocks |
+//! | `live.rs` | the requests whose spans are live |
 //! | `replay.rs` | the log back into actors at the start |
 //! | `tenants.rs` | tenants by number |
 //! | `metrics.rs` | what is counted |
@@ -20,6 +21,7 @@
 pub mod distributor;
 pub mod head;
 pub mod ingest;
+pub mod live;
 pub mod metrics;
 pub mod options;
 pub mod refusal;

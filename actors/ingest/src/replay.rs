@@ -15,6 +15,7 @@ use spanloom_wal::Replayed;
 
 use crate::distributor::Distributor;
 use crate::head::{FRAME_OTLP, dispatch};
+use crate::live::LiveRequests;
 use crate::metrics::IngestMetrics;
 use crate::shard::Shard;
 use crate::tenants::Tenants;
@@ -29,6 +30,8 @@ pub struct Replay<'a> {
     pub distributor: &'a Distributor,
     /// The shards.
     pub shards: &'a [Door<Shard>],
+    /// The list of live requests.
+    pub live: &'a LiveRequests,
     /// Memory of batches.
     pub budget: &'a Arc<Budget>,
     /// Asked to work when memory is short.
@@ -99,6 +102,7 @@ impl Replay<'_> {
             slice(bytes.into(), &limits)?
         };
         let routed = self.distributor.route(entry, self.with_room(batch));
+        self.live.add(routed.tenant.number, seq, &routed.batch);
         dispatch(self.shards, &Arc::new(routed), seq, self.metrics);
         Ok(live)
     }

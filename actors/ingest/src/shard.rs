@@ -29,13 +29,13 @@ use dashmap::mapref::entry::Entry;
 use foldhash::HashSet;
 use foldhash::fast::RandomState;
 use spanloom_span::{Batch, TracePart};
-use spanloom_stage::{Budget, Clock, Permit, Shut};
+use spanloom_stage::{Clock, Permit, Shut};
 use tokio::sync::oneshot;
 
 use crate::metrics::IngestMetrics;
 use crate::options::Hosting;
 use crate::tenants::{TenantEntry, TraceKey};
-use crate::trace::{TraceCore, TraceFacts, TraceHandle};
+use crate::trace::{Home, TraceCore, TraceFacts, TraceHandle};
 
 /// A request on its way: sliced, its traces given to shards.
 #[derive(Debug)]
@@ -105,8 +105,8 @@ pub struct ShardParts {
     pub state: Arc<ShardState>,
     /// Counts.
     pub metrics: Arc<IngestMetrics>,
-    /// Memory of batches.
-    pub budget: Arc<Budget>,
+    /// Memory of batches, and the list of live requests.
+    pub home: Arc<Home>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where traces live.
@@ -147,17 +147,17 @@ impl Shard {
         let (seq, now) = (part.seq, self.parts.clock.monotonic_ms());
         let shut = match state.directory.entry(key) {
             Entry::Vacant(place) => {
-                let core = TraceCore::new(tenant.name.clone(), key.id);
+                let core = TraceCore::new(tenant.clone(), key.id);
                 let parts = &self.parts;
                 place.insert(LiveTrace {
-                    handle: TraceHandle::start(parts.hosting, parts.mailbox, core, part, &parts.budget),
+                    handle: TraceHandle::start(parts.hosting, parts.mailbox, core, part, &parts.home),
                     tenant: tenant.clone(),
                     opened_ms: now,
                     last_seen_ms: now,
                     oldest_seq: seq,
                     bytes,
                     sealing_bytes: 0,
-                    _room: parts.budget.force(TRACE_BYTES),
+                    _room: parts.home.budget.force(TRACE_BYTES),
                 });
                 tenant.opened();
                 parts.metrics.traces_opened.inc();

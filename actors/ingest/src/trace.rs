@@ -11,12 +11,14 @@ use std::sync::Arc;
 use actix::prelude::*;
 use bytes::Bytes;
 use spanloom_span::slice::{SliceLimits, slice};
-use spanloom_span::{Tenant, TraceId, TracePart};
+use spanloom_span::{TraceId, TracePart};
 use spanloom_stage::{Budget, Door, Shut, stage::start_here};
 use tokio::sync::oneshot;
 
+use crate::live::LiveRequests;
 use crate::options::Hosting;
 use crate::seal::{Basket, CutTrace};
+use crate::tenants::TenantEntry;
 
 /// What is known of a live trace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,10 +39,18 @@ pub struct TraceFacts {
     pub services: Vec<Bytes>,
 }
 
+/// What traces of a shard share.
+pub struct Home {
+    /// Memory of batches.
+    pub budget: Arc<Budget>,
+    /// The list of live requests.
+    pub live: Arc<LiveRequests>,
+}
+
 /// The state of one trace: pure, drives nothing.
 #[derive(Debug)]
 pub struct TraceCore {
-    tenant: Tenant,
+    tenant: Arc<TenantEntry>,
     id: TraceId,
     parts: Vec<TracePart>,
     /// The first so many parts are being sealed.
@@ -49,7 +59,7 @@ pub struct TraceCore {
 
 impl TraceCore {
     /// A trace of which nothing is held yet.
-    pub fn new(tenant: Tenant, id: TraceId) -> Self {
+    pub fn new(tenant: Arc<TenantEntry>, id: TraceId) -> Self {
         Self { tenant, id, parts: Vec::new(), sealing: 0 }
     }
 
@@ -66,7 +76,7 @@ impl TraceCore {
     /// Hands out everything held to be sealed, and remembers it until [`Self::on_sealed`].
     pub fn on_cut(&mut self, through: u64) -> CutTrace {
         self.sealing = self.parts.len();
-        CutTrace { tenant: self.tenant.clone(), id: self.id, parts: self.parts.clone(), through }
+        CutTrace { tenant: self.tenant.name.clone(), id: self.id, parts: self.parts.clone(), through }
     }
 
     /// What was handed out is in a block: lets it go.
@@ -82,16 +92,17 @@ impl TraceCore {
 
     /// Copies parts older than `before` out of batches that they share with other traces, so that those
     /// batches can go. What it takes is counted by the budget; a part that cannot be copied stays as it is.
-    pub fn on_rehome(&mut self, before: u64, budget: &Arc<Budget>) {
+    pub fn on_rehome(&mut self, before: u64, home: &Home) {
         for part in &mut self.parts[self.sealing..] {
             if part.seq < before && part.batch.groups().len() > 1 {
                 let bytes = part.batch.extract(part.group());
                 // The limits were kept when the request came.
                 let limits = SliceLimits { max_depth: u32::MAX, max_span_bytes: u32::MAX };
                 if let Ok(batch) = slice(bytes, &limits) {
-                    let permit = budget.force(batch.held_bytes());
+                    let permit = home.budget.force(batch.held_bytes());
                     part.batch = Arc::new(batch.with_permit(Box::new(permit)));
                     part.group = 0;
+                    home.live.add(self.tenant.number, part.seq, &part.batch);
                 }
             }
         }
@@ -170,7 +181,7 @@ pub struct Rehome {
 /// The shell around a [`TraceCore`] with an address of its own.
 pub struct TraceActor {
     core: TraceCore,
-    budget: Arc<Budget>,
+    home: Arc<Home>,
 }
 
 impl Actor for TraceActor {
@@ -216,7 +227,7 @@ impl Handler<CutEnded> for TraceActor {
 impl Handler<Rehome> for TraceActor {
     type Result = ();
     fn handle(&mut self, message: Rehome, _: &mut Context<Self>) {
-        self.core.on_rehome(message.before, &self.budget);
+        self.core.on_rehome(message.before, &self.home);
     }
 }
 
@@ -239,7 +250,7 @@ pub enum TraceHandle {
     /// In an actor of its own.
     Actor(Door<TraceActor>),
     /// Here.
-    Map(Box<TraceCore>, Arc<Budget>),
+    Map(Box<TraceCore>, Arc<Home>),
 }
 
 impl TraceHandle {
@@ -249,13 +260,13 @@ impl TraceHandle {
         mailbox: usize,
         mut core: TraceCore,
         part: TracePart,
-        budget: &Arc<Budget>,
+        home: &Arc<Home>,
     ) -> Self {
         core.on_spans(part);
-        let budget = budget.clone();
+        let home = home.clone();
         match hosting {
-            Hosting::Map => Self::Map(Box::new(core), budget),
-            Hosting::Actor => Self::Actor(start_here(mailbox, |_| TraceActor { core, budget })),
+            Hosting::Map => Self::Map(Box::new(core), home),
+            Hosting::Actor => Self::Actor(start_here(mailbox, |_| TraceActor { core, home })),
         }
     }
 
@@ -312,7 +323,7 @@ impl TraceHandle {
     /// Copies old parts out of shared batches.
     pub fn rehome(&mut self, before: u64) {
         match self {
-            Self::Map(core, budget) => core.on_rehome(before, budget),
+            Self::Map(core, home) => core.on_rehome(before, home),
             // A full mailbox: the next round asks again.
             Self::Actor(door) => drop(door.pass(Rehome { before })),
         }

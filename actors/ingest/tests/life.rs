@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Durability, Hosting, Ingest, IngestMetrics, IngestOptions, Refusal};
-use spanloom_query::{FoundTrace, Querier};
+use spanloom_query::{FoundTrace, Querier, QueryOptions};
 use spanloom_span::model::{Resource, ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_span::{SpanId, Tenant, TraceId, encode};
 use spanloom_stage::{RealClock, Stage};
@@ -41,7 +41,8 @@ impl House {
         let clock = Arc::new(RealClock::default());
         let (ingest, report) =
             Ingest::start(&stage, disk, bucket.clone(), clock, metrics.clone(), options).unwrap();
-        let querier = Querier::new(Arc::new(ingest.clone()), bucket.clone());
+        let querier =
+            Querier::start(Arc::new(ingest.clone()), bucket.clone(), QueryOptions::default()).unwrap();
         Self { stage, ingest, querier, bucket, metrics, report }
     }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::Querier;
 use spanloom_block::BlockError;
-use spanloom_bucket::{Bucket, Listed};
-use spanloom_peer::{FindTrace, Peer, PeerError};
+use spanloom_bucket::Listed;
+use spanloom_peer::{FindTrace, PeerError};
 use spanloom_span::model::Trace;
 use spanloom_span::proto::ProtoError;
 use spanloom_span::{Tenant, TraceId, TracePart, decode, join};
+use spanloom_traceql::eval::ReadError;
 
 /// Why a question has no answer. Asking changes nothing.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum QueryError {
     /// Live bytes that were checked when they came cannot be read: a defect.
     #[error("live spans cannot be read: {0}")]
     Live(#[from] ProtoError),
+    /// Spans could not be read while a trace was judged.
+    #[error("spans cannot be read: {0}")]
+    Read(ReadError),
     /// The question is wrong: what was found and what was expected.
     #[error("{0}")]
     Invalid(String),
@@ -68,19 +73,7 @@ pub struct FoundTrace {
     pub live_parts: u64,
 }
 
-/// Finds traces. Clones share one.
-#[derive(Clone)]
-pub struct Querier {
-    peer: Arc<dyn Peer>,
-    bucket: Arc<Bucket>,
-}
-
 impl Querier {
-    /// Asks this peer and these blocks.
-    pub fn new(peer: Arc<dyn Peer>, bucket: Arc<Bucket>) -> Self {
-        Self { peer, bucket }
-    }
-
     /// Everything that is known of a trace; what was acknowledged before is in it.
     pub async fn find_trace(&self, tenant: &Tenant, id: TraceId) -> Result<FoundTrace, QueryError> {
         self.find_trace_in(Sources::All, tenant, id).await
@@ -95,12 +88,12 @@ impl Querier {
     ) -> Result<FoundTrace, QueryError> {
         let live = match sources {
             Sources::Blocks => Vec::new(),
-            _ => self.peer.find_trace(FindTrace { tenant: tenant.clone(), id }).await?.parts,
+            _ => self.inner.peer.find_trace(FindTrace { tenant: tenant.clone(), id }).await?.parts,
         };
         // After the live parts: see the module's promise.
         let blocks = match sources {
             Sources::Live => Arc::default(),
-            _ => self.bucket.blocks(tenant),
+            _ => self.inner.bucket.blocks(tenant),
         };
         let candidates: Vec<Listed> = blocks.iter().filter(|l| l.block.may_contain(&id)).cloned().collect();
         if candidates.is_empty() && live.is_empty() {

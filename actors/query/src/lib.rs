@@ -6,13 +6,33 @@
 //! | file | holds |
 //! |---|---|
 //! | `find.rs` | trace by id |
+//! | `options.rs` | what can be set |
+//! | `querier.rs` | takes questions |
+//! | `search.rs` | the newest traces that a query finds |
+//! | `top.rs` | the newest traces found so far |
+//! | `desk.rs` | where one thread judges traces |
+//! | `progress.rs` | how far a question is |
+//! | `sources.rs` | what a question works on |
+//! | `live/` | live spans, searched in place |
+//! | `pool.rs` | the threads that search |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod ask;
+mod desk;
 mod find;
+mod live;
+mod options;
+mod pool;
+mod progress;
+mod querier;
+mod search;
+mod sources;
+mod top;
 
 pub use ask::{
     Answers, Cursor, Explain, ExplainSource, MetricsPart, MetricsRequest, SearchPart, SearchRequest,
     SearchStats, TagScope, TagType, TagValues, TagValuesRequest, Tags, TagsRequest,
 };
-pub use find::{FoundTrace, Querier, QueryError, Sources};
+pub use find::{FoundTrace, QueryError, Sources};
+pub use options::QueryOptions;
+pub use querier::Querier;

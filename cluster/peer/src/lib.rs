@@ -5,8 +5,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use spanloom_span::{Tenant, TraceId, TracePart};
+use spanloom_span::{Batch, Tenant, TraceId, TracePart};
 
 /// "Which spans of this trace do you hold that may not be in a block yet?"
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,15 @@ pub struct FindTrace {
 pub struct FoundParts {
     /// The parts. A part may also be in a block: whoever joins removes duplicates.
     pub parts: Vec<TracePart>,
+}
+
+/// A request that has live spans.
+#[derive(Debug, Clone)]
+pub struct LiveRequest {
+    /// Its ordinal in the log.
+    pub seq: u64,
+    /// The request, or a copy of one trace's part of it.
+    pub batch: Arc<Batch>,
 }
 
 /// Why a question has no answer. Asking changes nothing; asking again may help.
@@ -42,4 +52,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, PeerError>> + Sen
 pub trait Peer: Send + Sync + 'static {
     /// Answers with what was acknowledged before the question was asked, or more.
     fn find_trace(&self, question: FindTrace) -> Answer<'_, FoundParts>;
+
+    /// Every request of a tenant that has spans which may not be in a block yet, in the order of the log. What was
+    /// acknowledged before the question was asked is in it, or in blocks that are listed by the time of the answer.
+    fn live_requests(&self, tenant: Tenant) -> Answer<'_, Vec<LiveRequest>>;
 }

@@ -39,6 +39,9 @@ pub enum StartError {
     /// The log could not be opened.
     #[error(transparent)]
     Ingest(#[from] spanloom_ingest::StartError),
+    /// The threads that search could not be started.
+    #[error("the threads that search could not be started: {0}")]
+    Threads(std::io::Error),
     /// A port could not be opened.
     #[error(
         "{address} ({key}) cannot be listened on: {source}; another program may use the port: take it out of the \
@@ -126,7 +129,8 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     // Receivers and the query API bring the prefix in their names.
     let mut registry = Registry::default();
     metrics.register(registry.sub_registry_with_prefix("spanloom"));
-    let querier = Querier::new(Arc::new(ingest.clone()), bucket.clone());
+    let querier = Querier::start(Arc::new(ingest.clone()), bucket.clone(), config.query_options())
+        .map_err(StartError::Threads)?;
     let started = Started {
         blocks: blocks.blocks,
         frames: replay.frames,

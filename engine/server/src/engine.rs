@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use prometheus_client::registry::Registry;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Accepted, Ingest, IngestMetrics, Refusal};
-use spanloom_query::{FoundTrace, Querier, QueryError};
+use spanloom_query::{Answers, FoundTrace, Querier, QueryError, SearchPart, SearchRequest};
 use spanloom_receive::{Shutdown, Trigger, shutdown};
 use spanloom_span::{Tenant, TraceId};
 use spanloom_stage::Stage;
@@ -104,6 +104,12 @@ impl Engine {
     /// Everything that is known of a trace.
     pub async fn trace(&self, tenant: &Tenant, id: TraceId) -> Result<FoundTrace, TraceError> {
         self.shared.inner.querier.find_trace(tenant, id).await
+    }
+
+    /// The traces that a TraceQL query finds, in parts; what was acknowledged before is found. Dropping the answer
+    /// ends the work on it.
+    pub async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {
+        self.shared.inner.querier.search(request).await
     }
 
     /// Puts everything that is live into blocks.

@@ -221,7 +221,9 @@ fn query_error(error: AskError) -> QueryError {
         AskError::TooLarge(message) => QueryError::TooLarge(message),
         AskError::Timeout(limit) => QueryError::Timeout(limit),
         AskError::Stopping => QueryError::Unavailable(error.to_string()),
-        AskError::Block { .. } | AskError::Live(_) => QueryError::Internal(error.to_string()),
+        AskError::Block { .. } | AskError::Live(_) | AskError::Read(_) => {
+            QueryError::Internal(error.to_string())
+        }
     }
 }
 

@@ -152,10 +152,11 @@ pub(crate) enum Field {
     FirstOrphan = 34,
     Orphan = 35,
     Class = 36,
+    Marks = 37,
 }
 
 /// How many fields there are.
-pub(crate) const FIELDS: usize = 37;
+pub(crate) const FIELDS: usize = 38;
 
 /// Names, storage and whether every row has a value, by number.
 const DESCRIPTIONS: [(&str, Storage, bool); FIELDS] = {
@@ -198,6 +199,7 @@ const DESCRIPTIONS: [(&str, Storage, bool); FIELDS] = {
         ("first orphan", Ints, true),
         ("orphan", Ints, true),
         ("class", Ints, true),
+        ("marks", Ints, true),
     ]
 };
 
@@ -261,11 +263,14 @@ impl Field {
                 &[Shape, Ranks, Resource, Name, Version, SchemaUrl, DroppedAttributes, Unknown, Overflow]
             }
             Table::Traces => {
-                &[FirstRow, Start, Duration, RootRow, Errors, SealedThrough, FirstOrphan, Orphan]
+                &[FirstRow, Start, Duration, RootRow, Errors, SealedThrough, FirstOrphan, Orphan, Marks]
             }
         }
     }
 }
+
+/// The bit of a trace's marks that says that two of its spans share an id.
+pub(crate) const MARK_SHARED_ID: u64 = 1;
 
 /// Flips the sign bit, so that signed order becomes unsigned order, and back.
 pub(crate) fn flip_sign(value: u64) -> u64 {

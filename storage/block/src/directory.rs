@@ -25,6 +25,9 @@ const MAX_ROOM: usize = 4096;
 /// No rank row.
 pub(crate) const NO_RANK: u32 = u32::MAX;
 
+/// Fields of the first blocks of version 1. Fields that came later are optional and leave the layout as it is.
+const FIRST_FIELDS: usize = 37;
+
 /// Changes when the layout of any archive changes.
 pub(crate) const FINGERPRINT: u64 = {
     use std::mem::{align_of, size_of};
@@ -39,7 +42,7 @@ pub(crate) const FINGERPRINT: u64 = {
         align_of::<rkyv::Archived<Listing>>(),
         size_of::<rkyv::Archived<Vec<u64>>>(),
         size_of::<rkyv::Archived<usize>>(),
-        FIELDS,
+        FIRST_FIELDS,
         1,
     ];
     let mut hash = 0xcbf2_9ce4_8422_2325u64;

@@ -12,6 +12,7 @@
 //! | `filter.rs` | which trace ids may be in the block |
 //! | `writer/` | stop 7 of the walk: spans into columns |
 //! | `reader/` | columns into traces |
+//! | `search/` | columns as questions about many traces need them |
 //! | `verify.rs`, `inspect.rs` | a block checked whole, a block explained |
 //! | `map.rs` | the mapping; the only file with `unsafe` |
 //!
@@ -28,6 +29,7 @@ mod map;
 mod meta;
 mod pack;
 mod reader;
+mod search;
 mod seq;
 mod shape;
 mod store;
@@ -44,5 +46,6 @@ pub use meta::BlockMeta;
 pub use reader::{
     Block, BlockReader, MAX_TRACE_BYTES, ResidentLimits, ResidentSet, ResidentUsage, TraceSummary,
 };
+pub use search::{Bits, BlockTrace, BlockTraces, Measure, Measured, NO_GROUP, Pieces, TraceTable, ValueSet};
 pub use verify::VerifyReport;
 pub use writer::{BlockBuilder, BuilderOptions, FinishedBlock, GROUP_ROWS, PushedTrace};

@@ -5,14 +5,16 @@
 //! Any value is found by one multiplication, so readers never inflate anything. Before packing every value is
 //! divided by a common divisor (`scale`): timestamps in whole microseconds cost what microseconds cost.
 
+mod bulk;
+
 use rkyv::rend::{u32_le, u64_le};
 use rkyv::{Archive, Serialize};
 
 /// Mini block sizes that a writer tries, as powers of two.
 const SHIFTS: [u8; 3] = [7, 9, 11];
 
-/// Largest power of two that a reader accepts.
-const MAX_SHIFT: u8 = 11;
+/// Powers of two that a reader accepts. A mini block of at least 64 values is what reading in bulk builds on.
+const ACCEPTED_SHIFTS: std::ops::RangeInclusive<u8> = 7..=11;
 
 /// The archive.
 #[derive(Archive, Serialize, Debug, Default)]
@@ -141,7 +143,7 @@ impl<'a> PackedView<'a> {
     /// Takes an archive; `None` when its parts do not fit each other.
     pub fn new(archive: &'a ArchivedPacked) -> Option<Self> {
         let (len, shift) = (archive.len.to_native(), archive.shift);
-        if shift > MAX_SHIFT {
+        if !ACCEPTED_SHIFTS.contains(&shift) || archive.scale == 0 {
             return None;
         }
         let blocks = len.div_ceil(1 << shift);

@@ -142,6 +142,9 @@ pub(crate) struct StoreView<'a> {
     inflated: Vec<u8>,
     /// Value that comes next, its page and where in the page it starts.
     next: (u64, usize, u64),
+    /// Inflated pages that are kept, by their numbers, and the bytes that may yet be kept; empty where none are.
+    kept: Vec<Option<Box<[u8]>>>,
+    room: usize,
 }
 
 impl<'a> StoreView<'a> {
@@ -171,7 +174,23 @@ impl<'a> StoreView<'a> {
             (section, false) => sections.checked(section)?,
         };
         let positions = SeqView::open(sections, &store.positions)?;
-        Ok(Self { kind, positions, pages, data, checked: None, inflated: Vec::new(), next: (0, 0, 0) })
+        Ok(Self {
+            kind,
+            positions,
+            pages,
+            data,
+            checked: None,
+            inflated: Vec::new(),
+            next: (0, 0, 0),
+            kept: Vec::new(),
+            room: 0,
+        })
+    }
+
+    /// Keeps inflated pages, up to `room` bytes: for a reader that comes back to them in no order.
+    pub fn keep_pages(&mut self, room: usize) {
+        self.kept.resize_with(self.pages.map_or(0, |pages| pages.sums.len()), || None);
+        self.room = room;
     }
 
     /// How many values.
@@ -229,6 +248,9 @@ impl<'a> StoreView<'a> {
 
     fn page(&mut self, page: usize) -> Result<&[u8]> {
         let Some(pages) = self.pages else { return Ok(self.data) };
+        if self.kept.get(page).is_some_and(Option::is_some) {
+            return self.kept[page].as_deref().or_damaged("there is no such page");
+        }
         let part = |starts: &[u64_le]| {
             let from = usize::try_from(starts.get(page)?.to_native()).ok()?;
             Some(from..usize::try_from(starts.get(page + 1)?.to_native()).ok()?)
@@ -251,6 +273,13 @@ impl<'a> StoreView<'a> {
                 inflate(stored, raw_len, &mut self.inflated)?;
             }
             self.checked = Some(page);
+            if raw_len <= self.room
+                && let Some(kept) = self.kept.get_mut(page)
+            {
+                self.room -= raw_len;
+                let bytes = if raw_len == stored.len() { stored } else { &self.inflated };
+                return Ok(kept.insert(bytes.into()));
+            }
         }
         Ok(if raw_len == stored.len() { stored } else { &self.inflated })
     }

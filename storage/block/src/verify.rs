@@ -1,6 +1,7 @@
 //! A block checked whole: every checksum, every archive, every cross reference, every trace.
 
 use spanloom_span::TraceId;
+use spanloom_span::model::Trace;
 
 use crate::columns::{Field, Table};
 use crate::directory::{DICTIONARY_GROUP, Mode};
@@ -66,12 +67,30 @@ impl Block {
             (row.rows.start == next_row).then_some(()).or_damaged("rows belong to no trace, or to two")?;
             next_row = row.rows.end;
             let trace = block.rebuild(id, place as u64, limit_bytes)?;
+            verify_marks(block, place as u64, &trace)?;
             reader.summary(place as u64)?;
             report.traces += 1;
             report.spans += trace.span_count() as u64;
         }
         (report.spans == block.meta.spans).then_some(()).or_damaged("the traces have another count of spans")
     }
+}
+
+/// A trace's marks and root are those of its spans. A block without marks says nothing of the one, and of the other
+/// what an earlier rule was.
+fn verify_marks(block: &Contents, place: u64, trace: &Trace) -> Result<()> {
+    let Some(are_distinct) = block.ids_are_distinct(place)? else { return Ok(()) };
+    let mut ids: Vec<_> = trace.spans().map(|span| span.span_id).collect();
+    ids.sort_unstable();
+    if ids.windows(2).all(|pair| pair[0] != pair[1]) != are_distinct {
+        return Err(BlockError::Damaged("a trace's marks do not fit its spans"));
+    }
+    let roots =
+        trace.spans().enumerate().filter(|(_, span)| span.parent_span_id.iter().all(|&byte| byte == 0));
+    let root = roots.min_by_key(|(_, span)| (span.start_time_unix_nano, span.span_id, span.kind));
+    let expected = root.map_or(0, |(row, _)| row as u64 + 1);
+    let found = block.trace_column(Field::RootRow)?.get(place)?;
+    (found == expected).then_some(()).or_damaged("a trace's root is another one than the first of its roots")
 }
 
 fn verify_chunks(block: &Contents, report: &mut VerifyReport) -> Result<()> {

@@ -10,7 +10,11 @@ use spanloom_block::Block;
 use spanloom_span::model::*;
 use spanloom_span::{Tenant, TraceId};
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.block");
+/// The first blocks of version 1, whose traces have no marks.
+const FIRST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.block");
+
+/// Blocks of version 1 as they are written now.
+const MARKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1-marks.block");
 
 /// Every kind of column and every rare field; enough alike rows for classes and templates.
 fn requests() -> Vec<Trace> {
@@ -94,9 +98,15 @@ fn odd() -> Span {
 fn version_1_reads_as_it_was_written() {
     let parts = parts_of(&requests());
     if std::env::var_os("SPANLOOM_WRITE_GOLDEN").is_some() {
-        std::fs::write(GOLDEN, build(&parts).0.bytes).unwrap();
+        std::fs::write(MARKED, build(&parts).0.bytes).unwrap();
     }
-    let block = Block::open(GOLDEN).unwrap();
+    // A parent id of zeros made no root at first.
+    for (path, root) in [(FIRST, None), (MARKED, Some("GET /items"))] {
+        reads_as_written(&Block::open(path).unwrap(), &parts, root);
+    }
+}
+
+fn reads_as_written(block: &Block, parts: &Parts, root: Option<&str>) {
     let meta = block.meta();
     assert_eq!(meta.tenant, Tenant::new("team-a").unwrap());
     assert_eq!((meta.version, meta.spans, meta.traces), (1, 601, 6));
@@ -104,7 +114,7 @@ fn version_1_reads_as_it_was_written() {
         (meta.created, meta.min_sealed_through, meta.max_sealed_through),
         (1_700_000_000_000_000_000, 1, 2)
     );
-    for (id, parts) in &parts {
+    for (id, parts) in parts {
         assert_eq!(block.trace(id).unwrap().unwrap(), expected(parts).trace, "{id}");
         assert_eq!(block.sealed_through(id).unwrap(), Some(parts[parts.len() - 1].seq));
     }
@@ -112,7 +122,7 @@ fn version_1_reads_as_it_was_written() {
     let last = block.summary(5).unwrap();
     assert_eq!((last.id, last.errors, last.root_name), (TraceId([9; 16]), 1, None));
     let first = block.summary(0).unwrap();
-    assert_eq!((first.spans, first.errors, first.root_name), (120, 0, None));
+    assert_eq!((first.spans, first.errors, first.root_name.as_deref()), (120, 0, root));
 }
 
 #[test]
@@ -125,4 +135,28 @@ fn a_block_with_a_root_names_it() {
     assert_eq!((summary.root_name.as_deref(), summary.root_service.as_deref()), (Some("root"), Some("shop")));
     assert_eq!((summary.start, summary.duration), (1_700_000_000_000_001_000, 2_000));
     assert!(block.summary(1).is_err());
+}
+
+#[test]
+fn the_root_is_the_first_in_the_order_of_spans() {
+    let named = |name: &str, id: u64, start: u64| Span {
+        name: name.into(),
+        kind: 2,
+        start_time_unix_nano: start,
+        end_time_unix_nano: start + 1,
+        ..span(1, id)
+    };
+    let check = |spans: &[Span], expected: Option<&str>| {
+        let finished = build(&parts_of(&[request(spans.to_vec())])).0;
+        let block = Block::from_bytes(finished.bytes).unwrap();
+        assert_eq!(block.summary(0).unwrap().root_name.as_deref(), expected);
+        block.verify().unwrap();
+    };
+    check(&[named("late", 1, 9), named("early", 2, 8)], Some("early"));
+    check(&[named("greater", 2, 8), named("less", 1, 8)], Some("less"));
+    check(&[named("server", 1, 8), Span { kind: 1, ..named("internal", 1, 8) }], Some("internal"));
+    let zeros = Span { parent_span_id: vec![0; 8], ..named("zeros", 3, 7) };
+    check(&[named("late", 1, 9), zeros.clone()], Some("zeros"));
+    check(&[Span { parent_span_id: vec![0; 3], ..zeros.clone() }], Some("zeros"));
+    check(&[Span { parent_span_id: vec![0, 1], ..zeros }], None);
 }

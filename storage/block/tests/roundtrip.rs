@@ -48,19 +48,6 @@ proptest! {
     }
 }
 
-/// The same spans in other traces, some of them with another value.
-fn renamed(requests: &[Trace], copy: u8) -> Vec<Trace> {
-    let mut requests = requests.to_vec();
-    let resource_spans = requests.iter_mut().flat_map(|request| &mut request.resource_spans);
-    for span in resource_spans.flat_map(|r| &mut r.scope_spans).flat_map(|s| &mut s.spans) {
-        span.trace_id.0[3] = copy;
-        span.attributes.push(text("copy", &format!("/{copy}/{:08x}", u32::from(copy) * 0x0101_0101)));
-        span.attributes.push(text("same", &span.name));
-        span.attributes.push(KeyValue { key: "kind".into(), value: AnyValue::Int(i64::from(span.kind)) });
-    }
-    requests
-}
-
 #[test]
 fn builders_and_blocks_move_between_threads() {
     fn check<T: Send>() {}
@@ -95,25 +82,7 @@ fn equal_resources_and_scopes_are_neither_merged_nor_split() {
 
 #[test]
 fn traces_span_row_groups() {
-    let spans = |trace: u8, count: u64| {
-        let of = |id: u64| {
-            let mut span = span(trace, id + 1);
-            // Parents before, behind, in another row group and nowhere.
-            let parent = [id / 2 + 1, count - id, count + id, 1][id as usize % 4];
-            span.parent_span_id = parent.to_be_bytes().to_vec();
-            if id.is_multiple_of(3) {
-                span.attributes.push(text("third", &format!("value {}", id % 100)));
-            }
-            if id.is_multiple_of(1000) {
-                span.attributes.push(text("rare", &format!("{id:050}")));
-                span.events = vec![Event { name: format!("event {id}"), ..Event::default() }; 3];
-                span.links = vec![Link { trace_id: vec![id as u8; 16], ..Link::default() }];
-            }
-            span
-        };
-        (0..count).map(of).collect::<Vec<_>>()
-    };
-    let block = check(&[request(spans(1, 70_000)), request(spans(2, 10)), request(spans(3, 140_000))]);
+    let block = check(&large_requests());
     assert_eq!(block.reader().unwrap().groups().len(), 4);
 }
 
@@ -128,9 +97,5 @@ fn a_large_attribute_reads_back() {
 
 #[test]
 fn keys_beyond_the_columns_read_back() {
-    let of = |id: u64| {
-        let key = |i: u64| KeyValue { key: format!("key {}", id * 100 + i), value: AnyValue::Int(i as i64) };
-        Span { attributes: (0..100).map(key).collect(), ..span(1, id) }
-    };
-    check(&[request((1..80).map(of).collect())]);
+    check(&overflowing_requests());
 }

@@ -12,17 +12,22 @@
 //! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
 
 mod listing;
+mod overlap;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use foldhash::HashMap;
+use parking_lot::Mutex;
 use spanloom_block::{Block, BlockError, FinishedBlock, ResidentLimits, ResidentSet, ResidentUsage};
 use spanloom_span::{Tenant, TraceId};
 use spanloom_wal::disk::{Disk, write_file_durably};
 
 use listing::Listing;
+use overlap::OverlapIndex;
+pub use overlap::Overlaps;
 
 /// The folder of blocks within the data directory.
 pub const FOLDER: &str = "blocks";
@@ -73,6 +78,7 @@ pub struct Bucket {
     listing: Listing,
     resident: Arc<ResidentSet>,
     number: AtomicU32,
+    overlaps: Mutex<HashMap<Tenant, Arc<OverlapIndex>>>,
 }
 
 impl Bucket {
@@ -88,7 +94,8 @@ impl Bucket {
         limits: ResidentLimits,
     ) -> Result<(Self, OpenReport), BucketError> {
         let (listing, resident) = (Listing::default(), Arc::new(ResidentSet::new(limits)));
-        let bucket = Self { disk, root, listing, resident, number: AtomicU32::new(0) };
+        let bucket =
+            Self { disk, root, listing, resident, number: AtomicU32::new(0), overlaps: Mutex::default() };
         let mut report = OpenReport::default();
         bucket.disk.create_dir_all(FOLDER).map_err(io("creating", FOLDER))?;
         for folder in bucket.disk.list(FOLDER).map_err(io("listing", FOLDER))? {
@@ -168,6 +175,13 @@ impl Bucket {
     /// A tenant's blocks as they are now, oldest first.
     pub fn blocks(&self, tenant: &Tenant) -> Arc<Vec<Listed>> {
         self.listing.of(tenant)
+    }
+
+    /// For each block of a listing of [`Bucket::blocks`], the places of the traces that also lie in another block
+    /// of it. May take some time after blocks were listed: see the module.
+    pub fn overlaps(&self, tenant: &Tenant, listing: &[Listed]) -> Result<Overlaps, BlockError> {
+        let index = self.overlaps.lock().entry(tenant.clone()).or_default().clone();
+        index.of(listing)
     }
 
     /// Blocks of all tenants: how many, and their bytes.

@@ -130,3 +130,28 @@ fn a_block_that_cannot_be_listed_leaves_no_file_behind() {
         assert_eq!(disk.list(&folder).unwrap().len(), 0, "attempt {attempt}");
     }
 }
+
+#[test]
+fn traces_in_several_blocks_are_known_by_their_places() {
+    check_each_disk(|disk, root| {
+        let (bucket, _) = Bucket::open(disk, root).unwrap();
+        let tenant = Tenant::default();
+        let check = |expected: &[&[u32]]| {
+            let blocks = bucket.blocks(&tenant);
+            let found = bucket.overlaps(&tenant, &blocks).unwrap();
+            let found: Vec<&[u32]> = found.iter().map(|places| &places[..]).collect();
+            assert_eq!(found, expected);
+        };
+        check(&[]);
+        // Traces 11 to 13, 21 to 23.
+        bucket.put(&tenant, block(10), 5).unwrap();
+        bucket.put(&tenant, block(20), 6).unwrap();
+        check(&[&[], &[]]);
+        // Traces 12 to 14: 12 and 13 are in the first block.
+        bucket.put(&tenant, block(11), 7).unwrap();
+        check(&[&[1, 2], &[], &[0, 1]]);
+        // Traces 9 to 11, older than all.
+        bucket.put(&tenant, block(8), 1).unwrap();
+        check(&[&[2], &[0, 1, 2], &[], &[0, 1]]);
+    });
+}

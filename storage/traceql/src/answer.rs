@@ -81,6 +81,9 @@ pub struct Exemplar {
     pub value: f64,
 }
 
+/// Most samples of a series.
+pub const MAX_SAMPLES: u32 = 100_000;
+
 /// When spans are counted: the times of the samples, and what each covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steps {
@@ -97,7 +100,7 @@ pub struct Steps {
 
 impl Steps {
     /// The samples of a range, rounded outwards to multiples of the step. `None` when the step is 0, the range is
-    /// backwards or has more than `u32::MAX` samples.
+    /// backwards or has more than [`MAX_SAMPLES`] samples.
     pub fn range(start: u64, end: u64, step: u64) -> Option<Self> {
         if step == 0 || end < start {
             return None;
@@ -105,7 +108,7 @@ impl Steps {
         let first = start - start % step;
         let last = end.checked_next_multiple_of(step)?;
         let count = u32::try_from((last - first) / step).ok()?.checked_add(1)?;
-        Some(Self { first, step, count, closed: false })
+        (count <= MAX_SAMPLES).then_some(Self { first, step, count, closed: false })
     }
 
     /// One sample over a whole range. `None` when the range is backwards.
@@ -159,6 +162,8 @@ mod tests {
         assert_eq!(Steps::range(0, 10, 0), None);
         assert_eq!(Steps::range(11, 10, 1), None);
         assert_eq!(Steps::range(0, u64::MAX, 1), None);
+        assert_eq!(Steps::range(0, u64::from(MAX_SAMPLES) * 10, 10), None);
+        assert!(Steps::range(0, u64::from(MAX_SAMPLES - 1) * 10, 10).is_some());
     }
 
     #[test]

@@ -63,12 +63,39 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A query that is well formed but means nothing. `part` is the offending part in canonical text.
+/// A query that is well formed but means nothing.
+///
+/// The place is one in the text that was read, if [`crate::read`] read it. [`crate::check`] knows the tree alone,
+/// and gives the place in its canonical text, `query.to_string()`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{part}`: {reason}")]
+#[error("line {line}, column {column}: `{part}`: {reason}")]
 pub struct CheckError {
-    /// The part of the query, printed.
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+    /// Byte offset at which the offending part begins, parentheses around it left out.
+    pub offset: usize,
+    /// The offending part in canonical text, or its beginning if it is long.
     pub part: String,
     /// What was found and what was expected.
     pub reason: String,
+}
+
+/// A text that is no query, or one that means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The text cannot be read.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// What was read means nothing.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+}
+
+/// Line and column of a byte offset, both counted from 1, the column in characters.
+pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

@@ -8,7 +8,7 @@ use spanloom_traceql::ast::{
     Aggregate, Answer, Attribute, BinaryOp, Body, Field, FieldExpr, Function, Hint, Intrinsic, Kind, Literal,
     Metrics, OverTime, Pipeline, Query, Relation, Scalar, Scope, SecondStage, Set, SetOp, Stage, Status,
 };
-use spanloom_traceql::{check, parse};
+use spanloom_traceql::{QueryError, check, parse, read};
 
 const ARITHMETIC: &[BinaryOp] =
     &[BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Div, BinaryOp::Mod, BinaryOp::Pow];
@@ -21,6 +21,31 @@ const COMPARISONS: &[BinaryOp] = &[
     BinaryOp::GreaterEqual,
 ];
 const CONDITIONS: &[BinaryOp] = &[BinaryOp::And, BinaryOp::Or, BinaryOp::Regex, BinaryOp::NotRegex];
+
+const INTRINSICS: &[Intrinsic] = &[
+    Intrinsic::Duration,
+    Intrinsic::Name,
+    Intrinsic::Status,
+    Intrinsic::StatusMessage,
+    Intrinsic::Kind,
+    Intrinsic::Parent,
+    Intrinsic::RootName,
+    Intrinsic::RootService,
+    Intrinsic::TraceDuration,
+    Intrinsic::NestedSetLeft,
+    Intrinsic::NestedSetRight,
+    Intrinsic::NestedSetParent,
+    Intrinsic::TraceId,
+    Intrinsic::SpanId,
+    Intrinsic::ParentId,
+    Intrinsic::ChildCount,
+    Intrinsic::EventName,
+    Intrinsic::EventTimeSinceStart,
+    Intrinsic::LinkTraceId,
+    Intrinsic::LinkSpanId,
+    Intrinsic::InstrumentationName,
+    Intrinsic::InstrumentationVersion,
+];
 
 fn number() -> impl Strategy<Value = Literal> {
     let float = any::<f64>().prop_filter("finite", |number| number.is_finite());
@@ -47,11 +72,11 @@ fn field() -> impl Strategy<Value = Field> {
     let scopes = vec![Scope::Span, Scope::Resource, Scope::Event, Scope::Link, Scope::Instrumentation];
     let name = prop_oneof!["[a-z.5\"\\\\ -]{1,6}", "(span|resource)\\.[a-z]", "\\PC{1,5}"];
     let attribute = (any::<bool>(), option::of(select(scopes)), name)
-        .prop_map(|(parent, scope, name)| (parent && matches!(scope, None | Some(Scope::Span)), scope, name))
+        .prop_map(|(parent, scope, name)| {
+            (parent && matches!(scope, None | Some(Scope::Span | Scope::Resource)), scope, name)
+        })
         .prop_map(|(parent, scope, name)| Field::Attribute(Attribute { parent, scope, name }));
-    let intrinsics =
-        vec![Intrinsic::Duration, Intrinsic::Parent, Intrinsic::NestedSetLeft, Intrinsic::TraceId];
-    prop_oneof![attribute, select(intrinsics).prop_map(Field::Intrinsic)]
+    prop_oneof![attribute, select(INTRINSICS).prop_map(Field::Intrinsic)]
 }
 
 fn field_expr() -> impl Strategy<Value = FieldExpr> {
@@ -190,7 +215,44 @@ fn query() -> impl Strategy<Value = Query> {
     (body, vec(hint, 0..3)).prop_map(|(body, hints)| Query { body, hints })
 }
 
+/// The text of an expression with all parentheses that it can have.
+fn in_parentheses(of: &FieldExpr) -> String {
+    match of {
+        FieldExpr::Not(of) => format!("(!{})", in_parentheses(of)),
+        FieldExpr::Negate(of) => format!("(-{})", in_parentheses(of)),
+        FieldExpr::Binary { op, left, right } => {
+            format!("({} {op}\n{})", in_parentheses(left), in_parentheses(right))
+        }
+        leaf => format!("({leaf})"),
+    }
+}
+
+/// What a text begins with, parentheses and signs aside: where those of the canonical text stand depends.
+fn beginning(text: &str) -> Option<char> {
+    text.trim_start_matches(['(', '-', '\n']).chars().next()
+}
+
 proptest! {
+    #[test]
+    fn a_place_is_found_whatever_parentheses_there_are(filter in field_expr()) {
+        let text = format!("{{ {} }}", in_parentheses(&filter));
+        let stage = Stage::Set(Set::Filter(Some(Box::new(filter))));
+        let body = Body::Search(Pipeline { stages: vec![stage] });
+        let tree = Query { body, hints: Vec::new() };
+        let parsed = parse(&text);
+        prop_assert_eq!(parsed.as_ref(), Ok(&tree), "{}", text);
+        match (read(&text), check(&tree)) {
+            (Ok(_), Ok(())) => {}
+            (Err(QueryError::Check(there)), Err(here)) => {
+                prop_assert_eq!(&there.part, &here.part);
+                prop_assert_eq!(beginning(&text[there.offset..]), beginning(&there.part), "{}: {}", text, there);
+                let line = text[..there.offset].matches('\n').count() + 1;
+                prop_assert_eq!(there.line, line);
+            }
+            (by_text, by_tree) => prop_assert!(false, "{text}: {by_text:?}, {by_tree:?}"),
+        }
+    }
+
     #[test]
     fn what_is_printed_parses_to_the_same_tree(query in query()) {
         let printed = query.to_string();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use spanloom_block::ResidentLimits;
 use spanloom_ingest::{Durability, Hosting, IngestOptions};
+use spanloom_query::QueryOptions;
 use spanloom_receive::{ReceiveConfig, ServeConfig, Strategies};
 use spanloom_span::Tenant;
 use spanloom_span::slice::SliceLimits;
@@ -172,6 +173,19 @@ impl Config {
     /// Settings of connections.
     pub fn serve_config(&self, max_connections: u32) -> ServeConfig {
         ServeConfig { max_connections: max_connections as usize, ..ServeConfig::default() }
+    }
+
+    /// What the querier is given.
+    pub fn query_options(&self) -> QueryOptions {
+        let query = &self.query;
+        QueryOptions {
+            threads: query.threads.into(),
+            max_questions: query.max_questions as usize,
+            timeout: query.timeout.0,
+            max_answer_bytes: usize::try_from(query.max_answer_bytes.0).unwrap_or(usize::MAX),
+            max_series: query.max_series as usize,
+            max_tag_bytes: usize::try_from(query.max_tag_bytes.0).unwrap_or(usize::MAX),
+        }
     }
 
     /// Settings of the ingest role.

@@ -123,6 +123,20 @@ section! {
         port: u16 = 3200,
         /// Most connections to it.
         max_connections: u32 = 1024,
+        /// Threads that search; 0 is one for each core. They run beside the shards, so fewer of them leave more of the
+        /// machine to ingest.
+        threads: u16 = 0,
+        /// Most questions over many traces that are worked on or wait at once. More are refused with 429 or
+        /// RESOURCE_EXHAUSTED.
+        max_questions: u32 = 64,
+        /// Longest time for a question, then it is answered with 504 or DEADLINE_EXCEEDED; `0s` is no limit.
+        timeout: Time = s(30),
+        /// Most bytes that the answer to a search may take in memory, about. Larger ones are refused with 422.
+        max_answer_bytes: Size = mib(64),
+        /// Most series of an answer, unless the question says less. What is over is left out, and the answer says so.
+        max_series: u32 = 1000,
+        /// Most bytes of the names or values of tags in an answer. What is over is left out.
+        max_tag_bytes: Size = mib(1),
     }
 }
 

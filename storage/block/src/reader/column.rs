@@ -70,6 +70,24 @@ impl<'a> ColumnReader<'a> {
         })
     }
 
+    /// Keeps inflated pages of values that are shared, up to `room` bytes: for a reader that comes back to them in
+    /// no order.
+    pub fn keep_pages(&mut self, room: usize) {
+        match self {
+            Self::Codes { dictionary, .. } => dictionary.keep_pages(room),
+            Self::Templates(values) => values.templates.keep_pages(room),
+            Self::Marker | Self::Ints(_) | Self::Plain(_) => {}
+        }
+    }
+
+    /// The dictionary's code of the value at `at`; `None` when the values have no dictionary.
+    pub fn code(&self, at: u64) -> Result<Option<u64>> {
+        match self {
+            Self::Codes { codes, .. } => codes.get(at).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// How many values.
     pub fn len(&self) -> u64 {
         match self {

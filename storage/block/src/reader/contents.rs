@@ -85,12 +85,16 @@ impl Contents {
         self.parts(column, group).first().filter(|chunk| chunk.part == 0)
     }
 
-    /// The chunk of a column in a group, and its further parts.
-    pub fn parts(&self, column: u32, group: u32) -> &[Chunk] {
+    /// All chunks of a column, its dictionary last.
+    pub fn chunks_of(&self, column: u32) -> &[Chunk] {
         let column = column as usize;
         let range = self.chunk_starts.get(column).zip(self.chunk_starts.get(column + 1));
-        let chunks =
-            range.and_then(|(&from, &to)| self.chunks.get(from as usize..to as usize)).unwrap_or_default();
+        range.and_then(|(&from, &to)| self.chunks.get(from as usize..to as usize)).unwrap_or_default()
+    }
+
+    /// The chunk of a column in a group, and its further parts.
+    pub fn parts(&self, column: u32, group: u32) -> &[Chunk] {
+        let chunks = self.chunks_of(column);
         let from = chunks.partition_point(|chunk| chunk.group < group);
         let len = chunks[from..].iter().take_while(|chunk| chunk.group == group).count();
         &chunks[from..from + len]

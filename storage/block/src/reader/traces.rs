@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use spanloom_span::TraceId;
 
-use crate::columns::{Field, Table, ValueType};
+use crate::columns::{Field, MARK_SHARED_ID, Table, ValueType};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::BlockReader;
 use crate::reader::contents::Contents;
@@ -37,9 +37,10 @@ pub struct TraceSummary {
     pub errors: u64,
     /// Log ordinal through which it is sealed.
     pub sealed_through: u64,
-    /// Name of its first span without a parent.
+    /// Name of its root: of its spans without a parent the first in the order of start, span id and kind (in blocks
+    /// without marks the first to arrive).
     pub root_name: Option<String>,
-    /// `service.name` of that span's resource.
+    /// `service.name` of the root's resource.
     pub root_service: Option<String>,
 }
 
@@ -70,6 +71,14 @@ impl Contents {
             start: self.trace_column(Field::Start)?.get(place)?,
             first_orphan: self.trace_column(Field::FirstOrphan)?.get(place)?,
         })
+    }
+
+    /// Whether no two spans of the trace share an id; `None` when the block does not say.
+    pub fn ids_are_distinct(&self, place: u64) -> Result<Option<bool>> {
+        let column = self.field_column(Table::Traces, Field::Marks);
+        let Some(chunk) = column.and_then(|column| self.chunk(column, 0)) else { return Ok(None) };
+        let marks = SeqView::open(&self.sections, &chunk.seq)?.get(place)?;
+        Ok(Some(marks & MARK_SHARED_ID == 0))
     }
 
     /// The id of a parent that is not in its trace.

@@ -31,7 +31,7 @@ pub(crate) mod trace;
 use spanloom_span::{Tenant, TraceId, TracePart};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::columns::{Field, Table, ValueType};
+use crate::columns::{Field, MARK_SHARED_ID, Table, ValueType};
 use crate::directory::{Chunk, ColumnId, Directory, FINGERPRINT, Group, Mode};
 use crate::error::{BlockError, Result};
 use crate::filter::Filter;
@@ -123,6 +123,7 @@ struct TraceColumns {
     sealed_through: Vec<u64>,
     first_orphan: Vec<u64>,
     orphans: Vec<u64>,
+    marks: Vec<u64>,
 }
 
 impl BlockBuilder {
@@ -229,7 +230,8 @@ impl BlockBuilder {
             if parent.len() != 8 && !parent.is_empty() {
                 self.tables.spans.sparse_bytes(Field::ParentBytes, parent);
             }
-            self.push_row(body, row, parent.is_empty())?;
+            let is_root = parent.iter().all(|&byte| byte == 0);
+            self.push_row(body, row, is_root)?;
             pushed.spans += 1;
         }
         Ok(())
@@ -262,10 +264,10 @@ impl BlockBuilder {
         self.late_starts.push(start);
         let trace = &mut self.trace;
         trace.start = trace.start.min(start);
-        trace.end = trace.end.max(end);
+        trace.end = trace.end.max(end.max(start));
         trace.errors += u64::from(code == 2);
-        if is_root && trace.root.is_none() {
-            trace.root = Some(trace.len() as u64 - 1);
+        if is_root {
+            trace.add_root(start);
         }
         self.open_group.add(start, end);
         self.meta.spans += 1;
@@ -305,7 +307,8 @@ impl BlockBuilder {
         columns.first_row.push(first_row);
         columns.start.push(trace.start);
         columns.duration.push(trace.end.wrapping_sub(trace.start));
-        columns.root_row.push(trace.root.map_or(0, |row| row + 1));
+        columns.root_row.push(trace.root().map_or(0, |row| row + 1));
+        columns.marks.push(if trace.has_shared_id { MARK_SHARED_ID } else { 0 });
         columns.errors.push(trace.errors);
         columns.sealed_through.push(sealed_through);
         columns.first_orphan.push(columns.orphans.len() as u64);
@@ -418,6 +421,7 @@ impl TraceColumns {
             &self.sealed_through,
             &self.first_orphan,
             &self.orphans,
+            &self.marks,
         ];
         for (column, values) in columns.into_iter().enumerate() {
             if !values.is_empty() {
@@ -443,7 +447,7 @@ impl Group {
     fn add(&mut self, start: u64, end: u64) {
         let duration = end.saturating_sub(start);
         self.min_start = self.min_start.min(start);
-        self.max_end = self.max_end.max(end);
+        self.max_end = self.max_end.max(end.max(start));
         self.min_duration = self.min_duration.min(duration);
         self.max_duration = self.max_duration.max(duration);
     }

@@ -1,5 +1,6 @@
 //! The trace that is being pushed: its span ids, to find duplicates and parents, and its row in the trace table.
 
+use std::cell::Cell;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
@@ -32,7 +33,10 @@ pub(crate) struct OpenTrace {
     pub start: u64,
     pub end: u64,
     pub errors: u64,
-    pub root: Option<u64>,
+    /// Of the roots the first in the order of spans (start, span id, kind), and its place.
+    root: Option<((u64, u64, i32), u64)>,
+    /// Whether two spans share an id.
+    pub has_shared_id: bool,
     /// Scope of the span before.
     pub scope: Option<ScopeRow>,
 }
@@ -46,7 +50,7 @@ impl OpenTrace {
         self.by_id.clear();
         self.orphans.clear();
         (self.start, self.end, self.errors, self.root) = (u64::MAX, 0, 0, None);
-        self.scope = None;
+        (self.scope, self.has_shared_id) = (None, false);
     }
 
     /// How many spans.
@@ -56,9 +60,16 @@ impl OpenTrace {
 
     /// Adds a span; false when one with the same id and kind is there.
     pub fn add(&mut self, id: u64, kind: i32, parent: ParentLink) -> bool {
-        if self.find(id, |row| self.kinds[row] == kind).is_some() {
+        let is_shared = Cell::new(false);
+        let is_same = |row: usize| {
+            let same = self.kinds[row] == kind;
+            is_shared.set(is_shared.get() || !same);
+            same
+        };
+        if self.find(id, is_same).is_some() {
             return false;
         }
+        self.has_shared_id |= is_shared.get();
         let row = self.ids.len() as u32;
         self.ids.push(id);
         self.kinds.push(kind);
@@ -72,6 +83,20 @@ impl OpenTrace {
             }
         }
         true
+    }
+
+    /// Notes that the span that was added last is a root.
+    pub fn add_root(&mut self, start: u64) {
+        let Some(row) = self.ids.len().checked_sub(1) else { return };
+        let place = (start, self.ids[row], self.kinds[row]);
+        if self.root.is_none_or(|(first, _)| place < first) {
+            self.root = Some((place, row as u64));
+        }
+    }
+
+    /// Place of the trace's root.
+    pub fn root(&self) -> Option<u64> {
+        self.root.map(|(_, row)| row)
     }
 
     fn find(&self, id: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {

@@ -1,6 +1,8 @@
 //! What the tests share: odd spans, and the way from spans to a block.
 #![allow(dead_code)]
 
+pub mod oracle;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -92,9 +94,76 @@ fn any_value() -> impl Strategy<Value = AnyValue> {
 }
 
 fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
-    vec(("[a-d]{0,2}", any_value()).prop_map(|(key, value)| KeyValue { key, value }), 0..6)
+    let key = prop_oneof![
+        12 => "[a-d]{0,2}",
+        2 => Just("service.name".to_owned()),
+        1 => Just(long_key()),
+    ];
+    vec((key, any_value()).prop_map(|(key, value)| KeyValue { key, value }), 0..6)
 }
 
+/// A key that is too long for a column of its own.
+pub fn long_key() -> String {
+    "k".repeat(1100)
+}
+
+/// The same spans in other traces, some of them with another value.
+pub fn renamed(requests: &[Trace], copy: u8) -> Vec<Trace> {
+    let mut requests = requests.to_vec();
+    let resource_spans = requests.iter_mut().flat_map(|request| &mut request.resource_spans);
+    for span in resource_spans.flat_map(|r| &mut r.scope_spans).flat_map(|s| &mut s.spans) {
+        span.trace_id.0[3] = copy;
+        span.attributes.push(text("copy", &format!("/{copy}/{:08x}", u32::from(copy) * 0x0101_0101)));
+        span.attributes.push(text("same", &span.name));
+        span.attributes.push(KeyValue { key: "kind".into(), value: AnyValue::Int(i64::from(span.kind)) });
+    }
+    requests
+}
+
+/// Three traces over four row groups, with parents before, behind, in another row group and nowhere.
+pub fn large_requests() -> Vec<Trace> {
+    let spans = |trace: u8, count: u64| {
+        let of = |id: u64| {
+            let mut span = span(trace, id + 1);
+            let parent = [id / 2 + 1, count - id, count + id, 1][id as usize % 4];
+            span.parent_span_id = parent.to_be_bytes().to_vec();
+            if id.is_multiple_of(3) {
+                span.attributes.push(text("third", &format!("value {}", id % 100)));
+            }
+            if id.is_multiple_of(1000) {
+                span.attributes.push(text("rare", &format!("{id:050}")));
+                span.events = vec![Event { name: format!("event {id}"), ..Event::default() }; 3];
+                let link = Link { trace_id: vec![id as u8; 16], ..Link::default() };
+                span.links = vec![Link { attributes: vec![text("why", "batch")], ..link }];
+            }
+            span
+        };
+        (0..count).map(of).collect::<Vec<_>>()
+    };
+    vec![request(spans(1, 70_000)), request(spans(2, 10)), request(spans(3, 140_000))]
+}
+
+/// More keys than a table has columns; then keys that have columns, with another type and after and before overflow.
+pub fn overflowing_requests() -> Vec<Trace> {
+    let int = |key: String, value: i64| KeyValue { key, value: AnyValue::Int(value) };
+    let of = |id: u64| {
+        let key = |i: u64| int(format!("key {}", id * 100 + i), i as i64);
+        Span { attributes: (0..100).map(key).collect(), ..span(1, id) }
+    };
+    let odd = |id: u64| {
+        let mut attributes = vec![
+            text("last", "1"),
+            int("key 3".into(), 3),
+            KeyValue { key: "key 3".into(), value: AnyValue::Double(4.0) },
+            KeyValue { key: "key 1".into(), value: AnyValue::Bool(true) },
+            int("key 1".into(), 5),
+            KeyValue { key: "last".into(), value: AnyValue::Empty },
+        ];
+        attributes.rotate_left(id as usize % 6);
+        Span { attributes, ..span(1, id) }
+    };
+    vec![request((0..80).skip(1).map(of).chain((100..150).map(odd)).collect())]
+}
 /// Fields of a later OTLP.
 fn unknown() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![

@@ -1,5 +1,6 @@
 //! What a source (a block, live requests) must tell of its part of a trace.
 
+use crate::ast::Scope;
 use crate::plan::FieldId;
 use crate::value::Value;
 
@@ -57,6 +58,14 @@ pub trait Fragment {
     /// once when there is none. Fields that need the whole trace (`rootName`, `rootServiceName`, `traceDuration`,
     /// nested sets, `span:childCount`, `parent` and `parent.` attributes) are never asked for.
     fn see(&mut self, span: u32, field: FieldId, see: &mut dyn FnMut(Value<'_>)) -> Result<(), ReadError>;
+
+    /// Shows every attribute of the span ([`Scope::Span`]) and of its resource ([`Scope::Resource`]): key and value.
+    /// Of a key that one of them has twice, the first alone.
+    fn attributes(
+        &mut self,
+        span: u32,
+        see: &mut dyn FnMut(Scope, &[u8], Value<'_>),
+    ) -> Result<(), ReadError>;
 
     /// The span's name.
     fn name(&mut self, span: u32, see: &mut dyn FnMut(&[u8])) -> Result<(), ReadError>;

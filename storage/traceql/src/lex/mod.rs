@@ -3,20 +3,23 @@
 //! | file | holds |
 //! |---|---|
 //! | `mod.rs` | the token, the lexer's loop, symbols |
+//! | `lenient.rs` | the tokens of a text that is still being written |
 //! | `number.rs` | integers, floats, durations |
 //! | `text.rs` | strings |
 //! | `word.rs` | names, scopes, attributes |
 
+mod lenient;
 mod number;
 mod text;
 mod word;
 
+pub use lenient::{Piece, pieces};
 pub use word::ends_attribute;
 
 use std::ops::Range;
 
 use crate::ast::{Attribute, Intrinsic};
-use crate::error::{ParseError, Problem};
+use crate::error::{ParseError, Problem, line_and_column};
 
 /// A token and where it stands, in bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +57,7 @@ pub fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
     let mut lexer = Lexer { query, at: 0 };
     let mut tokens = Vec::new();
     loop {
-        let token = lexer.token()?;
+        let token = lexer.token().map_err(|fault| error_at(query, fault.offset, fault.problem))?;
         let end = token.kind == TokenKind::End;
         tokens.push(token);
         if end {
@@ -65,14 +68,14 @@ pub fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
 
 /// An error at a byte offset, with its line and column.
 pub fn error_at(query: &str, offset: usize, problem: Problem) -> ParseError {
-    let before = query.get(..offset).unwrap_or(query);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    ParseError {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-        offset,
-        problem,
-    }
+    let (line, column) = line_and_column(query, offset);
+    ParseError { line, column, offset, problem }
+}
+
+/// Why there is no token, and where.
+struct Fault {
+    offset: usize,
+    problem: Problem,
 }
 
 struct Lexer<'a> {
@@ -81,8 +84,8 @@ struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    fn token(&mut self) -> Result<Token, ParseError> {
-        self.at += self.rest().len() - self.rest().trim_start().len();
+    fn token(&mut self) -> Result<Token, Fault> {
+        self.space();
         let start = self.at;
         let kind = match self.peek() {
             None => TokenKind::End,
@@ -100,7 +103,11 @@ impl<'a> Lexer<'a> {
         Ok(Token { kind, span: start..self.at })
     }
 
-    fn symbol(&mut self, found: char) -> Result<TokenKind, ParseError> {
+    fn space(&mut self) {
+        self.take_while(char::is_whitespace);
+    }
+
+    fn symbol(&mut self, found: char) -> Result<TokenKind, Fault> {
         let Some(symbol) = SYMBOLS.iter().find(|symbol| self.rest().starts_with(**symbol)) else {
             let text = format!("found {found:?}, which begins nothing in TraceQL");
             return Err(self.malformed(self.at, text));
@@ -138,7 +145,7 @@ impl<'a> Lexer<'a> {
         &rest[..length]
     }
 
-    fn malformed(&self, offset: usize, text: impl Into<String>) -> ParseError {
-        error_at(self.query, offset, Problem::Malformed(text.into()))
+    fn malformed(&self, offset: usize, text: impl Into<String>) -> Fault {
+        Fault { offset, problem: Problem::Malformed(text.into()) }
     }
 }

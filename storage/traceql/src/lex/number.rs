@@ -1,7 +1,6 @@
 //! Integers, floats, and durations in the manner of Prometheus (`1d`, `2w`, `1y`) and Go (`1h30m`, `1.5s`).
 
-use super::{Lexer, TokenKind};
-use crate::error::ParseError;
+use super::{Fault, Lexer, TokenKind};
 
 /// Units and their nanoseconds; longer ones before their beginnings.
 const UNITS: &[(&str, i64)] = &[
@@ -19,7 +18,7 @@ const UNITS: &[(&str, i64)] = &[
 ];
 
 impl Lexer<'_> {
-    pub(super) fn number(&mut self) -> Result<TokenKind, ParseError> {
+    pub(super) fn number(&mut self) -> Result<TokenKind, Fault> {
         let start = self.at;
         let mut float = self.digits();
         if self.exponent() {
@@ -66,7 +65,7 @@ impl Lexer<'_> {
         false
     }
 
-    fn duration(&mut self) -> Result<TokenKind, ParseError> {
+    fn duration(&mut self) -> Result<TokenKind, Fault> {
         let start = self.at;
         let mut total = 0_i64;
         while self.peek().is_some_and(|c| c.is_ascii_digit() || c == '.') {
@@ -90,7 +89,7 @@ impl Lexer<'_> {
         Ok(TokenKind::Duration(total))
     }
 
-    fn no_number(&mut self, start: usize) -> ParseError {
+    fn no_number(&mut self, start: usize) -> Fault {
         self.at = start;
         let text: String = self.take_while(|c| continues(c) || c == '.').chars().take(40).collect();
         let problem =

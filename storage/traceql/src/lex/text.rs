@@ -2,11 +2,10 @@
 //!
 //! Source of the escapes: <https://go.dev/ref/spec#String_literals>.
 
-use super::{Lexer, TokenKind};
-use crate::error::ParseError;
+use super::{Fault, Lexer, TokenKind};
 
 impl Lexer<'_> {
-    pub(super) fn raw(&mut self) -> Result<TokenKind, ParseError> {
+    pub(super) fn raw(&mut self) -> Result<TokenKind, Fault> {
         let start = self.at;
         self.at += 1;
         let text = self.take_while(|c| c != '`').to_owned();
@@ -16,7 +15,7 @@ impl Lexer<'_> {
         Ok(TokenKind::Text(text))
     }
 
-    pub(super) fn quoted(&mut self) -> Result<TokenKind, ParseError> {
+    pub(super) fn quoted(&mut self) -> Result<TokenKind, Fault> {
         let start = self.at;
         self.at += 1;
         let mut bytes = Vec::new();
@@ -37,7 +36,7 @@ impl Lexer<'_> {
             .map_err(|_| self.malformed(start, "the escapes of this string are not UTF-8"))
     }
 
-    fn escape(&mut self, bytes: &mut Vec<u8>) -> Result<(), ParseError> {
+    fn escape(&mut self, bytes: &mut Vec<u8>) -> Result<(), Fault> {
         let start = self.at;
         self.at += 1;
         let Some(escape) = self.peek() else {
@@ -75,7 +74,7 @@ impl Lexer<'_> {
         digits: usize,
         radix: u32,
         bytes: &mut Vec<u8>,
-    ) -> Result<(), ParseError> {
+    ) -> Result<(), Fault> {
         let code = self.code(start, digits, radix)?;
         let byte =
             u8::try_from(code).map_err(|_| self.malformed(start, "the escape is larger than a byte"))?;
@@ -83,7 +82,7 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    fn char_escape(&mut self, start: usize, digits: usize, bytes: &mut Vec<u8>) -> Result<(), ParseError> {
+    fn char_escape(&mut self, start: usize, digits: usize, bytes: &mut Vec<u8>) -> Result<(), Fault> {
         let code = self.code(start, digits, 16)?;
         let Some(c) = char::from_u32(code) else {
             return Err(self.malformed(start, "the escape is no Unicode character"));
@@ -92,7 +91,7 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    fn code(&mut self, start: usize, digits: usize, radix: u32) -> Result<u32, ParseError> {
+    fn code(&mut self, start: usize, digits: usize, radix: u32) -> Result<u32, Fault> {
         let text = self.rest().get(..digits).filter(|text| text.chars().all(|c| c.is_digit(radix)));
         let code = text.and_then(|text| u32::from_str_radix(text, radix).ok());
         self.at += digits;

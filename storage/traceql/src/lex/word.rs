@@ -1,8 +1,8 @@
 //! Names: bare words, `scope:intrinsic`, and attributes with their scopes and quoted parts.
 
-use super::{Lexer, TokenKind, error_at};
+use super::{Fault, Lexer, TokenKind};
 use crate::ast::{Attribute, Scope};
-use crate::error::{ParseError, Problem};
+use crate::error::Problem;
 use crate::names;
 
 /// Whether an attribute's name ends before `c`, unless quoted.
@@ -11,7 +11,7 @@ pub fn ends_attribute(c: char) -> bool {
 }
 
 impl Lexer<'_> {
-    pub(super) fn word(&mut self) -> Result<TokenKind, ParseError> {
+    pub(super) fn word(&mut self) -> Result<TokenKind, Fault> {
         let start = self.at;
         let word = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
         match self.peek() {
@@ -21,7 +21,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn scoped(&mut self, start: usize, word: &str) -> Result<TokenKind, ParseError> {
+    fn scoped(&mut self, start: usize, word: &str) -> Result<TokenKind, Fault> {
         self.at += 1;
         if word == "parent" {
             let scope = [("span.", Scope::Span), ("resource.", Scope::Resource)];
@@ -36,7 +36,7 @@ impl Lexer<'_> {
         Err(self.unknown(start, "scope", word, nearest))
     }
 
-    fn scoped_intrinsic(&mut self, start: usize) -> Result<TokenKind, ParseError> {
+    fn scoped_intrinsic(&mut self, start: usize) -> Result<TokenKind, Fault> {
         self.at += 1;
         self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
         let name = &self.query[start..self.at];
@@ -53,7 +53,7 @@ impl Lexer<'_> {
         parent: bool,
         scope: Option<Scope>,
         start: usize,
-    ) -> Result<TokenKind, ParseError> {
+    ) -> Result<TokenKind, Fault> {
         let mut name = String::new();
         loop {
             name.push_str(self.take_while(|c| c != '"' && !ends_attribute(c)));
@@ -69,7 +69,7 @@ impl Lexer<'_> {
     }
 
     /// Anything between quotes; only `\"` and `\\` are escapes.
-    fn quoted_part(&mut self, name: &mut String) -> Result<(), ParseError> {
+    fn quoted_part(&mut self, name: &mut String) -> Result<(), Fault> {
         let start = self.at;
         self.at += 1;
         loop {
@@ -93,13 +93,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn unknown(
-        &self,
-        at: usize,
-        what: &'static str,
-        name: &str,
-        nearest: Option<&'static str>,
-    ) -> ParseError {
-        error_at(self.query, at, Problem::UnknownName { what, name: name.to_owned(), nearest })
+    fn unknown(&self, at: usize, what: &'static str, name: &str, nearest: Option<&'static str>) -> Fault {
+        Fault { offset: at, problem: Problem::UnknownName { what, name: name.to_owned(), nearest } }
     }
 }

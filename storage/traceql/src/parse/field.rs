@@ -1,5 +1,6 @@
 //! Expressions over one span: what stands between braces.
 
+use super::chain::{Chain, Joined, Tall};
 use super::{Parser, level};
 use crate::ast::{BinaryOp, FieldExpr};
 use crate::error::ParseError;
@@ -36,37 +37,48 @@ pub(super) fn right_of(binds: u8) -> u8 {
 
 impl Parser<'_> {
     /// An expression whose operators bind at least as tightly as `least`.
-    pub(super) fn field_expr(&mut self, least: u8) -> Result<FieldExpr, ParseError> {
+    pub(super) fn field_expr(&mut self, least: u8) -> Result<Tall<FieldExpr>, ParseError> {
+        let chain = self.field_chain(least)?;
+        self.bounded(chain.fold())
+    }
+
+    fn field_chain(&mut self, least: u8) -> Result<Chain<FieldExpr>, ParseError> {
         self.nested(|parser| {
-            let mut left = parser.field_operand()?;
+            let mut chain = parser.field_operand()?;
             while let Some((op, binds)) = parser.peek_symbol().and_then(operator) {
                 if binds < least {
                     break;
                 }
-                parser.count_operator()?;
                 parser.at += 1;
                 let right = parser.field_expr(right_of(binds))?;
-                left = FieldExpr::Binary { op, left: Box::new(left), right: Box::new(right) };
+                if binds == level::LOGIC {
+                    chain.push(op, right);
+                } else {
+                    let joined = chain.fold().join(right, |left, right| FieldExpr::join(op, left, right));
+                    chain = parser.bounded(joined)?.into();
+                }
             }
-            Ok(left)
+            Ok(chain)
         })
     }
 
-    fn field_operand(&mut self) -> Result<FieldExpr, ParseError> {
+    fn field_operand(&mut self) -> Result<Chain<FieldExpr>, ParseError> {
         if let Some(literal) = self.literal() {
-            return Ok(FieldExpr::Literal(literal));
+            return Ok(Tall::leaf(FieldExpr::Literal(literal)).into());
         }
         if let Some(field) = self.field() {
-            return Ok(FieldExpr::Field(field));
+            return Ok(Tall::leaf(FieldExpr::Field(field)).into());
         }
         if self.eat("!") {
-            return Ok(FieldExpr::Not(Box::new(self.field_expr(level::PRODUCT)?)));
+            let of = self.field_expr(level::PRODUCT)?;
+            return Ok(of.under(|of| FieldExpr::Not(Box::new(of))).into());
         }
         if self.eat("-") {
-            return Ok(FieldExpr::Negate(Box::new(self.nested(Self::field_operand)?)));
+            let of = self.nested(Self::field_operand)?.fold();
+            return Ok(of.under(|of| FieldExpr::Negate(Box::new(of))).into());
         }
         if self.eat("(") {
-            let inner = self.field_expr(level::LOGIC)?;
+            let inner = self.field_chain(level::LOGIC)?;
             self.expect(")", "an operator or `)`")?;
             return Ok(inner);
         }

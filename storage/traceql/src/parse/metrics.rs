@@ -1,6 +1,7 @@
 //! Functions over time and what follows them.
 
 use super::Parser;
+use super::chain::Tall;
 use super::field::operator;
 use crate::ast::{Function, Literal, Metrics, OverTime, SecondStage};
 use crate::error::{ParseError, Problem};
@@ -8,7 +9,7 @@ use crate::names;
 
 impl Parser<'_> {
     /// A function over time; `None`, and nothing taken, if there is none.
-    pub(super) fn function(&mut self) -> Result<Option<Function>, ParseError> {
+    pub(super) fn function(&mut self) -> Result<Option<Tall<Function>>, ParseError> {
         let Some(name) =
             self.peek_word().and_then(|word| names::METRICS.iter().find(|known| **known == word))
         else {
@@ -17,18 +18,22 @@ impl Parser<'_> {
         self.at += 1;
         self.expect("(", "`(`")?;
         let function = match *name {
-            "rate" => Function::Rate,
-            "count_over_time" => Function::CountOverTime,
-            "min_over_time" => Function::OverTime(OverTime::Min, self.expect_field()?),
-            "max_over_time" => Function::OverTime(OverTime::Max, self.expect_field()?),
-            "avg_over_time" => Function::OverTime(OverTime::Avg, self.expect_field()?),
-            "sum_over_time" => Function::OverTime(OverTime::Sum, self.expect_field()?),
-            "histogram_over_time" => Function::OverTime(OverTime::Histogram, self.expect_field()?),
-            "quantile_over_time" => self.quantile()?,
+            "rate" => Tall::leaf(Function::Rate),
+            "count_over_time" => Tall::leaf(Function::CountOverTime),
+            "min_over_time" => self.over_time(OverTime::Min)?,
+            "max_over_time" => self.over_time(OverTime::Max)?,
+            "avg_over_time" => self.over_time(OverTime::Avg)?,
+            "sum_over_time" => self.over_time(OverTime::Sum)?,
+            "histogram_over_time" => self.over_time(OverTime::Histogram)?,
+            "quantile_over_time" => Tall::leaf(self.quantile()?),
             _ => self.compare()?,
         };
         self.expect(")", "`)`")?;
         Ok(Some(function))
+    }
+
+    fn over_time(&mut self, statistic: OverTime) -> Result<Tall<Function>, ParseError> {
+        Ok(Tall::leaf(Function::OverTime(statistic, self.expect_field()?)))
     }
 
     fn quantile(&mut self) -> Result<Function, ParseError> {
@@ -51,7 +56,7 @@ impl Parser<'_> {
         }
     }
 
-    fn compare(&mut self) -> Result<Function, ParseError> {
+    fn compare(&mut self) -> Result<Tall<Function>, ParseError> {
         let selection = self.filter()?;
         let top = if self.eat(",") { Some(self.integer("a number of values")?) } else { None };
         let mut window = None;
@@ -60,11 +65,11 @@ impl Parser<'_> {
             self.expect(",", "`,` and the end in nanoseconds")?;
             window = Some((from, self.integer("the end in nanoseconds")?));
         }
-        Ok(Function::Compare { selection, top, window })
+        Ok(selection.under(|selection| Function::Compare { selection, top, window }))
     }
 
     /// What follows series after `|`.
-    pub(super) fn second_stage(&mut self, source: Metrics) -> Result<Metrics, ParseError> {
+    pub(super) fn second_stage(&mut self, source: Tall<Metrics>) -> Result<Tall<Metrics>, ParseError> {
         let stage = if self.eat_word("topk") {
             SecondStage::Topk(self.limit()?)
         } else if self.eat_word("bottomk") {
@@ -73,11 +78,11 @@ impl Parser<'_> {
             self.series_filter()?
         };
         Ok(match source {
-            Metrics::Then(source, mut stages) => {
+            Tall { tree: Metrics::Then(source, mut stages), height } => {
                 stages.push(stage);
-                Metrics::Then(source, stages)
+                Tall { tree: Metrics::Then(source, stages), height }
             }
-            source => Metrics::Then(Box::new(source), vec![stage]),
+            source => source.under(|source| Metrics::Then(Box::new(source), vec![stage])),
         })
     }
 

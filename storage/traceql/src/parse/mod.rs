@@ -6,19 +6,22 @@
 //! | file | holds |
 //! |---|---|
 //! | `mod.rs` | the parser's place, limits, precedence, literals, fields |
+//! | `chain.rs` | operands joined by `&&` and `||`, and how high a tree becomes |
 //! | `field.rs` | expressions over one span |
 //! | `pipeline.rs` | stages, spansets, scalars |
 //! | `metrics.rs` | functions over time, second stages, arithmetic over series |
 
+mod chain;
 mod field;
 mod metrics;
 mod pipeline;
 
-use crate::ast::{Body, Field, Hint, Literal, Query};
+use crate::ast::{Body, Field, FieldExpr, Hint, Literal, Query};
 use crate::error::{ParseError, Problem};
 use crate::lex::{Token, TokenKind, error_at, tokens};
-use crate::{MAX_NESTING, MAX_OPERATORS, MAX_QUERY_BYTES, names};
+use crate::{MAX_HEIGHT, MAX_NESTING, MAX_QUERY_BYTES, names};
 
+pub(crate) use chain::{Chain, Tall};
 pub(crate) use field::OPERATORS;
 pub(crate) use pipeline::SET_OPERATORS;
 
@@ -39,14 +42,29 @@ pub fn parse(query: &str) -> Result<Query, ParseError> {
     if query.len() > MAX_QUERY_BYTES {
         return Err(error_at(query, 0, Problem::Limit { what: "bytes", limit: MAX_QUERY_BYTES }));
     }
-    let mut parser = Parser { query, tokens: tokens(query)?, at: 0, nesting: 0, operators: 0 };
+    let mut parser = Parser { query, tokens: tokens(query)?, at: 0, nesting: 0 };
     let body = parser.body()?;
     let hints = parser.hints()?;
     if parser.peek() != &TokenKind::End {
-        let expected = "`|`, an operator, `with` or the end of the query";
-        return Err(parser.unexpected(if hints.is_empty() { expected } else { "the end of the query" }));
+        return Err(parser.unexpected(match body {
+            _ if !hints.is_empty() => "the end of the query",
+            Body::Search(_) => "`|`, an operator, `with` or the end of the query",
+            Body::Metrics(_) => {
+                "`|`, `with` or the end of the query; an operator takes series between parentheses"
+            }
+        }));
     }
     Ok(Query { body, hints })
+}
+
+/// Reads one operand of `&&` or `||`, with nothing after it, as a tree that is within the limits.
+pub(crate) fn parse_condition(text: &str) -> Result<Tall<FieldExpr>, ParseError> {
+    let mut parser = Parser { query: text, tokens: tokens(text)?, at: 0, nesting: 0 };
+    let condition = parser.field_expr(level::COMPARE)?;
+    if parser.peek() != &TokenKind::End {
+        return Err(parser.unexpected("the end of the condition"));
+    }
+    Ok(condition)
 }
 
 struct Parser<'a> {
@@ -54,14 +72,13 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     nesting: usize,
-    operators: usize,
 }
 
 impl Parser<'_> {
     fn body(&mut self) -> Result<Body, ParseError> {
         match self.flow()? {
-            pipeline::Flow::Pipeline(pipeline) => Ok(Body::Search(pipeline)),
-            pipeline::Flow::Metrics(metrics) => Ok(Body::Metrics(metrics)),
+            pipeline::Flow::Pipeline(pipeline) => Ok(Body::Search(self.bounded(pipeline)?.tree)),
+            pipeline::Flow::Metrics(metrics) => Ok(Body::Metrics(self.bounded(metrics)?.tree)),
             pipeline::Flow::Scalar(_) => Err(self.unexpected("a comparison, such as `> 2`")),
         }
     }
@@ -183,13 +200,13 @@ impl Parser<'_> {
         value
     }
 
-    /// Counts an operator or a stage, within the limit.
-    fn count_operator(&mut self) -> Result<(), ParseError> {
-        self.operators += 1;
-        if self.operators > MAX_OPERATORS {
-            return Err(self.problem(Problem::Limit { what: "operators", limit: MAX_OPERATORS }));
+    /// A tree that grew, within the limit.
+    fn bounded<T>(&self, of: Tall<T>) -> Result<Tall<T>, ParseError> {
+        if of.height > MAX_HEIGHT {
+            let what = "operators that build on one another";
+            return Err(self.problem(Problem::Limit { what, limit: MAX_HEIGHT }));
         }
-        Ok(())
+        Ok(of)
     }
 
     fn problem(&self, problem: Problem) -> ParseError {

@@ -1,9 +1,12 @@
 //! Stages, spansets and scalars. One descent reads all three, and each operator looks at what its operands
 //! turned out to be: `>` between spansets asks for children, between scalars it compares.
 
+use super::chain::{Chain, Joined, Tall};
 use super::field::{operator, right_of};
 use super::{Parser, level};
-use crate::ast::{Aggregate, Answer, BinaryOp, Metrics, Pipeline, Relation, Scalar, Set, SetOp, Stage};
+use crate::ast::{
+    Aggregate, Answer, BinaryOp, FieldExpr, Metrics, Pipeline, Relation, Scalar, Set, SetOp, Stage,
+};
 use crate::error::{ParseError, Problem};
 use crate::lex::TokenKind;
 use crate::names;
@@ -31,25 +34,31 @@ pub(crate) const SET_OPERATORS: &[(&str, SetOp, u8)] = &[
 
 /// What stages add up to.
 pub(super) enum Flow {
-    Pipeline(Pipeline),
-    Scalar(Scalar),
-    Metrics(Metrics),
+    Pipeline(Tall<Pipeline>),
+    Scalar(Tall<Scalar>),
+    Metrics(Tall<Metrics>),
 }
 
 /// What an expression turned out to be.
 enum Node {
-    Set(Set),
-    Scalar(Scalar),
-    Compare(BinaryOp, Scalar, Scalar),
-    Metrics(Metrics),
+    Set(Chain<Set>),
+    Scalar(Tall<Scalar>),
+    Compare(BinaryOp, Tall<Scalar>, Tall<Scalar>),
+    Metrics(Tall<Metrics>),
 }
 
 impl Parser<'_> {
     /// Stages, until something that is no `|`.
     pub(super) fn flow(&mut self) -> Result<Flow, ParseError> {
-        let mut flow = self.first_stage()?;
+        let first = match self.named_stage()? {
+            Some(stage) => Flow::Pipeline(stage.under(one_stage)),
+            None => first_stage(self.node(level::LOGIC)?),
+        };
+        self.flow_after(first)
+    }
+
+    fn flow_after(&mut self, mut flow: Flow) -> Result<Flow, ParseError> {
         while self.peek_symbol() == Some("|") {
-            self.count_operator()?;
             flow = match flow {
                 Flow::Scalar(_) => return Err(self.unexpected("a comparison, such as `> 2`")),
                 Flow::Pipeline(pipeline) => {
@@ -65,55 +74,46 @@ impl Parser<'_> {
         Ok(flow)
     }
 
-    fn first_stage(&mut self) -> Result<Flow, ParseError> {
-        if let Some(stage) = self.named_stage()? {
-            return Ok(Flow::Pipeline(Pipeline { stages: vec![stage] }));
-        }
-        Ok(match self.node(level::LOGIC)? {
-            Node::Set(Set::Pipeline(pipeline)) => Flow::Pipeline(*pipeline),
-            Node::Set(set) => Flow::Pipeline(Pipeline { stages: vec![Stage::Set(set)] }),
-            Node::Compare(op, left, right) => {
-                Flow::Pipeline(Pipeline { stages: vec![Stage::Compare { op, left, right }] })
-            }
-            Node::Scalar(scalar) => Flow::Scalar(scalar),
-            Node::Metrics(metrics) => Flow::Metrics(metrics),
-        })
-    }
-
-    fn next_stage(&mut self, mut pipeline: Pipeline) -> Result<Flow, ParseError> {
+    fn next_stage(&mut self, pipeline: Tall<Pipeline>) -> Result<Flow, ParseError> {
         if self.eat_word("coalesce") {
             self.expect("(", "`(`")?;
             self.expect(")", "`)`")?;
-            pipeline.stages.push(Stage::Coalesce);
-            return Ok(Flow::Pipeline(pipeline));
+            return Ok(Flow::Pipeline(pushed(pipeline, Tall::leaf(Stage::Coalesce))));
         }
         if let Some(stage) = self.named_stage()? {
-            pipeline.stages.push(stage);
-            return Ok(Flow::Pipeline(pipeline));
+            return Ok(Flow::Pipeline(pushed(pipeline, stage)));
         }
         if let Some(function) = self.function()? {
             let by = if self.eat_word("by") { self.fields()? } else { Vec::new() };
-            return Ok(Flow::Metrics(Metrics::Series { pipeline: Box::new(pipeline), function, by }));
+            return Ok(Flow::Metrics(pipeline.join(function, |pipeline, function| Metrics::Series {
+                pipeline: Box::new(pipeline),
+                function,
+                by,
+            })));
         }
         let start = self.at;
-        match self.node(level::LOGIC)? {
-            Node::Set(set) => pipeline.stages.push(Stage::Set(set)),
-            Node::Compare(op, left, right) => pipeline.stages.push(Stage::Compare { op, left, right }),
+        let stage = match self.node(level::LOGIC)? {
+            Node::Set(set) => set.fold().under(Stage::Set),
+            Node::Compare(op, left, right) => {
+                left.join(right, |left, right| Stage::Compare { op, left, right })
+            }
             Node::Scalar(scalar) => {
-                return Ok(Flow::Scalar(Scalar::Pipeline(Box::new(pipeline), Box::new(scalar))));
+                return Ok(Flow::Scalar(pipeline.join(scalar, |pipeline, scalar| {
+                    Scalar::Pipeline(Box::new(pipeline), Box::new(scalar))
+                })));
             }
             Node::Metrics(_) => {
                 self.at = start;
                 return Err(self.unexpected("a stage of a pipeline, not series"));
             }
-        }
-        Ok(Flow::Pipeline(pipeline))
+        };
+        Ok(Flow::Pipeline(pushed(pipeline, stage)))
     }
 
     /// `by(...)` and `select(...)`.
-    fn named_stage(&mut self) -> Result<Option<Stage>, ParseError> {
+    fn named_stage(&mut self) -> Result<Option<Tall<Stage>>, ParseError> {
         if self.eat_word("select") {
-            return Ok(Some(Stage::Select(self.fields()?)));
+            return Ok(Some(Tall::leaf(Stage::Select(self.fields()?))));
         }
         if !self.eat_word("by") {
             return Ok(None);
@@ -121,22 +121,20 @@ impl Parser<'_> {
         self.expect("(", "`(`")?;
         let by = self.field_expr(level::LOGIC)?;
         self.expect(")", "an operator or `)`")?;
-        Ok(Some(Stage::By(by)))
+        Ok(Some(by.under(Stage::By)))
     }
 
     fn node(&mut self, least: u8) -> Result<Node, ParseError> {
         self.nested(|parser| {
             let mut left = parser.node_operand()?;
             while let Some(symbol) = parser.peek_symbol() {
-                let set =
-                    SET_OPERATORS.iter().find(|(known, ..)| *known == symbol).map(|(_, _, binds)| *binds);
+                let set = set_operator(symbol).map(|(_, binds)| binds);
                 let Some(binds) = set.or(operator(symbol).map(|(_, binds)| binds)) else {
                     break;
                 };
                 if binds < least {
                     break;
                 }
-                parser.count_operator()?;
                 let place = parser.at;
                 parser.at += 1;
                 let right = parser.node(right_of(binds))?;
@@ -150,20 +148,17 @@ impl Parser<'_> {
         let op = operator(symbol).map(|(op, _)| op);
         let arithmetic = op.filter(|op| op.is_arithmetic());
         let expected = match (left, right) {
-            (Node::Set(left), Node::Set(right)) => {
-                if let Some((_, op, _)) = SET_OPERATORS.iter().find(|(known, ..)| *known == symbol) {
-                    return Ok(Node::Set(Set::Combine {
-                        op: *op,
-                        left: Box::new(left),
-                        right: Box::new(right),
-                    }));
-                }
-                "an operator between spansets, such as `&&` or `>>`"
-            }
+            (Node::Set(left), Node::Set(right)) => match set_operator(symbol) {
+                Some((op, binds)) => return self.combine_sets(op, binds, left, right),
+                None => "an operator between spansets, such as `&&` or `>>`",
+            },
             (Node::Scalar(left), Node::Scalar(right)) => {
                 if let Some(op) = arithmetic {
-                    let (left, right) = (Box::new(left), Box::new(right));
-                    return Ok(Node::Scalar(Scalar::Binary { op, left, right }));
+                    let joined = left.join(right, |left, right| {
+                        let (left, right) = (Box::new(left), Box::new(right));
+                        Scalar::Binary { op, left, right }
+                    });
+                    return self.bounded(joined).map(Node::Scalar);
                 }
                 if let Some(op) = op.filter(|op| op.is_comparison()) {
                     return Ok(Node::Compare(op, left, right));
@@ -177,8 +172,11 @@ impl Parser<'_> {
             (left, right) => {
                 let operands = (as_metrics(left), as_metrics(right));
                 if let (Some(left), Some(right), Some(op)) = (operands.0, operands.1, arithmetic) {
-                    let (left, right) = (Box::new(left), Box::new(right));
-                    return Ok(Node::Metrics(Metrics::Math { op, left, right }));
+                    let joined = left.join(right, |left, right| {
+                        let (left, right) = (Box::new(left), Box::new(right));
+                        Metrics::Math { op, left, right }
+                    });
+                    return self.bounded(joined).map(Node::Metrics);
                 }
                 "operands that go together: arithmetic takes series and numbers"
             }
@@ -187,49 +185,80 @@ impl Parser<'_> {
         Err(self.unexpected(expected))
     }
 
+    fn combine_sets(
+        &self,
+        op: SetOp,
+        binds: u8,
+        mut left: Chain<Set>,
+        right: Chain<Set>,
+    ) -> Result<Node, ParseError> {
+        let right = self.bounded(right.fold())?;
+        if binds == level::LOGIC {
+            left.push(op, right);
+            return Ok(Node::Set(left));
+        }
+        let joined = left.fold().join(right, |left, right| Set::join(op, left, right));
+        Ok(Node::Set(self.bounded(joined)?.into()))
+    }
+
     fn node_operand(&mut self) -> Result<Node, ParseError> {
         if self.peek_symbol() == Some("{") {
-            return Ok(Node::Set(Set::Filter(self.filter()?)));
+            return Ok(Node::Set(self.filter()?.under(Set::Filter).into()));
         }
         if let Some(literal) = self.literal() {
-            return Ok(Node::Scalar(Scalar::Literal(literal)));
+            return Ok(Node::Scalar(Tall::leaf(Scalar::Literal(literal))));
         }
         if let Some(aggregate) = self.peek_word().and_then(|word| names::find(names::AGGREGATES, word)) {
             self.at += 1;
             return self.aggregate(aggregate).map(Node::Scalar);
         }
         if self.eat("(") {
-            let flow = self.nested(Self::flow)?;
+            let inner = self.nested(Self::parenthesized)?;
             self.expect(")", "`|`, an operator or `)`")?;
-            return Ok(match flow {
-                Flow::Scalar(scalar) => Node::Scalar(scalar),
-                Flow::Metrics(metrics) => Node::Metrics(metrics),
-                Flow::Pipeline(pipeline) => Node::Set(as_set(pipeline)),
-            });
+            return Ok(inner);
         }
         Err(self.no_stage())
     }
 
+    /// What stands between parentheses: an expression by itself, or stages.
+    fn parenthesized(&mut self) -> Result<Node, ParseError> {
+        let first = match self.named_stage()? {
+            Some(stage) => Flow::Pipeline(stage.under(one_stage)),
+            None => {
+                let node = self.node(level::LOGIC)?;
+                if self.peek_symbol() != Some("|") && !matches!(node, Node::Compare(..)) {
+                    return Ok(node);
+                }
+                first_stage(node)
+            }
+        };
+        Ok(match self.flow_after(first)? {
+            Flow::Scalar(scalar) => Node::Scalar(scalar),
+            Flow::Metrics(metrics) => Node::Metrics(metrics),
+            Flow::Pipeline(pipeline) => Node::Set(pipeline.under(as_set).into()),
+        })
+    }
+
     /// `{ ... }`
-    pub(super) fn filter(&mut self) -> Result<Option<Box<crate::ast::FieldExpr>>, ParseError> {
+    pub(super) fn filter(&mut self) -> Result<Tall<Option<Box<FieldExpr>>>, ParseError> {
         self.expect("{", "`{`")?;
         if self.eat("}") {
-            return Ok(None);
+            return Ok(Tall::leaf(None));
         }
         let inner = self.field_expr(level::LOGIC)?;
         self.expect("}", "an operator or `}`")?;
-        Ok(Some(Box::new(inner)))
+        Ok(inner.under(|inner| Some(Box::new(inner))))
     }
 
-    fn aggregate(&mut self, aggregate: Aggregate) -> Result<Scalar, ParseError> {
+    fn aggregate(&mut self, aggregate: Aggregate) -> Result<Tall<Scalar>, ParseError> {
         self.expect("(", "`(`")?;
         if aggregate == Aggregate::Count {
             self.expect(")", "`)`, as `count()` takes nothing")?;
-            return Ok(Scalar::Aggregate(aggregate, None));
+            return Ok(Tall::leaf(Scalar::Aggregate(aggregate, None)));
         }
         let of = self.field_expr(level::LOGIC)?;
         self.expect(")", "an operator or `)`")?;
-        Ok(Scalar::Aggregate(aggregate, Some(of)))
+        Ok(of.under(|of| Scalar::Aggregate(aggregate, Some(of))))
     }
 
     fn no_stage(&self) -> ParseError {
@@ -247,6 +276,35 @@ impl Parser<'_> {
     }
 }
 
+/// How a symbol combines spansets, and how tightly it binds.
+fn set_operator(symbol: &str) -> Option<(SetOp, u8)> {
+    SET_OPERATORS.iter().find(|(known, ..)| *known == symbol).map(|(_, op, binds)| (*op, *binds))
+}
+
+fn one_stage(stage: Stage) -> Pipeline {
+    Pipeline { stages: vec![stage] }
+}
+
+fn pushed(mut pipeline: Tall<Pipeline>, stage: Tall<Stage>) -> Tall<Pipeline> {
+    pipeline.tree.stages.push(stage.tree);
+    Tall { tree: pipeline.tree, height: pipeline.height.max(stage.height + 1) }
+}
+
+fn first_stage(node: Node) -> Flow {
+    let stage = match node {
+        Node::Set(set) => match set.fold() {
+            Tall { tree: Set::Pipeline(pipeline), height } => {
+                return Flow::Pipeline(Tall { tree: *pipeline, height });
+            }
+            set => set.under(Stage::Set),
+        },
+        Node::Compare(op, left, right) => left.join(right, |left, right| Stage::Compare { op, left, right }),
+        Node::Scalar(scalar) => return Flow::Scalar(scalar),
+        Node::Metrics(metrics) => return Flow::Metrics(metrics),
+    };
+    Flow::Pipeline(stage.under(one_stage))
+}
+
 /// A pipeline in parentheses; one spanset needs none.
 fn as_set(mut pipeline: Pipeline) -> Set {
     if pipeline.stages.len() == 1
@@ -261,10 +319,10 @@ fn as_set(mut pipeline: Pipeline) -> Set {
 }
 
 /// Series, or numbers that can be reckoned with series.
-fn as_metrics(node: Node) -> Option<Metrics> {
+fn as_metrics(node: Node) -> Option<Tall<Metrics>> {
     match node {
         Node::Metrics(metrics) => Some(metrics),
-        Node::Scalar(scalar) => as_number(scalar),
+        Node::Scalar(Tall { tree, height }) => Some(Tall { tree: as_number(tree)?, height }),
         Node::Set(_) | Node::Compare(..) => None,
     }
 }

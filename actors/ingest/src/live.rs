@@ -1,0 +1,137 @@
+//! The requests whose spans are live, in the order of the log, for whoever searches all of them.
+//!
+//! A trace's actor holds its parts; asking every actor would cost a message a trace. So the requests are listed as
+//! they go to the shards, weakly: a request is gone from here when the last trace has let it go. What is listed may
+//! be in a block already (its trace was sealed, its neighbours were not); whoever reads joins both and removes
+//! duplicates.
+//!
+//! The list is kept in chunks, so that taking a snapshot copies few pointers under the lock that the head's thread
+//! needs as well.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use spanloom_peer::LiveRequest;
+use spanloom_span::Batch;
+
+/// Requests of a chunk.
+const CHUNK: usize = 256;
+
+/// Chunks that are looked through for requests that are gone, each time a chunk is full.
+const SWEEP: usize = 4;
+
+struct Entry {
+    tenant: u32,
+    seq: u64,
+    batch: Weak<Batch>,
+}
+
+/// The list. Clones are not needed: it is shared behind an `Arc`.
+#[derive(Default)]
+pub struct LiveRequests {
+    chunks: Mutex<Chunks>,
+}
+
+#[derive(Default)]
+struct Chunks {
+    full: Vec<Arc<[Entry]>>,
+    /// At most [`CHUNK`] entries.
+    open: Vec<Entry>,
+    /// Where the next sweep begins.
+    swept: usize,
+}
+
+impl LiveRequests {
+    /// Lists a request.
+    pub fn add(&self, tenant: u32, seq: u64, batch: &Arc<Batch>) {
+        let entry = Entry { tenant, seq, batch: Arc::downgrade(batch) };
+        let mut chunks = self.chunks.lock();
+        chunks.open.push(entry);
+        if chunks.open.len() == CHUNK {
+            let full = std::mem::take(&mut chunks.open);
+            chunks.full.push(full.into());
+            chunks.sweep();
+        }
+    }
+
+    /// A tenant's requests that are live now, in the order of the log. A request may come twice, whole and as a
+    /// copy of one trace's part of it, under the same ordinal.
+    pub fn of(&self, tenant: u32) -> Vec<LiveRequest> {
+        let mut out = Vec::new();
+        let mut take = |entries: &[Entry]| {
+            let mine = entries.iter().filter(|entry| entry.tenant == tenant);
+            out.extend(mine.filter_map(|e| Some(LiveRequest { seq: e.seq, batch: e.batch.upgrade()? })));
+        };
+        let full = {
+            let chunks = self.chunks.lock();
+            take(&chunks.open);
+            chunks.full.clone()
+        };
+        full.iter().for_each(|chunk| take(chunk));
+        out.sort_by_key(|request| request.seq);
+        out
+    }
+}
+
+impl Chunks {
+    /// Looks through a few chunks, and drops the entries that are gone when they are most of a chunk.
+    fn sweep(&mut self) {
+        for _ in 0..SWEEP.min(self.full.len()) {
+            self.swept = if self.swept < self.full.len() { self.swept } else { 0 };
+            let chunk = &self.full[self.swept];
+            let left = chunk.iter().filter(|entry| entry.batch.strong_count() > 0).count();
+            if left * 8 > chunk.len() {
+                self.swept += 1;
+                continue;
+            }
+            // Most are gone: the few that are left go to the end, and the chunk with them.
+            let chunk = self.full.swap_remove(self.swept);
+            for entry in chunk.iter().filter(|entry| entry.batch.strong_count() > 0) {
+                let Entry { tenant, seq, batch } = entry;
+                self.open.push(Entry { tenant: *tenant, seq: *seq, batch: batch.clone() });
+            }
+            if self.open.len() >= CHUNK {
+                let full = std::mem::take(&mut self.open);
+                self.full.push(full.into());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use spanloom_span::slice::{SliceLimits, slice};
+
+    use super::*;
+
+    fn batch() -> Arc<Batch> {
+        let limits = SliceLimits { max_depth: 8, max_span_bytes: 1000 };
+        Arc::new(slice(Bytes::new(), &limits).unwrap())
+    }
+
+    #[test]
+    fn live_requests_are_listed_in_order_and_dead_ones_go() {
+        let list = LiveRequests::default();
+        let mut held = Vec::new();
+        for seq in 0..10_000u64 {
+            let batch = batch();
+            list.add((seq % 2) as u32, seq, &batch);
+            if seq % 100 < 2 {
+                held.push(batch);
+            }
+        }
+        let check = |tenant: u32| {
+            let found: Vec<u64> = list.of(tenant).iter().map(|request| request.seq).collect();
+            let expected: Vec<u64> =
+                (0..10_000).filter(|seq| seq % 100 < 2 && seq % 2 == u64::from(tenant)).collect();
+            assert_eq!(found, expected);
+        };
+        check(0);
+        check(1);
+        let kept: usize = list.chunks.lock().full.iter().map(|chunk| chunk.len()).sum();
+        assert!(kept < 2_000, "{kept} entries are kept for 200 requests");
+        drop(held);
+        assert!(list.of(0).is_empty());
+    }
+}

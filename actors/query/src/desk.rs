@@ -1,0 +1,109 @@
+//! Where one thread judges traces: what is open of each block, and memory that is used again for the next trace.
+
+use std::cell::OnceCell;
+
+use smallvec::SmallVec;
+use spanloom_block::{BlockReader, BlockTraces};
+use spanloom_span::TraceId;
+use spanloom_traceql::eval::{Fragment, Scratch, WholeTrace};
+use spanloom_traceql::plan::Plan;
+
+use crate::QueryError;
+use crate::live::LivePart;
+use crate::sources::Sources;
+
+/// The blocks that a piece of work has read, by number. It outlives the desk that reads in them.
+pub(crate) struct Readers(Vec<OnceCell<BlockReader>>);
+
+impl Readers {
+    /// None so far.
+    pub fn new(sources: &Sources) -> Self {
+        Self(sources.blocks.iter().map(|_| OnceCell::new()).collect())
+    }
+
+    /// A block's directory, parsed when it is first asked for.
+    pub fn of(&self, sources: &Sources, number: usize) -> Result<&BlockReader, QueryError> {
+        let cell = &self.0[number];
+        if let Some(reader) = cell.get() {
+            return Ok(reader);
+        }
+        let block = &sources.blocks[number];
+        let reader = block.listed.block.reader().map_err(|error| block.failed(error))?;
+        Ok(cell.get_or_init(|| reader))
+    }
+}
+
+/// Parts of one trace: the blocks that hold it with its place in each, oldest first.
+pub(crate) type Places = SmallVec<[(usize, u64); 2]>;
+
+/// Where one thread judges traces.
+pub(crate) struct Desk<'a> {
+    pub sources: &'a Sources,
+    pub plan: &'a Plan,
+    readers: &'a Readers,
+    traces: Vec<Option<BlockTraces<'a>>>,
+    scratch: Scratch,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk with nothing on it.
+    pub fn new(sources: &'a Sources, plan: &'a Plan, readers: &'a Readers) -> Self {
+        let traces = sources.blocks.iter().map(|_| None).collect();
+        Self { sources, plan, readers, traces, scratch: Scratch::default() }
+    }
+
+    /// A block's directory.
+    pub fn reader(&self, number: usize) -> Result<&'a BlockReader, QueryError> {
+        self.readers.of(self.sources, number)
+    }
+
+    /// Joins the parts of a trace, wherever they lie, and shows the whole. `None` when nothing of it is left.
+    ///
+    /// The fragments stand in the order of `blocks`, live parts after them.
+    pub fn whole<R>(
+        &mut self,
+        id: TraceId,
+        blocks: &[(usize, u64)],
+        judge: impl FnOnce(&mut WholeTrace<'_, '_>) -> Result<R, QueryError>,
+    ) -> Result<Option<R>, QueryError> {
+        let (sources, plan, readers) = (self.sources, self.plan, self.readers);
+        for &(number, _) in blocks {
+            if self.traces[number].is_none() {
+                let reader = readers.of(sources, number)?;
+                let opened = BlockTraces::new(reader, &plan.fields);
+                self.traces[number] = Some(opened.map_err(|error| sources.blocks[number].failed(error))?);
+            }
+        }
+        let mut of_blocks = SmallVec::<[_; 2]>::new();
+        let (mut slots, mut passed) = (self.traces.iter_mut(), 0);
+        for &(number, place) in blocks {
+            let Some(Some(traces)) = slots.nth(number - passed) else { continue };
+            passed = number + 1;
+            of_blocks.push(traces.trace(place).map_err(|error| sources.blocks[number].failed(error))?);
+        }
+        let live = sources.live_parts(&id, blocks)?;
+        let part = |&(request, group): &(u32, u32)| {
+            let batch = &sources.live[request as usize].batch;
+            LivePart::new(batch, &batch.groups()[group as usize], &plan.fields)
+        };
+        let mut of_live: SmallVec<[LivePart<'_>; 2]> = live.iter().map(part).collect();
+        let mut fragments = SmallVec::<[&mut dyn Fragment; 4]>::new();
+        fragments.extend(of_blocks.iter_mut().map(|fragment| fragment as &mut dyn Fragment));
+        fragments.extend(of_live.iter_mut().map(|fragment| fragment as &mut dyn Fragment));
+        if fragments.is_empty() {
+            return Ok(None);
+        }
+        let mut whole = WholeTrace::join(id, plan, &mut fragments, &mut self.scratch)?;
+        judge(&mut whole).map(Some)
+    }
+
+    /// The blocks that hold a trace, when it is known to lie in this one.
+    pub fn places(&self, id: &TraceId, number: usize, place: u64) -> Result<Places, QueryError> {
+        match &self.sources.blocks[number].elsewhere {
+            Some(places) if places.binary_search(&(place as u32)).is_err() => {
+                Ok(SmallVec::from_slice(&[(number, place)]))
+            }
+            _ => self.sources.blocks_with(id),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! How far a question is, and whether it takes too long.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::{QueryError, SearchStats};
+
+/// What was done for a question so far.
+pub(crate) struct Progress {
+    begun: Instant,
+    timeout: Duration,
+    /// What is known from the beginning.
+    known: SearchStats,
+    pieces: u64,
+    done: AtomicU64,
+    traces: AtomicU64,
+    spans: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Progress {
+    /// A question that is put now; zero is no limit on its time.
+    pub fn begin(timeout: Duration) -> Self {
+        Self {
+            begun: Instant::now(),
+            timeout,
+            known: SearchStats::default(),
+            pieces: 0,
+            done: AtomicU64::new(0),
+            traces: AtomicU64::new(0),
+            spans: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// What is known before the work begins: pieces of work, blocks and their bytes.
+    pub fn plan(&mut self, pieces: usize, blocks: u64, block_bytes: u64) {
+        self.pieces = pieces as u64;
+        self.known = SearchStats { blocks, block_bytes, jobs: self.pieces, ..SearchStats::default() };
+    }
+
+    /// A trace of so many spans was looked at whole.
+    pub fn judged(&self, spans: u32) {
+        self.traces.fetch_add(1, Ordering::Relaxed);
+        self.spans.fetch_add(spans.into(), Ordering::Relaxed);
+    }
+
+    /// Bytes were looked at.
+    pub fn read(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A piece of work is done.
+    pub fn piece_done(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Time since the question was put.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Whether it takes too long.
+    pub fn is_late(&self) -> bool {
+        !self.timeout.is_zero() && self.begun.elapsed() > self.timeout
+    }
+
+    /// Why the work ended before it was done, if it did.
+    pub fn unfinished(&self) -> Option<QueryError> {
+        let is_done = self.done.load(Ordering::Relaxed) >= self.pieces;
+        if is_done {
+            return None;
+        }
+        Some(if self.is_late() { QueryError::Timeout(self.timeout) } else { QueryError::Stopping })
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> SearchStats {
+        SearchStats {
+            traces: self.traces.load(Ordering::Relaxed),
+            spans: self.spans.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            jobs_done: self.done.load(Ordering::Relaxed),
+            ..self.known
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Searching: the newest traces that a query finds.
+//!
+//! Each block is a piece of work, and so are some thousands of live traces. A block is scanned by its columns for
+//! rows that match the query's filters; the traces with such rows are then judged whole, newest first, their parts
+//! joined from wherever they lie. A trace that lies in several places is judged by whoever claims it first. Once as
+//! many traces are found as were asked for, older ones are passed over: a trace is never newer than any of its parts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use foldhash::HashSet;
+use parking_lot::Mutex;
+use spanloom_span::TraceId;
+use spanloom_traceql::eval::{ReadError, found_trace, judge};
+use spanloom_traceql::plan::{PipelinePlan, Plan};
+use tokio::sync::mpsc;
+
+use crate::desk::{Desk, Readers};
+use crate::pool::Work;
+use crate::progress::Progress;
+use crate::sources::Sources;
+use crate::top::Top;
+use crate::{Explain, QueryError, SearchPart, SearchRequest};
+
+/// Live traces of a piece of work.
+const LIVE_PIECE: usize = 2048;
+
+/// How often parts of an answer are sent while it grows.
+const PART_EVERY: Duration = Duration::from_millis(100);
+
+/// What a piece of work is about.
+#[derive(Debug, Clone, Copy)]
+enum Piece {
+    /// A block, by number.
+    Block(usize),
+    /// Live traces from a number on.
+    Live(usize),
+}
+
+/// A search under way.
+pub(crate) struct Search {
+    pub request: SearchRequest,
+    pub plan: Plan,
+    pub sources: Sources,
+    pieces: Vec<Piece>,
+    top: Top,
+    /// Traces that lie in several places and are judged already.
+    claimed: Mutex<HashSet<TraceId>>,
+    progress: Progress,
+    answer: mpsc::Sender<Result<SearchPart, QueryError>>,
+    last_part: Mutex<Instant>,
+    failed: AtomicBool,
+}
+
+impl Search {
+    /// A search that sends its answer to `answer`.
+    pub fn new(
+        request: SearchRequest,
+        plan: Plan,
+        sources: Sources,
+        progress: Progress,
+        max_answer_bytes: usize,
+        answer: mpsc::Sender<Result<SearchPart, QueryError>>,
+    ) -> Arc<Self> {
+        let live = (0..sources.index().ids.len()).step_by(LIVE_PIECE).map(Piece::Live);
+        // The youngest blocks first: they are likely to hold the newest traces.
+        let pieces = live.chain((0..sources.blocks.len()).rev().map(Piece::Block)).collect();
+        let top = Top::new(request.limit, max_answer_bytes, request.after);
+        Arc::new(Self {
+            top,
+            request,
+            plan,
+            sources,
+            pieces,
+            claimed: Mutex::default(),
+            progress,
+            answer,
+            last_part: Mutex::new(Instant::now()),
+            failed: AtomicBool::new(false),
+        })
+    }
+
+    /// How many pieces of work there are.
+    pub fn count(sources: &Sources) -> usize {
+        sources.index().ids.len().div_ceil(LIVE_PIECE) + sources.blocks.len()
+    }
+
+    fn start(&self) -> u64 {
+        self.request.start.unwrap_or(0)
+    }
+
+    fn end(&self) -> u64 {
+        self.request.end.unwrap_or(u64::MAX)
+    }
+
+    fn run(&self, piece: Piece) -> Result<(), QueryError> {
+        let Some(pipeline) = self.plan.pipeline() else { return Ok(()) };
+        let readers = Readers::new(&self.sources);
+        let mut desk = Desk::new(&self.sources, &self.plan, &readers);
+        match piece {
+            Piece::Block(number) => self.block(number, pipeline, &mut desk),
+            Piece::Live(from) => self.live(from, pipeline, &mut desk),
+        }
+    }
+
+    fn live(&self, from: usize, pipeline: &PipelinePlan, desk: &mut Desk<'_>) -> Result<(), QueryError> {
+        let ids = &self.sources.index().ids;
+        for id in ids.iter().skip(from).take(LIVE_PIECE) {
+            if self.is_over() {
+                return Ok(());
+            }
+            let blocks = self.sources.blocks_with(id)?;
+            if !blocks.is_empty() && !self.claim(id) {
+                continue;
+            }
+            self.judge(*id, &blocks, pipeline, desk)?;
+        }
+        Ok(())
+    }
+
+    fn block(&self, number: usize, pipeline: &PipelinePlan, desk: &mut Desk<'_>) -> Result<(), QueryError> {
+        let block = &self.sources.blocks[number];
+        let meta = block.listed.block.meta();
+        if meta.min_start > self.end() || meta.max_end < self.start() || !self.top.wants_start(meta.max_end) {
+            return Ok(());
+        }
+        let ids: Vec<TraceId> =
+            block.listed.block.trace_ids().map_err(|error| block.failed(error))?.collect();
+        for (place, id) in (0..).zip(&ids) {
+            if self.is_over() {
+                return Ok(());
+            }
+            let places = desk.places(id, number, place)?;
+            if (places.len() > 1 || self.sources.is_live(id)) && !self.claim(id) {
+                continue;
+            }
+            self.judge(*id, &places, pipeline, desk)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a trace that lies in several places; false when it was taken before.
+    fn claim(&self, id: &TraceId) -> bool {
+        self.claimed.lock().insert(*id)
+    }
+
+    fn judge(
+        &self,
+        id: TraceId,
+        blocks: &[(usize, u64)],
+        pipeline: &PipelinePlan,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), QueryError> {
+        let spans = self.request.spans_per_spanset;
+        let found = desk.whole(id, blocks, |whole| {
+            self.progress.judged(whole.len());
+            if !whole.overlaps(self.start(), self.end()) || !self.top.wants(whole.start(), id) {
+                return Ok(None);
+            }
+            let spansets = judge(pipeline, whole, &mut |_, _, _| Ok(false))?;
+            if spansets.is_empty() {
+                return Ok(None);
+            }
+            found_trace(whole, &spansets, spans).map(Some).map_err(QueryError::from)
+        })?;
+        match found.flatten() {
+            Some(found) => self.top.put(found),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is no point in going on.
+    fn is_over(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.answer.is_closed() || self.progress.is_late()
+    }
+
+    fn fail(&self, error: QueryError) {
+        if !self.failed.swap(true, Ordering::Relaxed) {
+            self.send(Err(error));
+        }
+    }
+
+    fn send(&self, part: Result<SearchPart, QueryError>) {
+        // Whoever asked may have gone.
+        let _ = self.answer.blocking_send(part);
+    }
+
+    fn send_fresh(&self) {
+        let Some(mut last) = self.last_part.try_lock().filter(|last| last.elapsed() >= PART_EVERY) else {
+            return;
+        };
+        *last = Instant::now();
+        // Room is kept for the last part; one that does not fit now comes with the next.
+        if self.answer.capacity() > 1 {
+            let (traces, stats) = (self.top.fresh(), self.progress.stats());
+            self.send(Ok(SearchPart { traces, stats, ..SearchPart::default() }));
+        }
+    }
+}
+
+impl Work for Search {
+    fn pieces(&self) -> usize {
+        self.pieces.len().max(1)
+    }
+
+    fn piece(&self, number: usize) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        let Some(piece) = self.pieces.get(number) else { return false };
+        if let Err(error) = self.run(*piece) {
+            self.fail(error);
+            return false;
+        }
+        self.progress.piece_done();
+        if self.request.stream {
+            self.send_fresh();
+        }
+        !self.is_over()
+    }
+
+    fn finish(&self) {
+        if self.failed.load(Ordering::Relaxed) || self.answer.is_closed() {
+            return;
+        }
+        if let Some(error) = self.progress.unfinished() {
+            return self.fail(error);
+        }
+        let (traces, next) = self.top.take();
+        let stats = self.progress.stats();
+        let explain = self.request.explain.then(|| Explain {
+            query: self.plan.query.to_string(),
+            took: self.progress.elapsed(),
+            ..Explain::default()
+        });
+        self.send(Ok(SearchPart { traces, stats, next, explain, done: true }));
+    }
+}
+
+impl From<ReadError> for QueryError {
+    fn from(error: ReadError) -> Self {
+        QueryError::Read(error)
+    }
+}
