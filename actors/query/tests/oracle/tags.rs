@@ -1,0 +1,1 @@
+//! Naive names and values of tags.
