@@ -1,4 +1,4 @@
-//! Answers: content types, compression, plain texts.
+//! Answers: their forms, content types, compression, plain texts.
 
 use std::io::Write;
 
@@ -8,6 +8,94 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use crate::QueryError;
+use crate::service::Inner;
+
+/// Larger traces are written beside the event loop, so that others go on.
+pub(crate) const MANY_SPANS: usize = 1000;
+
+/// The same for lists of traces.
+pub(crate) const MANY_TRACES: usize = 500;
+
+/// The same for series, by their samples.
+pub(crate) const MANY_SAMPLES: usize = 10_000;
+
+/// Longer bodies are compressed beside the event loop.
+const LONG_BODY: usize = 256 << 10;
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Protobuf,
+    /// For language models.
+    Llm,
+}
+
+impl Format {
+    /// As readers are used to: the first of these names that occurs anywhere in `Accept`.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let names = [
+            ("application/protobuf", Format::Protobuf),
+            ("application/json", Format::Json),
+            ("application/vnd.grafana.llm", Format::Llm),
+        ];
+        names.iter().find(|(name, _)| accept.contains(name)).map_or(Format::Json, |(_, format)| *format)
+    }
+
+    /// For answers that have no form for language models.
+    pub fn or_json(self) -> Self {
+        if self == Format::Llm { Format::Json } else { self }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::Protobuf => "application/protobuf",
+            Format::Llm => "application/vnd.grafana.llm+json",
+        }
+    }
+}
+
+/// An answer whose body `body` writes, compressed if it is worth it and the reader takes it.
+pub(crate) async fn write<Q>(
+    inner: &Inner<Q>,
+    headers: &HeaderMap,
+    format: Format,
+    is_large: bool,
+    body: impl FnOnce() -> Vec<u8> + Send + 'static,
+) -> Result<Response, QueryError> {
+    let body = beside(is_large, body).await?;
+    let (body, is_packed) = match body.len() < inner.config.gzip_from_bytes || !takes_gzip(headers) {
+        true => (body, false),
+        false => beside(body.len() > LONG_BODY, move || pack(body)).await?,
+    };
+    let mut response = with_type(StatusCode::OK, format.content_type(), body);
+    if is_packed {
+        mark_gzip(&mut response);
+    }
+    Ok(response)
+}
+
+/// Runs long work beside the event loop, short work here.
+pub(crate) async fn beside<T: Send + 'static>(
+    is_long: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, QueryError> {
+    if !is_long {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| QueryError::Internal(format!("the answer could not be written: {e}")))
+}
+
+/// The body, and whether it is compressed.
+fn pack(body: Vec<u8>) -> (Vec<u8>, bool) {
+    match gzip(&body) {
+        Ok(packed) => (packed, true),
+        Err(_) => (body, false),
+    }
+}
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -27,7 +115,7 @@ pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
 impl IntoResponse for QueryError {
     fn into_response(self) -> Response {
         let mut response = text(self.status(), format!("{self}\n"));
-        if let QueryError::Busy { retry_after, .. } = self {
+        if let Some(retry_after) = self.retry_after() {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
@@ -36,7 +124,7 @@ impl IntoResponse for QueryError {
 }
 
 /// Whether the reader takes gzip: it is named (or `*` is), and not with a weight of 0.
-pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+fn takes_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
     let mut codings = values.flat_map(|value| value.split(','));
     codings.any(|coding| {
@@ -48,7 +136,7 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// Compresses a body. Speed counts more than the last bytes here.
-pub(crate) fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
+fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let out = Vec::with_capacity(body.len() / 4);
     let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::fast());
     encoder.write_all(body)?;
@@ -56,7 +144,7 @@ pub(crate) fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 /// Says that a body is compressed.
-pub(crate) fn mark_gzip(response: &mut Response) {
+fn mark_gzip(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));

@@ -28,8 +28,54 @@ pub struct ApiConfig {
     /// 10 ms for each MiB: raise it when readers are near, lower it when links are slow.
     #[serde(with = "text::size")]
     pub gzip_from_bytes: usize,
+    /// What a question may ask for.
+    pub limits: QueryLimits,
     /// The connections below.
     pub serve: ServeConfig,
+}
+
+/// What a question may ask for. A question that asks for more is answered with 400 and the limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueryLimits {
+    /// Longest query, in bytes; at most 128KiB, the most that TraceQL reads. A URL holds 64 KiB at most, so longer
+    /// ones come over gRPC alone.
+    #[serde(with = "text::size")]
+    pub max_query_bytes: usize,
+    /// Most traces of one answer. An answer holds all of them in memory, about 1 KiB each.
+    pub max_limit: usize,
+    /// Most spans shown of each spanset.
+    pub max_spans_per_spanset: usize,
+    /// Longest time that a search may ask for, from start to end; 0s for no limit.
+    #[serde(with = "text::duration")]
+    pub max_search_range: Duration,
+    /// How far back a search without start and end looks.
+    #[serde(with = "text::duration")]
+    pub recent: Duration,
+    /// Longest time that a metrics query may ask for; 0s for no limit. A long range costs a look at every span in
+    /// it.
+    #[serde(with = "text::duration")]
+    pub max_metrics_range: Duration,
+    /// Most intervals of a series, which is the range divided by the step. An answer has series times this many
+    /// samples.
+    pub max_intervals: u64,
+    /// Exemplars of an answer when none are asked for, and most that can be asked for.
+    pub max_exemplars: usize,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self {
+            max_query_bytes: spanloom_traceql::MAX_QUERY_BYTES,
+            max_limit: 262_144,
+            max_spans_per_spanset: 100,
+            max_search_range: Duration::from_secs(168 * 3600),
+            recent: Duration::from_secs(15 * 60),
+            max_metrics_range: Duration::from_secs(24 * 3600),
+            max_intervals: 10_000,
+            max_exemplars: 100,
+        }
+    }
 }
 
 impl Default for ApiConfig {
@@ -40,6 +86,7 @@ impl Default for ApiConfig {
             path_prefix: String::new(),
             timeout: Duration::from_secs(30),
             gzip_from_bytes: 16 << 10,
+            limits: QueryLimits::default(),
             serve: ServeConfig::default(),
         }
     }
@@ -61,7 +108,29 @@ impl ApiConfig {
                 expected: "a path such as /traces, or nothing",
             });
         }
+        self.limits.check()?;
         self.serve.check()
+    }
+}
+
+impl QueryLimits {
+    /// Checks what the types do not.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let counts = [
+            ("max_query_bytes", self.max_query_bytes, spanloom_traceql::MAX_QUERY_BYTES, "1 to 128KiB"),
+            ("max_limit", self.max_limit, usize::MAX, "at least 1"),
+            ("max_spans_per_spanset", self.max_spans_per_spanset, usize::MAX, "at least 1"),
+            ("max_intervals", self.max_intervals as usize, usize::MAX, "at least 1"),
+        ];
+        for (key, found, most, expected) in counts {
+            if !(1..=most).contains(&found) {
+                return Err(ConfigError { key, found: found.to_string(), expected });
+            }
+        }
+        if self.recent.is_zero() {
+            return Err(ConfigError { key: "recent", found: "0".into(), expected: "more than 0" });
+        }
+        Ok(())
     }
 }
 
@@ -83,5 +152,21 @@ mod tests {
             let config = ApiConfig { path_prefix: prefix.into(), ..ApiConfig::default() };
             assert_eq!(config.check().is_ok(), valid, "{prefix}");
         }
+    }
+
+    #[test]
+    fn limits_that_let_nothing_through_are_refused() {
+        let check = |json: &str, expected: Option<&str>| {
+            let limits: QueryLimits = serde_json::from_str(json).unwrap();
+            assert_eq!(limits.check().err().map(|e| e.to_string()).as_deref(), expected);
+        };
+        check("{}", None);
+        check(r#"{"max_search_range": "0s", "max_metrics_range": "0s", "max_exemplars": 0}"#, None);
+        check(r#"{"max_limit": 0}"#, Some("max_limit is 0, expected at least 1"));
+        check(
+            r#"{"max_query_bytes": "129KiB"}"#,
+            Some("max_query_bytes is 132096, expected 1 to 128KiB"),
+        );
+        check(r#"{"recent": "0s"}"#, Some("recent is 0, expected more than 0"));
     }
 }

@@ -1,4 +1,4 @@
-//! The list of endpoints: for the labels of metrics, for `/status/endpoints`, and for those who mistype.
+//! The lists of endpoints and gRPC methods: for the labels of metrics, for `/status/endpoints`, and for those who mistype.
 
 /// An endpoint.
 pub(crate) struct Endpoint {
@@ -15,7 +15,14 @@ const fn endpoint(path: &'static str, methods: &'static str, about: &'static str
 }
 
 /// Every endpoint.
-pub(crate) const ENDPOINTS: [Endpoint; 15] = [
+pub(crate) const ENDPOINTS: [Endpoint; 22] = [
+    endpoint("/api/search", "GET", "traces by a TraceQL query (q), or by tags"),
+    endpoint("/api/search/tags", "GET", "names of attributes"),
+    endpoint("/api/v2/search/tags", "GET", "names of attributes, by scope"),
+    endpoint("/api/search/tag/{tag}/values", "GET", "values of an attribute"),
+    endpoint("/api/v2/search/tag/{tag}/values", "GET", "values of a TraceQL field, with their types"),
+    endpoint("/api/metrics/query_range", "GET", "series by a TraceQL query"),
+    endpoint("/api/metrics/query", "GET", "the same, one value a series"),
     endpoint("/api/traces/{id}", "GET", "a trace, as OTLP JSON or protobuf"),
     endpoint("/api/v2/traces/{id}", "GET", "a trace, with how it was found"),
     endpoint("/api/echo", "GET", "answers echo"),
@@ -32,6 +39,25 @@ pub(crate) const ENDPOINTS: [Endpoint; 15] = [
     endpoint("/shutdown", "GET, POST", "end the server gracefully"),
     endpoint("/", "GET", "the first lines to read"),
 ];
+
+/// The service of [`GRPC`], as its methods' paths begin.
+pub(crate) const SERVICE: &str = "/tempopb.StreamingQuerier/";
+
+/// Every gRPC method. They stand below no prefix.
+pub(crate) const GRPC: [Endpoint; 7] = [
+    endpoint("/tempopb.StreamingQuerier/Search", "gRPC", "traces, as they are found"),
+    endpoint("/tempopb.StreamingQuerier/SearchTags", "gRPC", "names of attributes"),
+    endpoint("/tempopb.StreamingQuerier/SearchTagsV2", "gRPC", "names of attributes, by scope"),
+    endpoint("/tempopb.StreamingQuerier/SearchTagValues", "gRPC", "values of an attribute"),
+    endpoint("/tempopb.StreamingQuerier/SearchTagValuesV2", "gRPC", "values of a TraceQL field, with their types"),
+    endpoint("/tempopb.StreamingQuerier/MetricsQueryRange", "gRPC", "series, as they grow"),
+    endpoint("/tempopb.StreamingQuerier/MetricsQueryInstant", "gRPC", "the same, one value a series"),
+];
+
+/// A gRPC method by its path.
+pub(crate) fn grpc(path: &str) -> Option<&'static Endpoint> {
+    GRPC.iter().find(|method| method.path == path)
+}
 
 /// The path of the endpoint that a request went to, for metrics; `other` if there is none.
 pub(crate) fn label(path: &str) -> &'static str {
@@ -91,6 +117,10 @@ mod tests {
         check("/api/traces/", "other");
         check("/api/traces/a/b", "other");
         check("/nothing", "other");
+        check("/api/search", "/api/search");
+        check("/api/search/tags", "/api/search/tags");
+        check("/api/v2/search/tag/span.a%2Fb/values", "/api/v2/search/tag/{tag}/values");
+        check("/api/search/tag//values", "other");
     }
 
     #[test]

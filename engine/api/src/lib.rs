@@ -1,11 +1,20 @@
-//! The query API: traces by id, and what an operator asks of a running server. One port, HTTP/1.1 and h2c.
+//! The query API: traces by id and by query, tags, series, and what an operator asks of a running server. One
+//! port, HTTP/1.1, h2c and gRPC. `docs/QUERY_API.md` describes it for its users.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `queries.rs` | what the API asks of the engine behind it, and the one table from error to status |
 //! | `service.rs` | the service for `spanloom_receive::serve`, and its router |
 //! | `endpoints.rs` | the list of endpoints: for routing labels, for `/status/endpoints`, for those who mistype |
-//! | `traces.rs` | `/api/traces/{id}`, `/api/v2/traces/{id}` |
+//! | `traces/` | `/api/traces/{id}`, `/api/v2/traces/{id}` |
+//! | `search/` | `/api/search` |
+//! | `tags/` | names of attributes and their values |
+//! | `series/` | `/api/metrics/query_range`, `/api/metrics/query` |
+//! | `stream/` | the same over gRPC, as streams |
+//! | `params.rs` | parameters, and what is said of wrong ones |
+//! | `time.rs` | points in time, durations, steps |
+//! | `language.rs` | a query's text, looked at before it is handed on |
+//! | `parts.rs` | answers in parts, taken whole |
 //! | `admin.rs` | `/ready`, `/api/echo`, `/api/status/buildinfo`, `/flush`, `/shutdown` |
 //! | `status.rs` | `/status` and its parts |
 //! | `metrics.rs` | `/metrics`, and what the API itself counts |
@@ -19,18 +28,27 @@ mod admin;
 mod answer;
 pub mod config;
 mod endpoints;
+mod language;
 pub mod metrics;
+mod params;
+mod parts;
 pub mod queries;
+mod search;
+mod series;
 mod service;
 mod status;
+mod stream;
+mod tags;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod time;
 mod traces;
 
-pub use config::ApiConfig;
+pub use config::{ApiConfig, QueryLimits};
 pub use metrics::ApiMetrics;
 pub use queries::{
     BuildInfo, ConfigMode, Queries, QueryError, Section, Sources, StatusPage, TraceAnswer, TraceQuery,
 };
+pub use search::NEXT_CURSOR;
 pub use service::Api;

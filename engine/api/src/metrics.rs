@@ -56,7 +56,7 @@ impl ApiMetrics {
         registry.register("requests", "Questions answered, by endpoint and status", self.requests.clone());
         registry.register(
             "duration_seconds",
-            "From a question's head to its answer's head, by endpoint",
+            "From a question's head to its answer's head, over gRPC to its end, by endpoint",
             self.duration.clone(),
         );
         self.serve.register(registry);

@@ -4,13 +4,39 @@ use std::future::Future;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use spanloom_query::{
+    Answers, MetricsPart, MetricsRequest, SearchPart, SearchRequest, TagValues, TagValuesRequest, Tags,
+    TagsRequest,
+};
 use spanloom_span::model::Trace;
 use spanloom_span::{Tenant, TraceId};
+use spanloom_wire::Code;
 
 /// What the API asks of the engine behind it.
 pub trait Queries: Clone + Send + Sync + 'static {
     /// Finds a trace. A caller that goes away drops the future.
     fn trace(&self, query: TraceQuery) -> impl Future<Output = Result<TraceAnswer, QueryError>> + Send;
+
+    /// Finds traces. Dropping the answers ends the work on them.
+    fn search(
+        &self,
+        request: SearchRequest,
+    ) -> impl Future<Output = Result<Answers<SearchPart>, QueryError>> + Send;
+
+    /// Makes series. Dropping the answers ends the work on them.
+    fn metrics(
+        &self,
+        request: MetricsRequest,
+    ) -> impl Future<Output = Result<Answers<MetricsPart>, QueryError>> + Send;
+
+    /// Names of attributes.
+    fn tags(&self, request: TagsRequest) -> impl Future<Output = Result<Tags, QueryError>> + Send;
+
+    /// Values of a field.
+    fn tag_values(
+        &self,
+        request: TagValuesRequest,
+    ) -> impl Future<Output = Result<TagValues, QueryError>> + Send;
 
     /// Seals what is live into blocks; returns when that is done.
     fn flush(&self) -> impl Future<Output = Result<(), QueryError>> + Send;
@@ -115,6 +141,45 @@ impl QueryError {
             QueryError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
             QueryError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             QueryError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The same as a gRPC status.
+    pub fn code(&self) -> Code {
+        match self {
+            QueryError::Invalid(_) => Code::InvalidArgument,
+            QueryError::Unauthenticated(_) => Code::Unauthenticated,
+            QueryError::TooLarge(_) | QueryError::Busy { .. } => Code::ResourceExhausted,
+            QueryError::Timeout(_) => Code::DeadlineExceeded,
+            QueryError::Unavailable(_) => Code::Unavailable,
+            QueryError::Internal(_) => Code::Internal,
+        }
+    }
+
+    /// When asking again makes sense, where that can be told.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            QueryError::Busy { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+/// When a question that found no room may be asked again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The one table from what the querier says.
+impl From<spanloom_query::QueryError> for QueryError {
+    fn from(error: spanloom_query::QueryError) -> Self {
+        use spanloom_query::QueryError as Asked;
+        match error {
+            Asked::Peer(error) => QueryError::Busy { message: error.to_string(), retry_after: RETRY_AFTER },
+            Asked::Busy(message) => QueryError::Busy { message, retry_after: RETRY_AFTER },
+            Asked::Invalid(message) => QueryError::Invalid(message),
+            Asked::TooLarge(message) => QueryError::TooLarge(message),
+            Asked::Timeout(limit) => QueryError::Timeout(limit),
+            Asked::Stopping => QueryError::Unavailable(error.to_string()),
+            Asked::Block { .. } | Asked::Live(_) | Asked::Read(_) => QueryError::Internal(error.to_string()),
         }
     }
 }

@@ -9,16 +9,20 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
 use hyper::body::Incoming;
 use hyper::service::Service;
+use spanloom_receive::request::question::is_grpc;
 use tower::Service as _;
 
 use crate::answer::text;
 use crate::endpoints::{label, near};
-use crate::{ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, status, traces};
+use crate::{
+    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, search, series, status, stream, tags,
+    traces,
+};
 
 /// The query API, for `spanloom_receive::serve`. Cheap to clone.
 pub struct Api<Q> {
@@ -69,6 +73,9 @@ impl<Q: Queries> Service<Request<Incoming>> for Api<Q> {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let began = Instant::now();
         let inner = self.inner.clone();
+        if is_grpc(request.headers()) {
+            return Box::pin(async move { Ok(stream::answer(inner, request).await) });
+        }
         let path = request.uri().path();
         let endpoint = label(path.strip_prefix(&*inner.config.path_prefix).unwrap_or(path));
         // A router is always ready, as its own documentation says.
@@ -85,6 +92,13 @@ fn router<Q: Queries>(inner: &Arc<Inner<Q>>) -> Router {
     let router = Router::new()
         .route("/api/traces/{id}", get(traces::v1::<Q>))
         .route("/api/v2/traces/{id}", get(traces::v2::<Q>))
+        .route("/api/search", get(search::search::<Q>))
+        .route("/api/search/tags", get(tags::names_v1::<Q>))
+        .route("/api/v2/search/tags", get(tags::names_v2::<Q>))
+        .route("/api/search/tag/{tag}/values", get(tags::values_v1::<Q>))
+        .route("/api/v2/search/tag/{tag}/values", get(tags::values_v2::<Q>))
+        .route("/api/metrics/query_range", get(series::range::<Q>))
+        .route("/api/metrics/query", get(series::instant::<Q>))
         .route("/api/echo", get(admin::echo))
         .route("/api/status/buildinfo", get(admin::build_info::<Q>))
         .route("/ready", get(admin::ready::<Q>))
@@ -111,10 +125,6 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
 
 /// A path that is not there.
 async fn not_found<Q: Queries>(State(inner): State<Arc<Inner<Q>>>, request: Request) -> Response {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    if content_type.is_some_and(|t| t.as_bytes().starts_with(b"application/grpc")) {
-        return grpc_unimplemented();
-    }
     let path = request.uri().path();
     let mut message = format!("there is nothing at {path}\n");
     if path.starts_with("/v1/") {
@@ -130,14 +140,4 @@ async fn not_found<Q: Queries>(State(inner): State<Arc<Inner<Q>>>, request: Requ
     }
     message.push_str(&format!("all endpoints: {prefix}/status/endpoints\n"));
     text(StatusCode::NOT_FOUND, message)
-}
-
-/// gRPC clients read trailers, not statuses.
-fn grpc_unimplemented() -> Response {
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from_static("12"));
-    headers.insert("grpc-message", HeaderValue::from_static("this service is not served here"));
-    response
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::answer::text;
-use crate::endpoints::ENDPOINTS;
+use crate::endpoints::{Endpoint, ENDPOINTS, GRPC};
 use crate::service::Inner;
 use crate::{ConfigMode, Queries, QueryError, Section};
 
@@ -81,10 +81,10 @@ fn version_section<Q>(inner: &Inner<Q>) -> Section {
 }
 
 fn endpoints_section<Q>(inner: &Inner<Q>) -> Section {
-    let prefix = &inner.config.path_prefix;
-    let row =
-        |e: &crate::endpoints::Endpoint| (format!("{} {prefix}{}", e.methods, e.path), e.about.to_owned());
-    Section { title: "endpoints".into(), rows: ENDPOINTS.iter().map(row).collect() }
+    let prefix = inner.config.path_prefix.as_str();
+    let row = |prefix: &str, e: &Endpoint| (format!("{} {prefix}{}", e.methods, e.path), e.about.to_owned());
+    let http = ENDPOINTS.iter().map(|e| row(prefix, e));
+    Section { title: "endpoints".into(), rows: http.chain(GRPC.iter().map(|e| row("", e))).collect() }
 }
 
 /// Sections as text: names in one column, values in the next.

@@ -9,7 +9,10 @@ use spanloom_api::{
     Api, ApiConfig, ApiMetrics, ConfigMode, Queries, QueryError, Sources, StatusPage, TraceAnswer, TraceQuery,
 };
 use spanloom_ingest::Refusal as Refused;
-use spanloom_query::QueryError as AskError;
+use spanloom_query::{
+    Answers, MetricsPart, MetricsRequest, SearchPart, SearchRequest, TagValues, TagValuesRequest, Tags,
+    TagsRequest,
+};
 use spanloom_receive as receive;
 use spanloom_receive::jaeger::AgentPort;
 use spanloom_receive::{
@@ -211,22 +214,6 @@ impl Sink for Engine {
     }
 }
 
-fn query_error(error: AskError) -> QueryError {
-    match error {
-        AskError::Peer(error) => {
-            QueryError::Busy { message: error.to_string(), retry_after: Duration::from_secs(1) }
-        }
-        AskError::Busy(message) => QueryError::Busy { message, retry_after: Duration::from_secs(1) },
-        AskError::Invalid(message) => QueryError::Invalid(message),
-        AskError::TooLarge(message) => QueryError::TooLarge(message),
-        AskError::Timeout(limit) => QueryError::Timeout(limit),
-        AskError::Stopping => QueryError::Unavailable(error.to_string()),
-        AskError::Block { .. } | AskError::Live(_) | AskError::Read(_) => {
-            QueryError::Internal(error.to_string())
-        }
-    }
-}
-
 impl Queries for Engine {
     async fn trace(&self, query: TraceQuery) -> Result<TraceAnswer, QueryError> {
         let sources = match query.sources {
@@ -237,13 +224,29 @@ impl Queries for Engine {
         let mut parts = Vec::with_capacity(query.tenants.len());
         for tenant in &query.tenants {
             let found = self.inner().querier.find_trace_in(sources, tenant, query.id).await;
-            parts.extend(found.map_err(query_error)?.trace);
+            parts.extend(found?.trace);
         }
         let trace = match parts.len() {
             0 | 1 => parts.pop(),
             _ => Some(join::join(parts).trace),
         };
         Ok(TraceAnswer { trace, ..TraceAnswer::default() })
+    }
+
+    async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {
+        Ok(self.inner().querier.search(request).await?)
+    }
+
+    async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
+        Ok(self.inner().querier.metrics(request).await?)
+    }
+
+    async fn tags(&self, request: TagsRequest) -> Result<Tags, QueryError> {
+        Ok(self.inner().querier.tags(request).await?)
+    }
+
+    async fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, QueryError> {
+        Ok(self.inner().querier.tag_values(request).await?)
     }
 
     async fn flush(&self) -> Result<(), QueryError> {

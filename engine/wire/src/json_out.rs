@@ -173,6 +173,13 @@ impl<'o> Object<'o> {
         }
     }
 
+    /// A double.
+    pub fn double(&mut self, name: &str, value: f64) {
+        if value != 0.0 {
+            double(self.key(name), value);
+        }
+    }
+
     /// An enum: its name, or its number when it has none.
     pub fn named(&mut self, name: &str, value: i32, names: impl Fn(i32) -> Option<&'static str>) {
         match names(value) {

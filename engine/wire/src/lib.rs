@@ -8,6 +8,7 @@
 //! | `opencensus/` | OpenCensus agent requests, protobuf and JSON, to OTLP |
 //! | `jaeger/` | Jaeger's Thrift and protobuf to OTLP, and its answers on sampling |
 //! | `otlp_json/` | OTLP/JSON requests to protobuf |
+//! | `query/` | the query API: requests over gRPC read, answers written as JSON and protobuf |
 //! | `rfc3339.rs` | points in time as text |
 //! | `thrift/` | Thrift's wire formats, for Jaeger and Zipkin |
 //! | `zipkin/` | Zipkin's spans, v1 and v2 |
@@ -27,7 +28,8 @@ mod json_in;
 pub mod json_out;
 pub mod opencensus;
 pub mod otlp_json;
-mod rfc3339;
+pub mod query;
+pub mod rfc3339;
 pub mod status;
 pub mod thrift;
 pub mod trace_json;

@@ -145,7 +145,7 @@ fn key_value(o: &mut Object<'_>, attribute: &KeyValue) {
 }
 
 /// The inside of a value's object. Which of its fields is there says the type, so zero values are written.
-fn any_value(o: &mut Object<'_>, value: &AnyValue) {
+pub(crate) fn any_value(o: &mut Object<'_>, value: &AnyValue) {
     match value {
         AnyValue::Empty => {}
         AnyValue::Str(text) => crate::json_out::string(o.key("stringValue"), text),

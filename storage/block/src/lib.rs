@@ -46,6 +46,9 @@ pub use meta::BlockMeta;
 pub use reader::{
     Block, BlockReader, MAX_TRACE_BYTES, ResidentLimits, ResidentSet, ResidentUsage, TraceSummary,
 };
-pub use search::{Bits, BlockTrace, BlockTraces, Measure, Measured, NO_GROUP, Pieces, TraceTable, ValueSet};
+pub use search::{
+    Bits, BlockTrace, BlockTraces, ListLimits, Measure, Measured, NO_GROUP, Names, Pieces, TraceTable,
+    ValueSet, Values, Wanted,
+};
 pub use verify::VerifyReport;
 pub use writer::{BlockBuilder, BuilderOptions, FinishedBlock, GROUP_ROWS, PushedTrace};

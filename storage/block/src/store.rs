@@ -198,6 +198,23 @@ impl<'a> StoreView<'a> {
         self.positions.len()
     }
 
+    /// How many values there are to look at for one who looks at all. Values of equal lengths may differ, so they are
+    /// as many as the bytes allow.
+    pub fn checks(&self) -> u64 {
+        match self.positions {
+            SeqView::Const { value: 0, len } => len.min(1),
+            SeqView::Const { value, len } if self.kind == StoreKind::Plain => {
+                let bytes = self.pages.map_or(self.data.len() as u64, |pages| {
+                    pages.raw_starts.last().map_or(0, |end| end.to_native())
+                });
+                len.min(bytes / value + 1)
+            }
+            // Equal ends: one entry, and one that is empty.
+            SeqView::Const { len, .. } => len.min(2),
+            _ => self.positions.checks(),
+        }
+    }
+
     /// The value at `at`. Values in ascending order cost least.
     pub fn get(&mut self, at: u64) -> Result<&[u8]> {
         let (page, from, to) = match self.kind {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::intake::{Intake, Load};
 use super::{Port, Reply};
-use crate::{Accepted, ReceiveConfig, Refusal, Sink, tenant};
+use crate::{Accepted, Refusal, Sink, tenant};
 
 /// The method by which others find out whether the server is well.
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
@@ -71,7 +71,7 @@ where
     B::Error: std::fmt::Display,
 {
     let began = Instant::now();
-    let deadline = request.headers().get(GRPC_TIMEOUT).map(timeout).transpose();
+    let deadline = deadline(request.headers());
     let take = async {
         let (tenant, load) = take(port, protocol, request).await?;
         push(tenant, load).await
@@ -105,7 +105,8 @@ where
     let (head, body) = request.into_parts();
     let tenant = tenant::of(&head.headers, port.config.multitenancy)?;
     let encoding = encoding(&head.headers)?;
-    let (compressed, load) = message(&port.sink, &port.config, body).await?;
+    let (sink, config) = (&port.sink, &port.config);
+    let (compressed, load) = message(Intake::new(sink, config), Intake::new(sink, config), body).await?;
     let sent = load.bytes.len() + PREFIX;
     let load = load.inflate_message(&port.sink, compressed, encoding, port.config.max_request_bytes).await?;
     port.metrics.came(protocol, sent, load.bytes.len());
@@ -140,18 +141,22 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     })
 }
 
-/// Reads the one message of a unary request: whether it is compressed, and its bytes.
-async fn message<S, B>(sink: &S, config: &ReceiveConfig, body: B) -> Result<(bool, Load), Refusal>
+/// Reads the one message of a unary request: whether it is compressed, and its bytes. `end` waits for what must
+/// not follow.
+pub(crate) async fn message<S, B>(
+    intake: Intake<'_, S>,
+    mut end: Intake<'_, S>,
+    body: B,
+) -> Result<(bool, Load), Refusal>
 where
     S: Sink,
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
     let mut messages = Messages::new(body);
-    let Some(message) = messages.next(Intake::new(sink, config)).await? else {
+    let Some(message) = messages.next(intake).await? else {
         return Err(ended(0, PREFIX));
     };
-    let mut end = Intake::new(sink, config);
     while messages.rest.is_empty()
         && let Some(data) = end.next(&mut messages.body).await?
     {
@@ -235,6 +240,11 @@ fn ended(after: usize, expected: usize) -> Refusal {
     Refusal::Invalid(format!("the body ended after {after} bytes, expected {expected}"))
 }
 
+/// How long the sender waits, as `grpc-timeout` says.
+pub(crate) fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    headers.get(GRPC_TIMEOUT).map(timeout).transpose()
+}
+
 /// Reads `grpc-timeout`: up to eight digits and a unit.
 fn timeout(value: &HeaderValue) -> Result<Duration, Refusal> {
     let parse = || {
@@ -291,28 +301,39 @@ where
 {
     let (head, body) = request.into_parts();
     let encoding = encoding(&head.headers)?;
-    let config = ReceiveConfig { max_request_bytes: SMALL, ..port.config.clone() };
-    let (compressed, load) = message(&port.sink, &config, body).await?;
+    let intake = || Intake::with_limits(&port.sink, SMALL, port.config.read_timeout);
+    let (compressed, load) = message(intake(), intake(), body).await?;
     load.inflate_message(&port.sink, compressed, encoding, SMALL).await
+}
+
+/// The head of every answer.
+pub(crate) fn head() -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(2);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-accept-encoding", HeaderValue::from_static(inflate::ACCEPTED_ENCODINGS));
+    headers
 }
 
 fn response(reply: Reply) -> Response<Reply> {
     let mut response = Response::new(reply);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-accept-encoding", HeaderValue::from_static(inflate::ACCEPTED_ENCODINGS));
+    *response.headers_mut() = head();
     response
 }
 
-/// An answer of one message.
-pub(crate) fn succeeded(message: &[u8]) -> Response<Reply> {
+/// A message with its prefix.
+pub(crate) fn frame(message: &[u8]) -> Bytes {
     let mut data = BytesMut::with_capacity(PREFIX + message.len());
     data.put_u8(0);
     data.put_u32(message.len() as u32);
     data.put_slice(message);
+    data.freeze()
+}
+
+/// An answer of one message.
+pub(crate) fn succeeded(message: &[u8]) -> Response<Reply> {
     let mut trailers = HeaderMap::with_capacity(1);
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    response(Reply::data(data.freeze()).with_trailers(trailers))
+    response(Reply::data(frame(message)).with_trailers(trailers))
 }
 
 /// An answer that refuses.
@@ -348,7 +369,7 @@ fn why(refusal: &Refusal) -> HeaderMap {
 }
 
 /// A status as headers or trailers.
-fn said(status: &Status<'_>) -> HeaderMap {
+pub(crate) fn said(status: &Status<'_>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(3);
     headers.insert("grpc-status", HeaderValue::from(status.code as u16));
     if !status.message.is_empty()

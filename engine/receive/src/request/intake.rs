@@ -48,10 +48,15 @@ pub(crate) struct Intake<'a, S> {
 
 impl<'a, S: Sink> Intake<'a, S> {
     pub(crate) fn new(sink: &'a S, config: &ReceiveConfig) -> Self {
+        Self::with_limits(sink, config.max_request_bytes, config.read_timeout)
+    }
+
+    /// At most `limit` bytes, that stall for no longer than `read_timeout`.
+    pub(crate) fn with_limits(sink: &'a S, limit: usize, read_timeout: Duration) -> Self {
         Self {
             sink,
-            limit: config.max_request_bytes,
-            read_timeout: config.read_timeout,
+            limit,
+            read_timeout,
             began: Instant::now(),
             received: 0,
             admitted: 0,

@@ -6,11 +6,13 @@
 //! | `intake.rs` | a body into one buffer: admitted before it is read, inflated and translated after |
 //! | `grpc.rs` | gRPC: framing, trailers, deadlines, health |
 //! | `http.rs` | HTTP: content types and encodings, plain answers, browsers |
+//! | `question.rs` | short questions over gRPC, for the query API |
 //! | `reply.rs` | the body of an answer |
 
 pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod intake;
+pub mod question;
 mod reply;
 
 use std::convert::Infallible;

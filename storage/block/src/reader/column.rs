@@ -70,6 +70,17 @@ impl<'a> ColumnReader<'a> {
         })
     }
 
+    /// How many values there are to look at for one who looks at all: as [`SeqView::checks`].
+    pub fn checks(&self) -> u64 {
+        match self {
+            Self::Marker => 0,
+            Self::Ints(values) => values.checks(),
+            Self::Plain(values) => values.checks(),
+            Self::Codes { codes, .. } => codes.checks(),
+            Self::Templates(values) => values.checks(),
+        }
+    }
+
     /// Keeps inflated pages of values that are shared, up to `room` bytes: for a reader that comes back to them in
     /// no order.
     pub fn keep_pages(&mut self, room: usize) {
@@ -101,14 +112,12 @@ impl<'a> ColumnReader<'a> {
 
     /// Reads every value.
     pub fn verify(&mut self) -> Result<()> {
-        let checks = match self {
-            Self::Marker => 0,
+        match self {
             Self::Ints(values) => return values.verify(),
             Self::Plain(values) => return values.verify(),
-            Self::Codes { codes, .. } => codes.checks(),
-            Self::Templates(values) => values.checks(),
-        };
-        (0..checks).try_for_each(|at| self.bytes(at).map(drop))
+            _ => {}
+        }
+        (0..self.checks()).try_for_each(|at| self.bytes(at).map(drop))
     }
 
     /// The integer at `at`.

@@ -126,8 +126,14 @@ impl Contents {
     /// The group that a row lies in, and the group's rows.
     pub fn group_of(&self, row: u64) -> Option<(u32, Range<u64>)> {
         let group = self.groups.partition_point(|group| group.first_row <= row).checked_sub(1)?;
-        let to = self.groups.get(group + 1).map_or(self.meta.spans, |next| next.first_row);
-        Some((group as u32, self.groups[group].first_row..to))
+        Some((group as u32, self.group_rows(group as u32)?))
+    }
+
+    /// The rows of a group.
+    pub fn group_rows(&self, group: u32) -> Option<Range<u64>> {
+        let from = self.groups.get(group as usize)?.first_row;
+        let next = self.groups.get(group as usize + 1).map_or(self.meta.spans, |next| next.first_row);
+        Some(from..next)
     }
 
     /// A trace by its place.

@@ -193,7 +193,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// A table's rows, those of spans, events and links in a group.
-    fn rows(&mut self, table: Table, group: u32) -> Result<&mut Rows<'a>> {
+    pub fn rows(&mut self, table: Table, group: u32) -> Result<&mut Rows<'a>> {
         let rows = match table {
             Table::Resources => self.resources.as_mut(),
             Table::Scopes => self.scopes.as_mut(),
@@ -699,14 +699,7 @@ fn search_overflow(rows: &mut Rows<'_>, row: u64, keyed: &Keyed) -> Result<Found
 fn value<'r>(rows: &'r mut Rows<'_>, value_type: ValueType, slot: SlotId, at: u64) -> Result<Value<'r>> {
     Ok(match value_type.storage() {
         Storage::Marker => Value::Nil,
-        Storage::Ints => {
-            let value = rows.int(slot, at)?;
-            match value_type {
-                ValueType::Bool => Value::Bool(value != 0),
-                ValueType::Double => Value::Float(f64::from_bits(value)),
-                _ => Value::Int(flip_sign(value) as i64),
-            }
-        }
+        Storage::Ints => value_of_int(rows.int(slot, at)?, value_type),
         Storage::Bytes => {
             let bytes = rows.bytes(slot, at)?;
             match value_type {
@@ -717,6 +710,15 @@ fn value<'r>(rows: &'r mut Rows<'_>, value_type: ValueType, slot: SlotId, at: u6
             }
         }
     })
+}
+
+/// The value of an attribute that is kept as an integer.
+pub(crate) fn value_of_int(value: u64, value_type: ValueType) -> Value<'static> {
+    match value_type {
+        ValueType::Bool => Value::Bool(value != 0),
+        ValueType::Double => Value::Float(f64::from_bits(value)),
+        _ => Value::Int(flip_sign(value) as i64),
+    }
 }
 
 /// Shows bytes as lower-case hexadecimal digits.

@@ -10,6 +10,9 @@
 //! | `trace.rs` | a trace as the evaluator asks for it |
 //! | `table.rs` | the trace table in bulk |
 //! | `measure.rs` | columns for metrics |
+//! | `wanted.rs` | which rows count when names and values are listed |
+//! | `names.rs` | names of attributes |
+//! | `tag_values.rs` | values of fields |
 //! | `values.rs` | distinct values |
 //! | `unpack.rs` | many integers at once |
 //!
@@ -18,16 +21,22 @@
 pub(crate) mod bits;
 mod lookup;
 mod measure;
+mod names;
 mod rows;
 mod services;
 mod source;
 mod table;
+mod tag_values;
 mod trace;
 mod unpack;
 mod values;
+mod wanted;
 
 pub use bits::Bits;
 pub use measure::{Measure, Measured, NO_GROUP, Pieces};
+pub use names::{ListLimits, Names};
 pub use table::TraceTable;
+pub use tag_values::Values;
 pub use trace::{BlockTrace, BlockTraces};
 pub use values::ValueSet;
+pub use wanted::Wanted;

@@ -78,6 +78,11 @@ impl<'a> Rows<'a> {
                 "a row group has classes without shapes, or shapes without classes",
             ));
         }
+        // The length of a sequence may be only claimed; the directory's count of rows is not.
+        let rows = (table == Table::Spans).then(|| block.group_rows(group)).flatten();
+        if rows.is_some_and(|rows| rows.end - rows.start != classes.unwrap_or(codes).len()) {
+            return Err(BlockError::Damaged("a row group has another count of rows"));
+        }
         Ok(Some(Self {
             block,
             table,
@@ -103,9 +108,9 @@ impl<'a> Rows<'a> {
         self.classes.is_some()
     }
 
-    /// How many classes; `None` where there are none.
-    pub fn classes(&self) -> Option<u64> {
-        self.classes.map(|_| self.codes.len())
+    /// The shape of each class, or of each row.
+    pub fn shape_codes(&self) -> &SeqView<'a> {
+        &self.codes
     }
 
     fn keys(&self) -> &SeqView<'a> {

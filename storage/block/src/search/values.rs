@@ -75,6 +75,12 @@ impl ValueSet {
         self.values.iter().map(Kept::get)
     }
 
+    /// Whether a value is among them.
+    pub fn has(&self, value: Value<'_>) -> bool {
+        let is_it = |&number: &u32| is_same(self.values[number as usize].get(), value);
+        self.numbers.find(hash_of(&self.hasher, value), is_it).is_some()
+    }
+
     /// The number of a value, which is kept when it is new.
     pub fn number(&mut self, value: Value<'_>) -> u32 {
         let Self { values, numbers, hasher, bytes } = self;

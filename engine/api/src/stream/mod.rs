@@ -1,0 +1,223 @@
+//! `tempopb.StreamingQuerier`: the same questions over gRPC, on the same port; answers come as they are found.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | the methods |
+//! | `failure.rs` | why a question has no answer, as gRPC says it |
+//! | `found.rs` | traces as they are found |
+//! | `reply.rs` | the body of an answer: messages, then a status |
+//!
+//! A client that goes away drops the body, and with it the answers and the work on them.
+
+mod failure;
+mod found;
+mod reply;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
+use spanloom_receive::request::question::{self, QuestionLimits};
+use spanloom_span::Tenant;
+use spanloom_wire::query::request;
+use tokio::time::Instant;
+
+use crate::answer::{Format, MANY_SAMPLES, beside};
+use crate::endpoints::{self, SERVICE};
+use crate::parts::{Part, cut_short};
+use crate::search::asked::Asked as SearchAsked;
+use crate::series::asked::{Asked as SeriesAsked, Shape};
+use crate::service::Inner;
+use crate::tags::names::{self, NamesAsked};
+use crate::tags::values::{self, ValuesAsked};
+use crate::{Queries, QueryError, series, tenants, time};
+use failure::Failure;
+use found::Found;
+use reply::{Counted, Parts, Reply};
+
+/// A request has other fields beside its query.
+const OTHER_BYTES: usize = 16 << 10;
+
+/// Answers a request whose content type is gRPC's.
+pub(crate) async fn answer<Q, B>(inner: Arc<Inner<Q>>, request: Request<B>) -> Response
+where
+    Q: Queries,
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    if let Some(response) = question::wrong_transport(&request) {
+        return response.map(Body::new);
+    }
+    let path = request.uri().path().to_owned();
+    let Some(endpoint) = endpoints::grpc(&path) else {
+        return Failure::unknown(&path).into_response();
+    };
+    let mut counted = Counted::begin(inner.metrics.clone(), endpoint.path);
+    let (time, work) = match question::deadline(request.headers()) {
+        Ok(deadline) => (Time::of(inner.config.timeout, deadline), begin(&inner, endpoint.path, request)),
+        Err(refusal) => {
+            let failure = Failure::from(refusal);
+            counted.end(failure.http);
+            return failure.into_response();
+        }
+    };
+    match time.limit(work).await {
+        Ok(parts) => Reply::response(parts, time, counted),
+        Err(failure) => {
+            counted.end(failure.http);
+            failure.into_response()
+        }
+    }
+}
+
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy)]
+enum Time {
+    /// As long as it takes.
+    Any,
+    /// So long, as the configuration says.
+    Ours(Instant, Duration),
+    /// So long, as the client says.
+    Theirs(Instant, Duration),
+}
+
+impl Time {
+    /// From now on: the shorter one.
+    fn of(ours: Duration, theirs: Option<Duration>) -> Self {
+        let ours = (!ours.is_zero()).then_some(ours);
+        let until = |time: Duration| Instant::now().checked_add(time);
+        match (ours, theirs) {
+            (Some(ours), Some(theirs)) if ours <= theirs => Self::of(ours, None),
+            (_, Some(theirs)) => until(theirs).map_or(Time::Any, |end| Time::Theirs(end, theirs)),
+            (Some(ours), None) => until(ours).map_or(Time::Any, |end| Time::Ours(end, ours)),
+            (None, None) => Time::Any,
+        }
+    }
+
+    fn end(self) -> Option<Instant> {
+        match self {
+            Time::Any => None,
+            Time::Ours(end, _) | Time::Theirs(end, _) => Some(end),
+        }
+    }
+
+    /// What is said when it is over.
+    fn over(self) -> Failure {
+        match self {
+            Time::Theirs(_, limit) => Failure::deadline(limit),
+            Time::Ours(_, limit) => QueryError::Timeout(limit).into(),
+            Time::Any => QueryError::Timeout(Duration::ZERO).into(),
+        }
+    }
+
+    async fn limit<T>(self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        match self.end() {
+            Some(end) => tokio::time::timeout_at(end, work).await.unwrap_or_else(|_| Err(self.over())),
+            None => work.await,
+        }
+    }
+}
+
+/// Reads the question and asks it.
+async fn begin<Q, B>(inner: &Arc<Inner<Q>>, path: &str, request: Request<B>) -> Result<Parts, Failure>
+where
+    Q: Queries,
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let (head, body) = request.into_parts();
+    let tenants = tenants::of(&head.headers, inner.config.multitenancy)?;
+    let limits = QuestionLimits {
+        bytes: inner.config.limits.max_query_bytes + OTHER_BYTES,
+        stall: inner.config.serve.header_read_timeout,
+    };
+    let message = question::take(&head.headers, body, limits).await?;
+    match path.strip_prefix(SERVICE).unwrap_or(path) {
+        "Search" => search(inner, &message, tenants).await,
+        "SearchTags" => names(inner, &message, tenants, 1).await,
+        "SearchTagsV2" => names(inner, &message, tenants, 2).await,
+        "SearchTagValues" => values(inner, &message, tenants, 1).await,
+        "SearchTagValuesV2" => values(inner, &message, tenants, 2).await,
+        "MetricsQueryRange" => metrics(inner, Shape::Range, &message, tenants).await,
+        "MetricsQueryInstant" => metrics(inner, Shape::Instant, &message, tenants).await,
+        _ => Err(Failure::unknown(path)),
+    }
+}
+
+async fn search<Q: Queries>(
+    inner: &Inner<Q>,
+    message: &[u8],
+    tenants: Vec<Tenant>,
+) -> Result<Parts, Failure> {
+    let asked = SearchAsked::from_message(request::Search::decode(message)?)?;
+    let mut request = asked.into_request(&inner.config.limits, time::now())?;
+    request.tenants = tenants;
+    let answers = inner.queries.search(request).await?;
+    Ok(Box::pin(stream::unfold(Some(Found::new(answers)), |found| async { found?.next().await })))
+}
+
+async fn metrics<Q: Queries>(
+    inner: &Inner<Q>,
+    shape: Shape,
+    message: &[u8],
+    tenants: Vec<Tenant>,
+) -> Result<Parts, Failure> {
+    let message = match shape {
+        Shape::Range => request::Metrics::decode_range(message)?,
+        Shape::Instant => request::Metrics::decode_instant(message)?,
+    };
+    let mut request = SeriesAsked::from_message(shape, message).into_request(&inner.config.limits, time::now())?;
+    request.tenants = tenants;
+    let answers = inner.queries.metrics(request).await?;
+    // Every part has all series as far as they are known, so each message replaces the one before.
+    Ok(Box::pin(stream::unfold(Some(answers), move |answers| async move {
+        let mut answers = answers?;
+        let part = match answers.next_part().await {
+            Some(Ok(part)) => part,
+            Some(Err(error)) => return Some((Err(error.into()), None)),
+            None => return Some((Err(cut_short()), None)),
+        };
+        let rest = (!part.is_last()).then_some(answers);
+        let is_large = series::samples(&part) > MANY_SAMPLES;
+        let message = beside(is_large, move || series::body(shape, Format::Protobuf, &part)).await;
+        Some((message, rest))
+    })))
+}
+
+async fn names<Q: Queries>(
+    inner: &Inner<Q>,
+    message: &[u8],
+    tenants: Vec<Tenant>,
+    version: u8,
+) -> Result<Parts, Failure> {
+    let asked = NamesAsked::from_message(request::Tags::decode(message)?)?;
+    let message = match version {
+        1 => names::find(inner, asked, tenants).await?.proto_v1(),
+        _ => names::find(inner, asked.with_known_fields(), tenants).await?.proto_v2(),
+    };
+    Ok(one(message))
+}
+
+async fn values<Q: Queries>(
+    inner: &Inner<Q>,
+    message: &[u8],
+    tenants: Vec<Tenant>,
+    version: u8,
+) -> Result<Parts, Failure> {
+    let asked = ValuesAsked::from_message(request::TagValues::decode(message)?)?;
+    let message = match version {
+        1 => values::find_v1(inner, asked, tenants).await?.proto_v1(),
+        _ => values::find_v2(inner, asked, tenants).await?.proto_v2(),
+    };
+    Ok(one(message))
+}
+
+/// An answer of one message.
+fn one(message: Vec<u8>) -> Parts {
+    Box::pin(std::future::ready(Ok(message)).into_stream())
+}

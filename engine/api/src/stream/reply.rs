@@ -1,0 +1,112 @@
+//! The body of an answer: messages as they come, then a status.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::Stream;
+use hyper::body::Frame;
+use spanloom_receive::request::question;
+use spanloom_wire::{Code, Status};
+use tokio::time::{Instant, Sleep};
+
+use super::Time;
+use crate::{ApiMetrics, QueryError};
+
+/// Messages of an answer.
+pub(super) type Parts = Pin<Box<dyn Stream<Item = Result<Vec<u8>, QueryError>> + Send>>;
+
+/// What is counted when a client goes away before the end.
+const WENT_AWAY: u16 = 499;
+
+/// Counts an answer when it ends, or when nobody waits for it any more.
+pub(super) struct Counted {
+    metrics: ApiMetrics,
+    endpoint: &'static str,
+    began: Instant,
+    ended: bool,
+}
+
+impl Counted {
+    pub fn begin(metrics: ApiMetrics, endpoint: &'static str) -> Self {
+        Self { metrics, endpoint, began: Instant::now(), ended: false }
+    }
+
+    pub fn end(&mut self, status: StatusCode) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.metrics.answered(self.endpoint, status, self.began.elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.end(StatusCode::from_u16(WENT_AWAY).unwrap_or(StatusCode::BAD_REQUEST));
+    }
+}
+
+/// A body that is written as parts come.
+pub(super) struct Reply {
+    /// `None` after the status.
+    parts: Option<Parts>,
+    time: Time,
+    over: Option<Pin<Box<Sleep>>>,
+    counted: Counted,
+}
+
+impl Reply {
+    /// An answer that begins now.
+    pub fn response(parts: Parts, time: Time, counted: Counted) -> Response {
+        let over = time.end().map(|end| Box::pin(tokio::time::sleep_until(end)));
+        let mut response = Response::new(Body::new(Self { parts: Some(parts), time, over, counted }));
+        *response.headers_mut() = question::head();
+        response
+    }
+
+    /// Drops the parts, and with them the work on them.
+    fn end(&mut self, status: StatusCode, trailers: HeaderMap) -> Frame<Bytes> {
+        self.parts = None;
+        self.counted.end(status);
+        Frame::trailers(trailers)
+    }
+}
+
+impl hyper::body::Body for Reply {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        let Some(parts) = &mut this.parts else { return Poll::Ready(None) };
+        if let Some(over) = &mut this.over
+            && over.as_mut().poll(context).is_ready()
+        {
+            let failure = this.time.over();
+            return Poll::Ready(Some(Ok(this.end(failure.http, failure.trailers()))));
+        }
+        let frame = match std::task::ready!(parts.as_mut().poll_next(context)) {
+            Some(Ok(message)) => Frame::data(question::frame(&message)),
+            Some(Err(error)) => {
+                let failure = super::Failure::from(error);
+                this.end(failure.http, failure.trailers())
+            }
+            None => {
+                let status = Status { code: Code::Ok, message: "", retry_after: None };
+                this.end(StatusCode::OK, question::status(&status))
+            }
+        };
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.parts.is_none()
+    }
+}
