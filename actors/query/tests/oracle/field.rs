@@ -77,11 +77,19 @@ pub fn attribute(attributes: &[KeyValue], key: &str) -> Value {
     attributes.iter().find(|a| a.key == key).map_or(Value::Nil, |a| Value::of_attribute(&a.value))
 }
 
+/// The service's name, empty when there is none.
+pub fn service(resource: &[KeyValue]) -> String {
+    match attribute(resource, "service.name") {
+        Value::Str(name) => name,
+        _ => String::new(),
+    }
+}
+
 /// The values of a field: several for events and links, none when it is not there.
 pub fn values(trace: &Trace, span: &Span, field: &Field) -> Vec<Value> {
     let mut found = match field {
         Field::Parent => match span.parent {
-            Some(_) => vec![Value::Thing(AnyValue::Empty)],
+            Some(parent) => intrinsics(trace, &trace.spans[parent], Intrinsic::SpanId),
             None => Vec::new(),
         },
         Field::Attribute { of_parent: true, scope, key } => match span.parent {
@@ -138,7 +146,7 @@ fn intrinsics(trace: &Trace, span: &Span, intrinsic: Intrinsic) -> Vec<Value> {
         Intrinsic::Kind => Value::Kind(span.own.kind),
         Intrinsic::RootName => trace.root().map_or(Value::Nil, |root| text(&root.own.name)),
         Intrinsic::RootServiceName => {
-            trace.root().map_or(Value::Nil, |root| attribute(&root.resource.attributes, "service.name"))
+            trace.root().map_or(Value::Nil, |root| Value::Str(service(&root.resource.attributes)))
         }
         Intrinsic::TraceDuration => Value::Duration(trace.duration() as i64),
         Intrinsic::NestedSetLeft => Value::Int(span.nested_left),

@@ -127,6 +127,14 @@ fn number(dice: &mut Dice) -> Literal {
     }
 }
 
+/// A number, not 0 where something is divided by it.
+fn divisor(dice: &mut Dice, op: Op) -> Literal {
+    match number(dice) {
+        Literal::Int(0) | Literal::Duration(0) if matches!(op, Op::Divide | Op::Modulo) => Literal::Int(2),
+        number => number,
+    }
+}
+
 fn duration(dice: &mut Dice) -> Literal {
     let nanos = [-1, 0, 1, 2, 1_000, 1_000_000, 5_000_000, 500_000_000, 500_000_001, 1_500_000_000];
     Literal::Duration(*dice.one(&nanos))
@@ -232,7 +240,9 @@ fn arithmetic(dice: &mut Dice, depth: usize) -> Expr {
             let right = match op {
                 Op::Power => Expr::Literal(Literal::Int(*dice.one(&[-1, 0, 1, 2, 3, 70]))),
                 _ if dice.percent(50) => arithmetic(dice, depth - 1),
-                _ => Expr::Literal(number(dice)),
+                // Only an attribute may be divided by what is written as 0: of others the language knows better.
+                _ if matches!(left, Expr::Field(Field::Attribute { .. })) => Expr::Literal(number(dice)),
+                _ => Expr::Literal(divisor(dice, op)),
             };
             boxed(left, right, op)
         }
@@ -345,7 +355,7 @@ fn scalar(dice: &mut Dice, depth: usize) -> Scalar {
             let right = match op {
                 Op::Power => Scalar::Literal(Literal::Int(*dice.one(&[-1, 0, 1, 2, 3]))),
                 _ if dice.percent(50) => scalar(dice, depth - 1),
-                _ => Scalar::Literal(number(dice)),
+                _ => Scalar::Literal(divisor(dice, op)),
             };
             Scalar::Arithmetic(op, Box::new(left), Box::new(right))
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use spanloom_traceql::answer::{FoundSpan, FoundSpanset, FoundTrace, ServiceStats};
 
-use crate::field::{Value, arithmetic, attribute, compare, constant, first_value, holds, value};
+use crate::field::{Value, arithmetic, compare, constant, first_value, holds, service, value};
 use crate::model::{ERROR, Trace};
 use crate::query::{Aggregate, Expr, Field, Intrinsic, Relation, Scalar, SetOp, Spans, Spelling, Stage};
 
@@ -262,13 +262,6 @@ pub fn search(
     found
 }
 
-fn service(attributes: &[spanloom_span::model::KeyValue]) -> String {
-    match attribute(attributes, "service.name") {
-        Value::Str(name) => name,
-        _ => String::new(),
-    }
-}
-
 fn summary(trace: &Trace) -> FoundTrace {
     let mut services: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for span in &trace.spans {
@@ -302,7 +295,8 @@ fn shown_span(trace: &Trace, span: usize, fields: &[Field]) -> FoundSpan {
     let mut attributes = Vec::new();
     for field in fields {
         let key = match field {
-            Field::Parent => continue,
+            // The page leaves open what a parent shows; its id says most.
+            Field::Parent => field.text(Spelling::Canonical),
             Field::Attribute { key, .. } => key.clone(),
             Field::Intrinsic(intrinsic) if stands_elsewhere(*intrinsic) => continue,
             Field::Intrinsic(intrinsic) => intrinsic.text(Spelling::Canonical).to_owned(),
