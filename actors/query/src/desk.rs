@@ -97,6 +97,32 @@ impl<'a> Desk<'a> {
         judge(&mut whole).map(Some)
     }
 
+    /// Places of a block's traces that also lie elsewhere, ascending. `ids` are the block's.
+    pub fn shared_places(&self, number: usize, ids: &[[u8; 16]]) -> Result<Vec<u32>, QueryError> {
+        let sources = self.sources;
+        let block = &sources.blocks[number];
+        let mut shared: Vec<u32> = match &block.elsewhere {
+            Some(places) => places.to_vec(),
+            None => {
+                let mut shared = Vec::new();
+                for (place, id) in (0..).zip(ids) {
+                    if sources.blocks_with(&TraceId(*id))?.len() > 1 {
+                        shared.push(place);
+                    }
+                }
+                shared
+            }
+        };
+        for id in &sources.index().ids {
+            if let Some(place) = block.listed.block.find(id).map_err(|error| block.failed(error))? {
+                shared.push(place as u32);
+            }
+        }
+        shared.sort_unstable();
+        shared.dedup();
+        Ok(shared)
+    }
+
     /// The blocks that hold a trace, when it is known to lie in this one.
     pub fn places(&self, id: &TraceId, number: usize, place: u64) -> Result<Places, QueryError> {
         match &self.sources.blocks[number].elsewhere {

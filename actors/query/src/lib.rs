@@ -9,6 +9,10 @@
 //! | `options.rs` | what can be set |
 //! | `querier.rs` | takes questions |
 //! | `search.rs` | the newest traces that a query finds |
+//! | `series.rs` | the series that a query makes of spans over time |
+//! | `columns.rs` | what the columns of a block say to a plan |
+//! | `piece.rs` | how a question is cut into pieces of work |
+//! | `listing.rs` | which attributes there are, and which values a field has |
 //! | `top.rs` | the newest traces found so far |
 //! | `desk.rs` | where one thread judges traces |
 //! | `progress.rs` | how far a question is |
@@ -18,14 +22,18 @@
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod ask;
+mod columns;
 mod desk;
 mod find;
+mod listing;
 mod live;
 mod options;
+mod piece;
 mod pool;
 mod progress;
 mod querier;
 mod search;
+mod series;
 mod sources;
 mod top;
 

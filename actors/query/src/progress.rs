@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{QueryError, SearchStats};
+use crate::sources::Sources;
+use crate::{QueryError, SearchStats, piece};
 
 /// What was done for a question so far.
 pub(crate) struct Progress {
@@ -34,8 +35,10 @@ impl Progress {
     }
 
     /// What is known before the work begins: pieces of work, blocks and their bytes.
-    pub fn plan(&mut self, pieces: usize, blocks: u64, block_bytes: u64) {
-        self.pieces = pieces as u64;
+    pub fn plan(&mut self, sources: &Sources) {
+        self.pieces = piece::count(sources) as u64;
+        let bytes = sources.blocks.iter().map(|block| block.listed.block.meta().file_bytes);
+        let (blocks, block_bytes) = (sources.blocks.len() as u64, bytes.sum());
         self.known = SearchStats { blocks, block_bytes, jobs: self.pieces, ..SearchStats::default() };
     }
 
@@ -43,6 +46,11 @@ impl Progress {
     pub fn judged(&self, spans: u32) {
         self.traces.fetch_add(1, Ordering::Relaxed);
         self.spans.fetch_add(spans.into(), Ordering::Relaxed);
+    }
+
+    /// So many spans were looked at in columns.
+    pub fn scanned(&self, spans: u64) {
+        self.spans.fetch_add(spans, Ordering::Relaxed);
     }
 
     /// Bytes were looked at.

@@ -2,17 +2,27 @@
 
 use std::sync::Arc;
 
+use spanloom_block::ListLimits;
 use spanloom_bucket::Bucket;
 use spanloom_peer::Peer;
 use spanloom_span::Tenant;
+use spanloom_traceql::answer::Steps;
+use spanloom_traceql::ast::{Body, Field, Stage};
+use spanloom_traceql::metrics::Limits;
 use spanloom_traceql::plan::Plan;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::listing::{self, Listed, Listing};
+use crate::piece;
 use crate::pool::{Pool, Work};
 use crate::progress::Progress;
 use crate::search::Search;
+use crate::series::Counting;
 use crate::sources::Sources;
-use crate::{Answers, QueryError, QueryOptions, SearchPart, SearchRequest};
+use crate::{
+    Answers, MetricsPart, MetricsRequest, QueryError, QueryOptions, SearchPart, SearchRequest, SearchStats,
+    TagValues, TagValuesRequest, Tags, TagsRequest,
+};
 
 /// Parts of an answer that wait for their reader.
 const PARTS: usize = 4;
@@ -56,41 +66,137 @@ impl Querier {
         }
         let most = self.inner.options.max_answer_bytes;
         self.ask(request.tenants.clone(), move |sources, answer| {
-            let blocks = sources.blocks.iter();
-            let bytes = blocks.map(|block| block.listed.block.meta().file_bytes).sum();
-            progress.plan(Search::count(&sources), sources.blocks.len() as u64, bytes);
+            progress.plan(&sources);
             Search::new(request, plan, sources, progress, most, answer)
         })
         .await
     }
 
-    /// Takes a snapshot of the sources and sets the threads to work.
+    /// Counts spans over time. What was acknowledged before is counted.
+    pub async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
+        let mut progress = Progress::begin(self.inner.options.timeout);
+        let plan = plan(&request.query)?;
+        let Some(metrics) = plan.metrics() else {
+            return Err(QueryError::Invalid(format!(
+                "found a query for traces (`{}`), expected one for series, such as `{{ }} | rate()`; ask for traces at \
+                 /api/search",
+                plan.query
+            )));
+        };
+        let steps = match request.step {
+            Some(step) => Steps::range(request.start, request.end, step),
+            None => Steps::instant(request.start, request.end),
+        };
+        let Some(steps) = steps else {
+            return Err(QueryError::Invalid(format!(
+                "found start {} ns, end {} ns and step {:?} ns, expected an end after the start and a step above 0",
+                request.start, request.end, request.step
+            )));
+        };
+        let options = self.inner.options;
+        let asked = Some(request.max_series).filter(|&series| series > 0);
+        let limits = Limits {
+            max_series: asked.unwrap_or(usize::MAX).min(options.max_series),
+            max_bytes: options.max_answer_bytes / metrics.leaves.len().max(1),
+            exemplars: metrics.exemplars.map_or(request.exemplars, |hint| hint.min(request.exemplars)),
+        };
+        self.ask(request.tenants.clone(), move |sources, answer| {
+            progress.plan(&sources);
+            Counting::new(request, plan, sources, steps, limits, progress, answer)
+        })
+        .await
+    }
+
+    /// Lists the names of attributes.
+    pub async fn tags(&self, request: TagsRequest) -> Result<Tags, QueryError> {
+        let filter = request.query.as_deref().and_then(spanloom_traceql::lenient_filter);
+        let plan = listing::plan(filter, None)?;
+        let listed = Listed::Names(request.scope.map(listing::scope_of));
+        let time = (request.start.unwrap_or(0), request.end.unwrap_or(u64::MAX));
+        let (found, stats) = self.list(request.tenants, listed, plan, time, request.limit).await?;
+        Ok(listing::tags(&found, stats))
+    }
+
+    /// Lists the values of a field.
+    pub async fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, QueryError> {
+        let field = field(&request.field)?;
+        let filter = request.query.as_deref().and_then(spanloom_traceql::lenient_filter);
+        let plan = listing::plan(filter, Some(&field))?;
+        let id = plan.fields.iter().position(|of| *of == field).unwrap_or(0);
+        let listed = Listed::Values(field, spanloom_traceql::plan::FieldId(id as u16));
+        let time = (request.start.unwrap_or(0), request.end.unwrap_or(u64::MAX));
+        let (found, stats) = self.list(request.tenants, listed, plan, time, request.limit).await?;
+        Ok(listing::tag_values(&found, stats))
+    }
+
+    async fn list(
+        &self,
+        tenants: Vec<Tenant>,
+        listed: Listed,
+        plan: Plan,
+        time: (u64, u64),
+        limit: usize,
+    ) -> Result<(listing::Found, SearchStats), QueryError> {
+        let mut progress = Progress::begin(self.inner.options.timeout);
+        let limits = ListLimits { count: limit, bytes: self.inner.options.max_tag_bytes };
+        let (tell, told) = oneshot::channel();
+        self.set_to_work(tenants, move |sources| {
+            progress.plan(&sources);
+            Listing::new(listed, plan, sources, time, limits, progress, tell)
+        })
+        .await?;
+        told.await.map_err(|_| QueryError::Stopping)?
+    }
+
+    /// Sets the threads to work on an answer that comes in parts.
     async fn ask<T: Send + 'static>(
         &self,
         tenants: Vec<Tenant>,
         work: impl FnOnce(Sources, mpsc::Sender<Result<T, QueryError>>) -> Arc<dyn Work> + Send + 'static,
     ) -> Result<Answers<T>, QueryError> {
+        let (answer, parts) = mpsc::channel(PARTS);
+        self.set_to_work(tenants, move |sources| work(sources, answer)).await?;
+        Ok(Answers::new(parts))
+    }
+
+    /// Takes a snapshot of the sources and sets the threads to work.
+    async fn set_to_work(
+        &self,
+        tenants: Vec<Tenant>,
+        work: impl FnOnce(Sources) -> Arc<dyn Work> + Send + 'static,
+    ) -> Result<(), QueryError> {
         let inner = self.inner.clone();
         let mut sources = Sources::take(inner.peer.as_ref(), &inner.bucket, &tenants).await?;
         // Trace ids may have to come from the disk: not on a runtime's worker.
         let asked = tokio::task::spawn_blocking(move || {
             sources.compare(&inner.bucket, &tenants)?;
-            let (answer, parts) = mpsc::channel(PARTS);
-            let busy = || {
+            inner.pool.submit(work(sources)).map_err(|_| {
                 let most = inner.options.max_questions;
                 QueryError::Busy(format!("{most} questions are being worked on (query.max_questions)"))
-            };
-            inner.pool.submit(work(sources, answer)).map_err(|_| busy())?;
-            Ok(Answers::new(parts))
+            })
         });
         asked.await.map_err(|_| QueryError::Stopping)?
     }
 }
 
+/// A field of TraceQL by its text.
+fn field(text: &str) -> Result<Field, QueryError> {
+    let query = spanloom_traceql::parse(&format!("{{ }} | select({text})"));
+    if let Ok(query) = query
+        && let Body::Search(pipeline) = query.body
+        && let [_, Stage::Select(fields)] = &pipeline.stages[..]
+        && let [field] = &fields[..]
+    {
+        return Ok(field.clone());
+    }
+    Err(QueryError::Invalid(format!(
+        "found `{text}`, expected a field such as resource.service.name, .user or duration"
+    )))
+}
+
 /// Makes a query ready to run; errors say where it is wrong.
 fn plan(query: &str) -> Result<Plan, QueryError> {
     let invalid = |error: &dyn std::fmt::Display| QueryError::Invalid(error.to_string());
-    let query = spanloom_traceql::parse(query).map_err(|error| invalid(&error))?;
-    spanloom_traceql::check(&query).map_err(|error| invalid(&error))?;
+    let query = spanloom_traceql::read(query).map_err(|error| invalid(&error))?;
     Plan::new(&query).map_err(|error| invalid(&error))
 }

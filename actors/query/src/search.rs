@@ -17,26 +17,15 @@ use spanloom_traceql::plan::{PipelinePlan, Plan};
 use tokio::sync::mpsc;
 
 use crate::desk::{Desk, Readers};
+use crate::piece::{LIVE_PIECE, Piece, pieces};
 use crate::pool::Work;
 use crate::progress::Progress;
 use crate::sources::Sources;
 use crate::top::Top;
 use crate::{Explain, QueryError, SearchPart, SearchRequest};
 
-/// Live traces of a piece of work.
-const LIVE_PIECE: usize = 2048;
-
 /// How often parts of an answer are sent while it grows.
 const PART_EVERY: Duration = Duration::from_millis(100);
-
-/// What a piece of work is about.
-#[derive(Debug, Clone, Copy)]
-enum Piece {
-    /// A block, by number.
-    Block(usize),
-    /// Live traces from a number on.
-    Live(usize),
-}
 
 /// A search under way.
 pub(crate) struct Search {
@@ -63,9 +52,7 @@ impl Search {
         max_answer_bytes: usize,
         answer: mpsc::Sender<Result<SearchPart, QueryError>>,
     ) -> Arc<Self> {
-        let live = (0..sources.index().ids.len()).step_by(LIVE_PIECE).map(Piece::Live);
-        // The youngest blocks first: they are likely to hold the newest traces.
-        let pieces = live.chain((0..sources.blocks.len()).rev().map(Piece::Block)).collect();
+        let pieces = pieces(&sources);
         let top = Top::new(request.limit, max_answer_bytes, request.after);
         Arc::new(Self {
             top,
@@ -79,11 +66,6 @@ impl Search {
             last_part: Mutex::new(Instant::now()),
             failed: AtomicBool::new(false),
         })
-    }
-
-    /// How many pieces of work there are.
-    pub fn count(sources: &Sources) -> usize {
-        sources.index().ids.len().div_ceil(LIVE_PIECE) + sources.blocks.len()
     }
 
     fn start(&self) -> u64 {

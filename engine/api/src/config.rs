@@ -163,10 +163,7 @@ mod tests {
         check("{}", None);
         check(r#"{"max_search_range": "0s", "max_metrics_range": "0s", "max_exemplars": 0}"#, None);
         check(r#"{"max_limit": 0}"#, Some("max_limit is 0, expected at least 1"));
-        check(
-            r#"{"max_query_bytes": "129KiB"}"#,
-            Some("max_query_bytes is 132096, expected 1 to 128KiB"),
-        );
+        check(r#"{"max_query_bytes": "129KiB"}"#, Some("max_query_bytes is 132096, expected 1 to 128KiB"));
         check(r#"{"recent": "0s"}"#, Some("recent is 0, expected more than 0"));
     }
 }

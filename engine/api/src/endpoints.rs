@@ -49,7 +49,11 @@ pub(crate) const GRPC: [Endpoint; 7] = [
     endpoint("/tempopb.StreamingQuerier/SearchTags", "gRPC", "names of attributes"),
     endpoint("/tempopb.StreamingQuerier/SearchTagsV2", "gRPC", "names of attributes, by scope"),
     endpoint("/tempopb.StreamingQuerier/SearchTagValues", "gRPC", "values of an attribute"),
-    endpoint("/tempopb.StreamingQuerier/SearchTagValuesV2", "gRPC", "values of a TraceQL field, with their types"),
+    endpoint(
+        "/tempopb.StreamingQuerier/SearchTagValuesV2",
+        "gRPC",
+        "values of a TraceQL field, with their types",
+    ),
     endpoint("/tempopb.StreamingQuerier/MetricsQueryRange", "gRPC", "series, as they grow"),
     endpoint("/tempopb.StreamingQuerier/MetricsQueryInstant", "gRPC", "the same, one value a series"),
 ];

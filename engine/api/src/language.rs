@@ -74,9 +74,14 @@ fn trace_wide(expr: &FieldExpr) -> Option<&Field> {
     while let Some(expr) = left.pop() {
         match expr {
             FieldExpr::Literal(_) => {}
-            FieldExpr::Field(field @ Field::Intrinsic(
-                Intrinsic::TraceDuration | Intrinsic::TraceId | Intrinsic::RootName | Intrinsic::RootService,
-            )) => return Some(field),
+            FieldExpr::Field(
+                field @ Field::Intrinsic(
+                    Intrinsic::TraceDuration
+                    | Intrinsic::TraceId
+                    | Intrinsic::RootName
+                    | Intrinsic::RootService,
+                ),
+            ) => return Some(field),
             FieldExpr::Field(_) => {}
             FieldExpr::Not(inner) | FieldExpr::Negate(inner) => left.push(inner),
             FieldExpr::Binary { left: a, right: b, .. } => left.extend([&**a, &**b]),

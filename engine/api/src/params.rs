@@ -15,7 +15,10 @@ pub(crate) struct Params(pub Vec<(String, String)>);
 impl Params {
     /// A parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// The same, as it is handed on.
@@ -45,7 +48,11 @@ impl Params {
 
     /// A point in time, nanoseconds since 1970.
     pub fn time(&self, name: &str) -> Result<Option<u64>, QueryError> {
-        self.read(name, "seconds or nanoseconds since 1970, or a time such as 2026-01-02T03:04:05Z", time::point)
+        self.read(
+            name,
+            "seconds or nanoseconds since 1970, or a time such as 2026-01-02T03:04:05Z",
+            time::point,
+        )
     }
 
     /// A duration, nanoseconds.

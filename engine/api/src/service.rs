@@ -20,8 +20,8 @@ use tower::Service as _;
 use crate::answer::text;
 use crate::endpoints::{label, near};
 use crate::{
-    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, search, series, status, stream, tags,
-    traces,
+    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, search, series, status, stream,
+    tags, traces,
 };
 
 /// The query API, for `spanloom_receive::serve`. Cheap to clone.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::answer::text;
-use crate::endpoints::{Endpoint, ENDPOINTS, GRPC};
+use crate::endpoints::{ENDPOINTS, Endpoint, GRPC};
 use crate::service::Inner;
 use crate::{ConfigMode, Queries, QueryError, Section};
 

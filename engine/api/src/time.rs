@@ -22,8 +22,14 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 
 /// Nanoseconds for people: in the largest unit that needs no fraction.
 pub(crate) fn print(nanos: u64) -> String {
-    const UNITS: [(&str, u64); 6] =
-        [("h", 3600 * SECOND), ("m", 60 * SECOND), ("s", SECOND), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    const UNITS: [(&str, u64); 6] = [
+        ("h", 3600 * SECOND),
+        ("m", 60 * SECOND),
+        ("s", SECOND),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("ns", 1),
+    ];
     let fits = |(_, unit): &&(&str, u64)| nanos >= *unit && nanos.is_multiple_of(*unit);
     UNITS.iter().find(fits).map_or("0s".to_owned(), |(name, unit)| format!("{}{name}", nanos / unit))
 }
@@ -93,7 +99,8 @@ struct Decimal {
 impl Decimal {
     /// Times a whole number, cut to a whole number.
     fn scaled(&self, by: u64) -> u128 {
-        u128::from(self.whole) * u128::from(by) + u128::from(self.fraction) * u128::from(by) / u128::from(SECOND)
+        u128::from(self.whole) * u128::from(by)
+            + u128::from(self.fraction) * u128::from(by) / u128::from(SECOND)
     }
 }
 
@@ -116,8 +123,7 @@ fn decimal(text: &str) -> Option<Decimal> {
 pub(crate) fn default_step(start: u64, end: u64) -> u64 {
     const INTERVALS: u64 = 240;
     const SHORTEST: u64 = 50_000_000;
-    const UNITS: [u64; 6] =
-        [3600 * SECOND, 300 * SECOND, 60 * SECOND, 15 * SECOND, 5 * SECOND, SECOND];
+    const UNITS: [u64; 6] = [3600 * SECOND, 300 * SECOND, 60 * SECOND, 15 * SECOND, 5 * SECOND, SECOND];
     let range = end.saturating_sub(start);
     let exact = range / INTERVALS;
     if range < 60 * SECOND {

@@ -5,10 +5,13 @@
 //! `[`, `&` and `~` mean themselves. Matching takes time linear in the text, whatever the pattern looks like; what a
 //! pattern may cost is the size of its automaton, which is bounded here.
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder, RegexSetBuilder};
 
 /// How large the automaton of one pattern may become, and how much memory its lazy DFA may use, in bytes each.
 pub const MAX_REGEX_BYTES: usize = 1024 * 1024;
+
+/// How large the automata of all patterns of a query may become together, in bytes.
+const MAX_REGEXES_BYTES: usize = 16 * 1024 * 1024;
 
 /// How deep the groups of a pattern may nest.
 const MAX_REGEX_NESTING: u32 = 64;
@@ -30,6 +33,22 @@ pub fn compile_regex(pattern: &str) -> Result<Regex, String> {
         }
         error => refused(last_line(&error.to_string())),
     })
+}
+
+/// Refuses patterns whose automata would be too large together. Each is one that [`compile_regex`] takes.
+pub(crate) fn check_together(patterns: &[&str]) -> Result<(), String> {
+    if patterns.len() <= MAX_REGEXES_BYTES / MAX_REGEX_BYTES {
+        return Ok(());
+    }
+    let translated = patterns.iter().filter_map(|pattern| Translation::of(pattern).ok());
+    let anchored = translated.map(|pattern| format!("^(?:{pattern})$"));
+    match RegexSetBuilder::new(anchored).size_limit(MAX_REGEXES_BYTES).nest_limit(MAX_REGEX_NESTING).build() {
+        Err(regex::Error::CompiledTooBig(limit)) => {
+            Err(format!("the regular expressions need more than {limit} bytes together; make them simpler"))
+        }
+        // Others are told of the pattern that is wrong, when it is compiled.
+        _ => Ok(()),
+    }
 }
 
 /// The reason alone: the lines before it show the pattern and point into it.

@@ -153,6 +153,48 @@ impl<'a> LivePart<'a> {
         Self { batch, group, fields, span, resource, scope }
     }
 
+    /// Whether its spans may overlap a time, both ends included.
+    pub fn overlaps(&self, start: u64, end: u64) -> bool {
+        self.group.start <= end && self.group.end >= start
+    }
+
+    /// Shows the names of the attributes that a span has, some of them more than once. An attribute without a value
+    /// is none.
+    pub fn names(&mut self, span: u32, see: &mut dyn FnMut(Scope, &[u8])) -> Result<(), ReadError> {
+        self.load(span)?;
+        self.load_resource()?;
+        self.load_scope()?;
+        let lists = [
+            (Scope::Span, &self.span.attributes),
+            (Scope::Resource, &self.resource.attributes),
+            (Scope::Instrumentation, &self.scope.attributes),
+        ];
+        for (scope, pairs) in lists {
+            let some = pairs.iter().filter(|(_, value)| *value != ValueView::Empty);
+            some.for_each(|(key, _)| see(scope, key));
+        }
+        let owners = [
+            (Scope::Event, EVENT_ATTRIBUTES, &self.span.events),
+            (Scope::Link, LINK_ATTRIBUTES, &self.span.links),
+        ];
+        for (scope, number, bodies) in owners {
+            for body in bodies {
+                let mut reader = Reader::new(body);
+                while let Some(field) = reader.next().map_err(failed)? {
+                    if let (found, Wire::Bytes(pair)) = field
+                        && found == number
+                    {
+                        let (key, value) = view::key_value(pair).map_err(failed)?;
+                        if value != ValueView::Empty {
+                            see(scope, key);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a span the one that is read.
     fn load(&mut self, number: u32) -> Result<(), ReadError> {
         if self.span.number == number + 1 {

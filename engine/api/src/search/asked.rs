@@ -21,7 +21,17 @@ const MOST_TAGS: usize = 100;
 
 /// Parameters with a meaning. Any other one is a tag, when there are neither `q` nor `tags`.
 const NAMES: [&str; 11] = [
-    "q", "tags", "minDuration", "maxDuration", "limit", "start", "end", "since", "spss", "cursor", "explain",
+    "q",
+    "tags",
+    "minDuration",
+    "maxDuration",
+    "limit",
+    "start",
+    "end",
+    "since",
+    "spss",
+    "cursor",
+    "explain",
 ];
 
 /// What is asked, as it was said.
@@ -137,7 +147,8 @@ impl Asked {
             && max < min
         {
             let (min, max) = (time::print(min), time::print(max));
-            let wrong = format!("minDuration is {min} and maxDuration is {max}, expected the minimum to be less");
+            let wrong =
+                format!("minDuration is {min} and maxDuration is {max}, expected the minimum to be less");
             return Err(QueryError::Invalid(wrong));
         }
         match &self.query {
@@ -223,7 +234,9 @@ pub(crate) fn within(key: &str, length: u64, most: u64) -> Result<(), QueryError
         return Ok(());
     }
     let (length, most) = (time::print(length), time::print(most));
-    Err(QueryError::Invalid(format!("the time from start to end is {length}, expected at most {most} ({key})")))
+    Err(QueryError::Invalid(format!(
+        "the time from start to end is {length}, expected at most {most} ({key})"
+    )))
 }
 
 /// A count within bounds, or what is usual.

@@ -20,10 +20,9 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read() {
-        for cursor in [
-            Cursor { start: 0, id: TraceId([1; 16]) },
-            Cursor { start: u64::MAX, id: TraceId([255; 16]) },
-        ] {
+        for cursor in
+            [Cursor { start: 0, id: TraceId([1; 16]) }, Cursor { start: u64::MAX, id: TraceId([255; 16]) }]
+        {
             assert_eq!(parse(&print(cursor)), Some(cursor));
         }
         for wrong in ["", "-", "1", "1-", "-1", "x-1", "1-x", "1-1-1", "18446744073709551616-1"] {

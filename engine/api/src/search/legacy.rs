@@ -2,7 +2,8 @@
 //! trace's.
 
 use spanloom_traceql::ast::{
-    Attribute, BinaryOp, Body, Field, FieldExpr, Intrinsic, Literal, Pipeline, Query, Scope, Set, Stage, Status,
+    Attribute, BinaryOp, Body, Field, FieldExpr, Intrinsic, Literal, Pipeline, Query, Scope, Set, Stage,
+    Status,
 };
 
 use crate::QueryError;
@@ -67,11 +68,9 @@ pub(crate) fn known_field(tag: &str) -> Option<Field> {
         "name" => Field::Intrinsic(Intrinsic::Name),
         "root.name" => Field::Intrinsic(Intrinsic::RootName),
         "root.service.name" => Field::Intrinsic(Intrinsic::RootService),
-        "service.name" => Field::Attribute(Attribute {
-            parent: false,
-            scope: Some(Scope::Resource),
-            name: tag.to_owned(),
-        }),
+        "service.name" => {
+            Field::Attribute(Attribute { parent: false, scope: Some(Scope::Resource), name: tag.to_owned() })
+        }
         _ => return None,
     })
 }
@@ -140,8 +139,16 @@ mod tests {
         check_tags(&[("error", "true")], any, "{ span:status = error }");
         check_tags(&[("error", "false")], any, "{ span:status != error }");
         check_tags(&[("error", "timeout")], any, r#"{ .error = "timeout" }"#);
-        check_tags(&[("http.status_code", "500")], any, r#"{ .http.status_code = "500" || .http.status_code = 500 }"#);
-        check_tags(&[("a", "-1.5"), ("b", "true")], any, r#"{ (.a = "-1.5" || .a = -1.5) && (.b = "true" || .b = true) }"#);
+        check_tags(
+            &[("http.status_code", "500")],
+            any,
+            r#"{ .http.status_code = "500" || .http.status_code = 500 }"#,
+        );
+        check_tags(
+            &[("a", "-1.5"), ("b", "true")],
+            any,
+            r#"{ (.a = "-1.5" || .a = -1.5) && (.b = "true" || .b = true) }"#,
+        );
         check_tags(&[("a b", "\"")], any, r#"{ ."a b" = "\"" }"#);
         check_tags(&[("a", "1-2"), ("b", "e")], any, r#"{ .a = "1-2" && .b = "e" }"#);
         check_tags(&[("a", "99999999999999999999")], any, r#"{ .a = "99999999999999999999" || .a = 1e20 }"#);

@@ -76,7 +76,9 @@ impl From<Refusal> for Failure {
         let message = match &refusal {
             // Its own words are about batches of spans.
             Refusal::TooLarge { limit } => {
-                format!("the question is larger than {limit} bytes, expected a shorter query (max_query_bytes)")
+                format!(
+                    "the question is larger than {limit} bytes, expected a shorter query (max_query_bytes)"
+                )
             }
             refusal => refusal.to_string(),
         };

@@ -171,7 +171,8 @@ async fn metrics<Q: Queries>(
         Shape::Range => request::Metrics::decode_range(message)?,
         Shape::Instant => request::Metrics::decode_instant(message)?,
     };
-    let mut request = SeriesAsked::from_message(shape, message).into_request(&inner.config.limits, time::now())?;
+    let mut request =
+        SeriesAsked::from_message(shape, message).into_request(&inner.config.limits, time::now())?;
     request.tenants = tenants;
     let answers = inner.queries.metrics(request).await?;
     // Every part has all series as far as they are known, so each message replaces the one before.

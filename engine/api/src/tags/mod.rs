@@ -105,10 +105,7 @@ pub(crate) async fn values_v2<Q: Queries>(
 }
 
 /// Start and end, each as good as none when it is 0.
-pub(crate) fn range(
-    start: Option<u64>,
-    end: Option<u64>,
-) -> Result<(Option<u64>, Option<u64>), QueryError> {
+pub(crate) fn range(start: Option<u64>, end: Option<u64>) -> Result<(Option<u64>, Option<u64>), QueryError> {
     let (start, end) = (start.filter(|time| *time > 0), end.filter(|time| *time > 0));
     if let (Some(start), Some(end)) = (start, end) {
         crate::search::asked::after(start, end)?;

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use spanloom_span::model::{Span, Trace};
 use spanloom_span::SpanId;
+use spanloom_span::model::{Span, Trace};
 
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
@@ -65,12 +65,7 @@ pub(super) fn keep(mut trace: Trace, matches: &[bool], above: Reach, below: Reac
 }
 
 /// Marks what is reached from the matches, nearest first; each span is looked at once.
-fn spread(
-    matches: &[bool],
-    reach: Reach,
-    kept: &mut [bool],
-    next: impl Fn(usize, &mut dyn FnMut(usize)),
-) {
+fn spread(matches: &[bool], reach: Reach, kept: &mut [bool], next: impl Fn(usize, &mut dyn FnMut(usize))) {
     let mut seen = matches.to_vec();
     let mut edge: Vec<usize> = (0..matches.len()).filter(|&span| matches[span]).collect();
     let mut steps = 1;

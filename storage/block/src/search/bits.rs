@@ -81,7 +81,7 @@ impl Bits {
     }
 
     /// Adds `at`; what is past the length is left out.
-    pub(crate) fn set(&mut self, at: usize) {
+    pub fn set(&mut self, at: usize) {
         if at < self.len {
             self.words[at / 64] |= 1 << (at % 64);
         }
@@ -102,6 +102,20 @@ impl Bits {
         self.words[first] |= low;
         self.words[first + 1..last].fill(u64::MAX);
         self.words[last] |= high;
+    }
+
+    /// Takes a range out.
+    pub fn clear_range(&mut self, range: Range<usize>) {
+        let end = range.end.min(self.len);
+        if range.start >= end {
+            return;
+        }
+        let (first, last) = (range.start / 64, (end - 1) / 64);
+        for word in first..=last {
+            let low = if word == first { u64::MAX << (range.start % 64) } else { u64::MAX };
+            let high = if word == last { u64::MAX >> (63 - (end - 1) % 64) } else { u64::MAX };
+            self.words[word] &= !(low & high);
+        }
     }
 
     /// Clears what is past the length.

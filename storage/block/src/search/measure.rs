@@ -139,6 +139,12 @@ impl<'a> Measure<'a> {
         out
     }
 
+    /// The value of a group's last field.
+    pub fn last_value(&self, group: u32) -> Value<'_> {
+        let value = self.groups.parts.get(group as usize).filter(|_| group != 0 && self.fields > 0);
+        value.and_then(|&(_, value)| self.values.get(value)).unwrap_or(Value::Nil)
+    }
+
     /// The rows of a row group that are in a set, in pieces, ascending.
     pub fn pieces<'m>(&'m mut self, group: u32, rows: &'m Bits, durations: bool) -> Result<Pieces<'m, 'a>> {
         self.of_classes.clear();
@@ -322,9 +328,14 @@ pub struct Pieces<'m, 'a> {
     place: u32,
 }
 
-impl Pieces<'_, '_> {
+impl<'a> Pieces<'_, 'a> {
     /// The next piece that has rows; `None` at the end.
     pub fn next_piece(&mut self) -> Result<Option<Measured<'_>>> {
+        Ok(self.next_with_groups()?.map(|(piece, _)| piece))
+    }
+
+    /// As [`Pieces::next_piece`], and whom to ask what a group is.
+    pub fn next_with_groups(&mut self) -> Result<Option<(Measured<'_>, &Measure<'a>)>> {
         let Self { group, first_row, rows, .. } = *self;
         loop {
             let from = self.next;
@@ -339,7 +350,7 @@ impl Pieces<'_, '_> {
             }
         }
         let Buffers { rows, starts, durations, groups, .. } = &self.measure.out;
-        Ok(Some(Measured { rows, starts, durations, groups }))
+        Ok(Some((Measured { rows, starts, durations, groups }, &*self.measure)))
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Exemplars(Vec<(u16, Candidate)>);
 /// A span that may be shown. The least one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
-    /// Of the trace's id: any trace is as likely as any other.
+    /// Of the trace's id and the place: any trace is as likely as any other, and in each place another.
     lot: u64,
     trace: TraceId,
     at: u64,
@@ -50,7 +50,8 @@ impl Exemplars {
     /// Offers a span.
     pub fn offer(&mut self, places: &Places, trace: TraceId, at: u64, value: f64) {
         if places.count > 0 {
-            self.put(places.of(at), Candidate { lot: lot(trace), trace, at, bits: value.to_bits() });
+            let place = places.of(at);
+            self.put(place, Candidate { lot: lot(trace, place), trace, at, bits: value.to_bits() });
         }
     }
 
@@ -83,12 +84,12 @@ impl Exemplars {
 }
 
 /// A number that looks random and is always the same: the finisher of splitmix64 over both halves.
-fn lot(trace: TraceId) -> u64 {
+fn lot(trace: TraceId, place: u16) -> u64 {
     let mix = |mut bits: u64| {
         bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ bits >> 31
     };
     let whole = u128::from_be_bytes(trace.0);
-    mix(mix((whole >> 64) as u64).wrapping_add(whole as u64))
+    mix(mix((whole >> 64) as u64 ^ u64::from(place)).wrapping_add(whole as u64))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::compile::Compiler;
 use super::fields::Fields;
 use super::filter::Filter;
-use super::mention::mention;
+use super::mention::{Mentioned, mention};
 use super::metrics::{ComparePlan, Leaf, Measure, MetricsPlan, Second, SeriesExpr};
 use super::pipeline::{PipelinePlan, PlanScalar, PlanSet, PlanStage};
 use super::{Body, FieldId, FilterId, Needs, Origin, Plan, needs};
@@ -22,7 +22,9 @@ const DEFAULT_TOP: usize = 10;
 
 pub(super) fn build(query: &Query) -> Result<Plan, PlanError> {
     let mut fields = Fields::default();
-    let shown = mention(query, &mut fields)?;
+    let Mentioned { shown, patterns } = mention(query, &mut fields)?;
+    // Before any is compiled for good: the work is bounded, too.
+    crate::regex::check_together(&patterns).map_err(|reason| PlanError { part: "=~".to_owned(), reason })?;
     let compiler = Compiler { fields };
     let mut builder = Builder { compiler, filters: Vec::new(), known: HashMap::new() };
     let (body, needs) = match &query.body {

@@ -11,7 +11,7 @@ use crate::ast::{BinaryOp, Field, FieldExpr, Literal};
 use crate::plan::PlanError;
 use crate::value::{ArithmeticOp, CompareOp, OwnedValue, Value, compare, negate, reckon};
 
-/// Compiles expressions, numbering their fields and collecting their patterns.
+/// Compiles expressions, numbering their fields.
 pub(super) struct Compiler {
     pub fields: Fields,
 }

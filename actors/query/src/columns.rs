@@ -1,0 +1,202 @@
+//! What the columns of a block say to a plan: the rows that its filters hold for, the traces that are worth judging,
+//! and counts.
+
+use spanloom_block::{Bits, BlockReader, Measure as Columns, NO_GROUP, Result, TraceTable};
+use spanloom_traceql::ast::{Field, Intrinsic};
+use spanloom_traceql::metrics::{Accumulator, GroupId};
+use spanloom_traceql::plan::{Expr, FilterId, Leaf, Measure, Needs, Plan};
+use spanloom_traceql::value::Value;
+
+/// Most groups of a block that are told apart while it is counted from its columns.
+const MAX_GROUPS: usize = 1 << 16;
+
+/// The rows of a block that the filters of a plan hold for.
+pub(crate) struct Matches<'a> {
+    pub table: TraceTable<'a>,
+    /// For each row group its first row and, by filter, the rows that may match.
+    groups: Vec<(u64, Vec<Bits>)>,
+    /// Whether the rows of a filter are exactly those that match.
+    exact: Vec<bool>,
+    /// Bytes that were looked at.
+    pub bytes: u64,
+}
+
+impl<'a> Matches<'a> {
+    /// Reads them. Row groups in which no span overlaps the time may be left out.
+    pub fn read(reader: &'a BlockReader, plan: &Plan, time: (u64, u64)) -> Result<Self> {
+        let table = TraceTable::open(reader)?;
+        let groups = reader.groups();
+        let ends = groups.iter().skip(1).map(|group| group.first_row).chain([reader.meta().spans]);
+        let rows = |filter: &spanloom_traceql::plan::Filter, len: usize| match filter.expr {
+            Expr::Const(false) => Bits::none(len),
+            _ => Bits::all(len),
+        };
+        let read = |(group, end): (&spanloom_block::Group, u64)| {
+            let len = (end - group.first_row) as usize;
+            let is_out = group.min_start > time.1 || group.max_end < time.0;
+            let of = |filter| if is_out { Bits::none(len) } else { rows(filter, len) };
+            (group.first_row, plan.filters.iter().map(of).collect())
+        };
+        let groups = groups.iter().zip(ends).map(read).collect();
+        let exact = plan.filters.iter().map(|filter| matches!(filter.expr, Expr::Const(_))).collect();
+        Ok(Self { table, groups, exact, bytes: 0 })
+    }
+
+    /// The rows of a filter, by row group.
+    pub fn rows(&self, filter: FilterId) -> Vec<Bits> {
+        let of = |bits: &[Bits]| bits.get(usize::from(filter.0)).cloned().unwrap_or_default();
+        self.groups.iter().map(|(_, bits)| of(bits)).collect()
+    }
+
+    /// Adds a row of the block to sets of rows by row group.
+    pub fn set(&self, rows: &mut [Bits], row: u64) {
+        let group = self.groups.partition_point(|(first, _)| *first <= row).wrapping_sub(1);
+        if let (Some((first, _)), Some(rows)) = (self.groups.get(group), rows.get_mut(group)) {
+            rows.set((row - first) as usize);
+        }
+    }
+
+    /// Whether the rows of a filter are exactly those that match.
+    pub fn is_exact(&self, filter: FilterId) -> bool {
+        self.exact.get(usize::from(filter.0)).copied().unwrap_or(false)
+    }
+
+    /// Places of traces with rows for which the plan's needs are met, ascending; of the `shared` ones, of which
+    /// rows may lie elsewhere, those with any row that matches any filter.
+    pub fn candidates(&self, needs: &Needs, shared: &[u32]) -> Vec<u32> {
+        let count = self.table.len() as usize;
+        if *needs == Needs::Nothing {
+            return (0..count as u32).collect();
+        }
+        let filters = self.exact.len();
+        let mut holds = vec![Bits::none(count); filters];
+        for (first_row, bits) in &self.groups {
+            for (filter, rows) in bits.iter().enumerate() {
+                let holds = &mut holds[filter];
+                self.table.touched(*first_row, rows, |place| holds.set(place as usize));
+            }
+        }
+        let any = |place: usize| holds.iter().any(|holds| holds.has(place));
+        let met = |place: usize| {
+            needs.met(&mut |filter: FilterId| holds.get(usize::from(filter.0)).is_some_and(|h| h.has(place)))
+        };
+        let mut shared = shared.iter().copied().peekable();
+        let mut out = Vec::new();
+        for place in 0..count {
+            let is_shared = shared.next_if_eq(&(place as u32)).is_some();
+            if if is_shared { any(place) } else { met(place) } {
+                out.push(place as u32);
+            }
+        }
+        out
+    }
+}
+
+/// Whether a leaf was counted.
+pub(crate) enum Counted {
+    /// Every span of the block but those of shared traces.
+    Yes {
+        /// How many spans were counted.
+        spans: u64,
+    },
+    /// Nothing was: its spans have to be counted trace by trace.
+    No,
+}
+
+/// Counts the spans of a block for a leaf, those of the `shared` traces left out. When it says no, `counted` may hold
+/// some of them and is of no use.
+pub(crate) fn count(
+    reader: &BlockReader,
+    plan: &Plan,
+    leaf: &Leaf,
+    matches: &Matches<'_>,
+    shared: &[u32],
+    counted: &mut Accumulator,
+) -> Result<Counted> {
+    let filter = leaf.simple_filter().filter(|&filter| {
+        matches.is_exact(filter) && plan.filter(filter).is_some_and(|filter| !filter.reads_trace)
+    });
+    let (Some(filter), false) = (filter, matches!(leaf.function, Measure::Compare(_))) else {
+        return Ok(Counted::No);
+    };
+    let mut by: Vec<Field> = leaf.by.iter().filter_map(|(field, _)| plan.field(*field).cloned()).collect();
+    // What is measured is one field more, unless it is the duration, which is there anyway.
+    let measured = match leaf.measured().and_then(|field| plan.field(field)) {
+        None => Measured::Nothing,
+        Some(Field::Intrinsic(Intrinsic::Duration)) => Measured::Duration,
+        Some(field) => {
+            by.push(field.clone());
+            Measured::Field
+        }
+    };
+    let mut columns = Columns::new(reader, &matches.table, &by, MAX_GROUPS)?;
+    let wants_durations = measured == Measured::Duration || counted.wants_exemplars();
+    let steps = counted.steps();
+    let (mut known, mut place, mut spans) = (Vec::<Option<Option<GroupId>>>::new(), 0, 0);
+    for (number, (first_row, bits)) in (0..).zip(&matches.groups) {
+        let Some(rows) = bits.get(usize::from(filter.0)) else { continue };
+        let rows = without(rows, *first_row, &matches.table, shared);
+        let mut pieces = columns.pieces(number, &rows, wants_durations)?;
+        while let Some((piece, values)) = pieces.next_with_groups()? {
+            if piece.groups.contains(&NO_GROUP) {
+                return Ok(Counted::No);
+            }
+            spans += piece.rows.len() as u64;
+            for (at, (&start, &number)) in piece.starts.iter().zip(piece.groups).enumerate() {
+                let Some(sample) = steps.sample_of(start) else { continue };
+                let number = number as usize;
+                let duration = piece.durations.get(at).copied().unwrap_or(0);
+                let value = match measured {
+                    Measured::Nothing => Value::Nil,
+                    Measured::Duration => Value::Duration(i64::try_from(duration).unwrap_or(i64::MAX)),
+                    Measured::Field => values.last_value(number as u32),
+                };
+                if measured != Measured::Nothing && !counted.takes(value) {
+                    continue;
+                }
+                if known.len() <= number {
+                    known.resize(number + 1, None);
+                }
+                let group = *known[number].get_or_insert_with(|| {
+                    let of = values.group(number as u32);
+                    counted.group(of.get(..leaf.by.len()).unwrap_or_default())
+                });
+                let Some(group) = group else { continue };
+                match measured {
+                    Measured::Nothing => counted.add(group, sample, 1),
+                    _ => counted.add_value(group, sample, value),
+                }
+                if counted.wants_exemplars() {
+                    let row = first_row + u64::from(piece.rows[at]);
+                    if let Some(found) = matches.table.place_of_row(row, place) {
+                        place = found;
+                        let id = matches.table.id(found);
+                        counted.add_exemplar(group, start, value, id, duration);
+                    }
+                }
+            }
+        }
+    }
+    Ok(Counted::Yes { spans })
+}
+
+/// What is measured of each span.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Measured {
+    Nothing,
+    Duration,
+    /// A field, which is read as if it were one more label.
+    Field,
+}
+
+/// The rows without those of the traces at some places.
+fn without(rows: &Bits, first_row: u64, table: &TraceTable<'_>, places: &[u32]) -> Bits {
+    let mut rows = rows.clone();
+    for &place in places {
+        let of = table.rows(place);
+        let within = |row: u64| row.saturating_sub(first_row).min(rows.len() as u64) as usize;
+        let (from, to) = (within(of.start), within(of.end));
+        rows.clear_range(from..to);
+    }
+    rows
+}

@@ -1,0 +1,318 @@
+//! Tags: which attributes there are, and which values a field has.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use spanloom_block::{Bits, ListLimits, Names, Values, Wanted};
+use spanloom_span::TraceId;
+use spanloom_traceql::ast::{Body, Field, FieldExpr, Pipeline, Query, Scope, Set, Stage};
+use spanloom_traceql::eval::Fragment;
+use spanloom_traceql::plan::{Expr, FieldId, FilterId, Plan};
+use spanloom_traceql::value::Value;
+use tokio::sync::oneshot;
+
+use crate::columns::Matches;
+use crate::desk::{Desk, Readers};
+use crate::live::LivePart;
+use crate::piece::{LIVE_PIECE, Piece, pieces};
+use crate::pool::Work;
+use crate::progress::Progress;
+use crate::sources::Sources;
+use crate::{QueryError, SearchStats, TagScope, TagType, TagValues, Tags};
+
+/// The one filter of a listing's plan.
+const FILTER: FilterId = FilterId(0);
+
+/// What is listed.
+#[derive(Debug, Clone)]
+pub(crate) enum Listed {
+    /// Names of attributes, of one scope or all.
+    Names(Option<Scope>),
+    /// Values of a field.
+    Values(Field, FieldId),
+}
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub names: Names,
+    pub values: Values,
+}
+
+/// A listing under way.
+pub(crate) struct Listing {
+    listed: Listed,
+    plan: Plan,
+    sources: Sources,
+    time: (u64, u64),
+    limits: ListLimits,
+    pieces: Vec<Piece>,
+    found: Mutex<Found>,
+    progress: Progress,
+    answer: Mutex<Option<oneshot::Sender<Result<(Found, SearchStats), QueryError>>>>,
+    failed: AtomicBool,
+}
+
+/// A plan with one filter that reads, beside it, the given field.
+pub(crate) fn plan(filter: Option<FieldExpr>, field: Option<&Field>) -> Result<Plan, QueryError> {
+    let mut stages = vec![Stage::Set(Set::Filter(filter.map(Box::new)))];
+    stages.extend(field.map(|field| Stage::Select(vec![field.clone()])));
+    let query = Query { body: Body::Search(Pipeline { stages }), hints: Vec::new() };
+    Plan::new(&query).map_err(|error| QueryError::Invalid(error.to_string()))
+}
+
+impl Listing {
+    /// A listing that sends what it found to `answer`.
+    pub fn new(
+        listed: Listed,
+        plan: Plan,
+        sources: Sources,
+        time: (u64, u64),
+        limits: ListLimits,
+        progress: Progress,
+        answer: oneshot::Sender<Result<(Found, SearchStats), QueryError>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            pieces: pieces(&sources),
+            listed,
+            plan,
+            sources,
+            time,
+            limits,
+            found: Mutex::default(),
+            progress,
+            answer: Mutex::new(Some(answer)),
+            failed: AtomicBool::new(false),
+        })
+    }
+
+    fn run(&self, piece: Piece) -> Result<(), QueryError> {
+        let readers = Readers::new(&self.sources);
+        let mut desk = Desk::new(&self.sources, &self.plan, &readers);
+        let mut found = Found::default();
+        match piece {
+            Piece::Block(number) => self.block(number, &mut desk, &mut found)?,
+            Piece::Live(from) => {
+                for id in self.sources.index().ids.iter().skip(from).take(LIVE_PIECE) {
+                    if self.is_over() {
+                        return Ok(());
+                    }
+                    self.live(*id, &mut desk, &mut found)?;
+                }
+            }
+        }
+        self.add(&found);
+        Ok(())
+    }
+
+    fn add(&self, found: &Found) {
+        let mut all = self.found.lock();
+        for scope in SCOPES.map(|(scope, _)| scope) {
+            found.names.of(scope).iter().for_each(|name| all.names.add(scope, name, self.limits));
+        }
+        found.values.iter().for_each(|value| all.values.add(value, self.limits));
+    }
+
+    fn is_all(&self) -> bool {
+        self.plan.filter(FILTER).is_none_or(|filter| matches!(filter.expr, Expr::Const(true)))
+    }
+
+    fn block(&self, number: usize, desk: &mut Desk<'_>, found: &mut Found) -> Result<(), QueryError> {
+        let block = &self.sources.blocks[number];
+        let meta = block.listed.block.meta();
+        if meta.min_start > self.time.1 || meta.max_end < self.time.0 {
+            return Ok(());
+        }
+        let reader = desk.reader(number)?;
+        let failed = |error| block.failed(error);
+        let matches = Matches::read(reader, &self.plan, self.time).map_err(failed)?;
+        self.progress.read(matches.bytes);
+        let rows = if self.is_all() { None } else { Some(self.rows(number, &matches, desk)?) };
+        let wanted = Wanted { time: Some(self.time), rows: rows.as_deref() };
+        match &self.listed {
+            Listed::Names(scope) => reader.names(*scope, wanted, self.limits, &mut found.names),
+            Listed::Values(field, _) => {
+                reader.values(&matches.table, field, wanted, self.limits, &mut found.values)
+            }
+        }
+        .map_err(failed)
+    }
+
+    /// The rows that the filter holds for, by row group. Where the columns cannot tell, traces are judged whole.
+    fn rows(
+        &self,
+        number: usize,
+        matches: &Matches<'_>,
+        desk: &mut Desk<'_>,
+    ) -> Result<Vec<Bits>, QueryError> {
+        if matches.is_exact(FILTER) {
+            return Ok(matches.rows(FILTER));
+        }
+        let mut rows: Vec<Bits> = matches.rows(FILTER).iter().map(|rows| Bits::none(rows.len())).collect();
+        for place in matches.candidates(&self.plan.needs, &[]) {
+            if self.is_over() {
+                return Ok(rows);
+            }
+            let id = matches.table.id(place);
+            let blocks = desk.places(&id, number, place.into())?;
+            let mine = blocks.iter().position(|&(block, _)| block == number);
+            for (_, row) in self.judged(id, &blocks, desk)?.into_iter().filter(|&(at, _)| Some(at) == mine) {
+                matches.set(&mut rows, matches.table.rows(place).start + u64::from(row));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Fragment and number of each span of a trace for which the filter holds.
+    fn judged(
+        &self,
+        id: TraceId,
+        blocks: &[(usize, u64)],
+        desk: &mut Desk<'_>,
+    ) -> Result<Vec<(usize, u32)>, QueryError> {
+        let found = desk.whole(id, blocks, |whole| {
+            self.progress.judged(whole.len());
+            let mut found = Vec::new();
+            let Some(filter) = self.plan.filter(FILTER) else { return Ok(found) };
+            for span in 0..whole.len() {
+                if filter.expr.eval(&mut |field, see| whole.see(span, field, see))? {
+                    found.push(whole.place(span));
+                }
+            }
+            Ok(found)
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    fn live(&self, id: TraceId, desk: &mut Desk<'_>, found: &mut Found) -> Result<(), QueryError> {
+        let blocks = self.sources.blocks_with(&id)?;
+        let parts = self.sources.live_parts(&id, &blocks)?;
+        let part = |&(request, group): &(u32, u32)| {
+            let batch = &self.sources.live[request as usize].batch;
+            LivePart::new(batch, &batch.groups()[group as usize], &self.plan.fields)
+        };
+        let mut parts: Vec<LivePart<'_>> = parts.iter().map(part).collect();
+        if !parts.iter().any(|part| part.overlaps(self.time.0, self.time.1)) {
+            return Ok(());
+        }
+        let spans: Vec<(usize, u32)> = if self.is_all() {
+            let each = |(at, part): (usize, &LivePart<'_>)| (0..part.len()).map(move |span| (at, span));
+            parts.iter().enumerate().flat_map(each).collect()
+        } else {
+            let judged = self.judged(id, &blocks, desk)?.into_iter();
+            judged.filter_map(|(at, span)| Some((at.checked_sub(blocks.len())?, span))).collect()
+        };
+        match &self.listed {
+            Listed::Names(only) => {
+                for (part, span) in spans {
+                    parts[part].names(span, &mut |scope, name| {
+                        if only.is_none_or(|only| only == scope) {
+                            found.names.add(scope, &String::from_utf8_lossy(name), self.limits);
+                        }
+                    })?;
+                }
+            }
+            Listed::Values(_, field) => {
+                let limits = self.limits;
+                let is_wide = self.plan.origin(*field) != spanloom_traceql::plan::Origin::Local;
+                if is_wide && !spans.is_empty() {
+                    desk.whole(id, &blocks, |whole| {
+                        Ok(whole.see(0, *field, &mut |value| found.values.add(value, limits))?)
+                    })?;
+                    return Ok(());
+                }
+                for (part, span) in spans {
+                    parts[part].see(span, *field, &mut |value| found.values.add(value, limits))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let is_gone = || self.answer.lock().as_ref().is_none_or(oneshot::Sender::is_closed);
+        self.failed.load(Ordering::Relaxed) || self.progress.is_late() || is_gone()
+    }
+
+    fn send(&self, answer: Result<(Found, SearchStats), QueryError>) {
+        if let Some(sender) = self.answer.lock().take() {
+            // Whoever asked may have gone.
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+impl Work for Listing {
+    fn pieces(&self) -> usize {
+        self.pieces.len().max(1)
+    }
+
+    fn piece(&self, number: usize) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        let Some(piece) = self.pieces.get(number) else { return false };
+        if let Err(error) = self.run(*piece) {
+            self.failed.store(true, Ordering::Relaxed);
+            self.send(Err(error));
+            return false;
+        }
+        self.progress.piece_done();
+        !self.is_over()
+    }
+
+    fn finish(&self) {
+        match self.progress.unfinished() {
+            Some(error) => self.send(Err(error)),
+            None => self.send(Ok((std::mem::take(&mut *self.found.lock()), self.progress.stats()))),
+        }
+    }
+}
+
+/// The scopes as answers name them.
+const SCOPES: [(Scope, TagScope); 5] = [
+    (Scope::Resource, TagScope::Resource),
+    (Scope::Span, TagScope::Span),
+    (Scope::Event, TagScope::Event),
+    (Scope::Link, TagScope::Link),
+    (Scope::Instrumentation, TagScope::Instrumentation),
+];
+
+/// A scope as the language names it.
+pub(crate) fn scope_of(tag: TagScope) -> Scope {
+    SCOPES.iter().find(|(_, of)| *of == tag).map_or(Scope::Span, |(scope, _)| *scope)
+}
+
+/// Names as they are answered.
+pub(crate) fn tags(found: &Found, stats: SearchStats) -> Tags {
+    let scopes = SCOPES.iter().map(|(scope, tag)| (*tag, found.names.of(*scope)));
+    let some = scopes.filter(|(_, names)| !names.is_empty());
+    Tags { scopes: some.map(|(tag, names)| (tag, names.iter().cloned().collect())).collect(), stats }
+}
+
+/// Values as they are answered.
+pub(crate) fn tag_values(found: &Found, stats: SearchStats) -> TagValues {
+    let mut values: Vec<(TagType, String)> = found.values.iter().filter_map(typed).collect();
+    values.sort_unstable();
+    values.dedup();
+    TagValues { values, stats }
+}
+
+fn typed(value: Value<'_>) -> Option<(TagType, String)> {
+    use spanloom_span::model::AnyValue;
+    Some(match value {
+        Value::Text(text) => (TagType::String, String::from_utf8_lossy(text).into_owned()),
+        Value::Int(value) => (TagType::Int, value.to_string()),
+        Value::Float(value) => (TagType::Float, value.to_string()),
+        Value::Bool(value) => (TagType::Bool, value.to_string()),
+        Value::Duration(value) => {
+            (TagType::Duration, spanloom_traceql::ast::Literal::Duration(value).to_string())
+        }
+        Value::Status(_) | Value::Kind(_) => match value.to_any() {
+            AnyValue::Str(word) => (TagType::Keyword, word),
+            _ => return None,
+        },
+        Value::Nil | Value::Array(_) | Value::Map(_) | Value::Bytes(_) => return None,
+    })
+}

@@ -1,0 +1,262 @@
+//! Metrics: the series that a query makes of spans over time.
+//!
+//! Pieces of work are those of a search. Where a leaf of the query is one filter that each span can be judged by, a
+//! block's spans are counted from its columns; else, and for traces that lie in several places, traces are judged
+//! whole. Each piece counts for itself and adds what it counted at its end, in any order: the result is the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use foldhash::HashSet;
+use parking_lot::Mutex;
+use spanloom_span::TraceId;
+use spanloom_traceql::answer::Steps;
+use spanloom_traceql::metrics::{Accumulator, Limits, count_trace, finish};
+use spanloom_traceql::plan::{MetricsPlan, Plan};
+use tokio::sync::mpsc;
+
+use crate::columns::{self, Counted};
+use crate::desk::{Desk, Readers};
+use crate::piece::{LIVE_PIECE, Piece, pieces};
+use crate::pool::Work;
+use crate::progress::Progress;
+use crate::sources::Sources;
+use crate::{MetricsPart, MetricsRequest, QueryError};
+
+/// How often progress is sent.
+const PART_EVERY: Duration = Duration::from_millis(100);
+
+/// A query for series under way.
+pub(crate) struct Counting {
+    request: MetricsRequest,
+    plan: Plan,
+    sources: Sources,
+    steps: Steps,
+    limits: Limits,
+    pieces: Vec<Piece>,
+    /// One for each leaf.
+    counted: Mutex<Vec<Accumulator>>,
+    /// Traces that lie in several places and are counted already.
+    claimed: Mutex<HashSet<TraceId>>,
+    progress: Progress,
+    answer: mpsc::Sender<Result<MetricsPart, QueryError>>,
+    last_part: Mutex<Instant>,
+    failed: AtomicBool,
+}
+
+impl Counting {
+    /// A query that sends its answer to `answer`. The plan is one for series.
+    pub fn new(
+        request: MetricsRequest,
+        plan: Plan,
+        sources: Sources,
+        steps: Steps,
+        limits: Limits,
+        progress: Progress,
+        answer: mpsc::Sender<Result<MetricsPart, QueryError>>,
+    ) -> Arc<Self> {
+        let leaves = plan.metrics().map(|metrics| &metrics.leaves[..]).unwrap_or_default();
+        let counted = leaves.iter().map(|leaf| Accumulator::new(leaf, steps, &limits)).collect();
+        Arc::new(Self {
+            pieces: pieces(&sources),
+            request,
+            sources,
+            steps,
+            limits,
+            counted: Mutex::new(counted),
+            claimed: Mutex::default(),
+            progress,
+            answer,
+            last_part: Mutex::new(Instant::now()),
+            failed: AtomicBool::new(false),
+            plan,
+        })
+    }
+
+    fn run(&self, piece: Piece, metrics: &MetricsPlan) -> Result<(), QueryError> {
+        let readers = Readers::new(&self.sources);
+        let mut desk = Desk::new(&self.sources, &self.plan, &readers);
+        let leaves = metrics.leaves.iter();
+        let mut counted: Vec<Accumulator> =
+            leaves.map(|leaf| Accumulator::new(leaf, self.steps, &self.limits)).collect();
+        match piece {
+            Piece::Block(number) => self.block(number, metrics, &mut desk, &mut counted)?,
+            Piece::Live(from) => self.live(from, metrics, &mut desk, &mut counted)?,
+        }
+        let mut all = self.counted.lock();
+        all.iter_mut().zip(counted).for_each(|(all, counted)| all.merge(counted));
+        Ok(())
+    }
+
+    fn live(
+        &self,
+        from: usize,
+        metrics: &MetricsPlan,
+        desk: &mut Desk<'_>,
+        counted: &mut [Accumulator],
+    ) -> Result<(), QueryError> {
+        let every = vec![true; counted.len()];
+        for id in self.sources.index().ids.iter().skip(from).take(LIVE_PIECE) {
+            if self.is_over() {
+                return Ok(());
+            }
+            let blocks = self.sources.blocks_with(id)?;
+            if blocks.is_empty() || self.claim(id) {
+                self.count(*id, &blocks, metrics, &every, desk, counted)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn block(
+        &self,
+        number: usize,
+        metrics: &MetricsPlan,
+        desk: &mut Desk<'_>,
+        counted: &mut [Accumulator],
+    ) -> Result<(), QueryError> {
+        let block = &self.sources.blocks[number];
+        let (meta, (from, until)) = (block.listed.block.meta(), self.steps.bounds());
+        if meta.min_start > until || meta.max_end < from {
+            return Ok(());
+        }
+        let reader = desk.reader(number)?;
+        let failed = |error| block.failed(error);
+        let matches = columns::Matches::read(reader, &self.plan, self.steps.bounds()).map_err(failed)?;
+        self.progress.read(matches.bytes);
+        let shared = desk.shared_places(number, matches.table.ids())?;
+        // Leaves that the columns cannot count, of which the block's own traces are judged whole.
+        let mut rest = vec![false; counted.len()];
+        for (at, (leaf, counted)) in metrics.leaves.iter().zip(counted.iter_mut()).enumerate() {
+            let done =
+                columns::count(reader, &self.plan, leaf, &matches, &shared, counted).map_err(failed)?;
+            rest[at] = match done {
+                Counted::Yes { spans } => {
+                    self.progress.scanned(spans);
+                    false
+                }
+                Counted::No => {
+                    // What was counted until then is forgotten.
+                    *counted = Accumulator::new(leaf, self.steps, &self.limits);
+                    true
+                }
+            };
+        }
+        let every = vec![true; counted.len()];
+        let needs = self.plan.needs.clone();
+        let candidates = matches.candidates(&needs, &shared);
+        for place in candidates {
+            if self.is_over() {
+                return Ok(());
+            }
+            let id = matches.table.id(place);
+            if shared.binary_search(&place).is_ok() {
+                let places = self.sources.blocks_with(&id)?;
+                if self.claim(&id) {
+                    self.count(id, &places, metrics, &every, desk, counted)?;
+                }
+            } else if rest.contains(&true) {
+                self.count(id, &[(number, place.into())], metrics, &rest, desk, counted)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a trace for some of the leaves.
+    fn count(
+        &self,
+        id: TraceId,
+        blocks: &[(usize, u64)],
+        metrics: &MetricsPlan,
+        wanted: &[bool],
+        desk: &mut Desk<'_>,
+        counted: &mut [Accumulator],
+    ) -> Result<(), QueryError> {
+        desk.whole(id, blocks, |whole| {
+            self.progress.judged(whole.len());
+            for ((leaf, counted), _) in
+                metrics.leaves.iter().zip(counted).zip(wanted).filter(|(_, wanted)| **wanted)
+            {
+                count_trace(leaf, whole, &mut |_, _, _| Ok(false), counted)?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Takes a trace that lies in several places; false when it was taken before.
+    fn claim(&self, id: &TraceId) -> bool {
+        self.claimed.lock().insert(*id)
+    }
+
+    /// Whether there is no point in going on.
+    fn is_over(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.answer.is_closed() || self.progress.is_late()
+    }
+
+    fn fail(&self, error: QueryError) {
+        if !self.failed.swap(true, Ordering::Relaxed) {
+            self.send(Err(error));
+        }
+    }
+
+    fn send(&self, part: Result<MetricsPart, QueryError>) {
+        // Whoever asked may have gone.
+        let _ = self.answer.blocking_send(part);
+    }
+
+    fn send_progress(&self) {
+        let Some(mut last) = self.last_part.try_lock().filter(|last| last.elapsed() >= PART_EVERY) else {
+            return;
+        };
+        *last = Instant::now();
+        // Room is kept for the last part.
+        if self.answer.capacity() > 1 {
+            let stats = self.progress.stats();
+            self.send(Ok(MetricsPart { stats, steps: Some(self.steps), ..MetricsPart::default() }));
+        }
+    }
+}
+
+impl Work for Counting {
+    fn pieces(&self) -> usize {
+        self.pieces.len().max(1)
+    }
+
+    fn piece(&self, number: usize) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        let (Some(piece), Some(metrics)) = (self.pieces.get(number), self.plan.metrics()) else {
+            return false;
+        };
+        if let Err(error) = self.run(*piece, metrics) {
+            self.fail(error);
+            return false;
+        }
+        self.progress.piece_done();
+        if self.request.stream {
+            self.send_progress();
+        }
+        !self.is_over()
+    }
+
+    fn finish(&self) {
+        if self.failed.load(Ordering::Relaxed) || self.answer.is_closed() {
+            return;
+        }
+        if let Some(error) = self.progress.unfinished() {
+            return self.fail(error);
+        }
+        let Some(metrics) = self.plan.metrics() else { return };
+        let answer = finish(metrics, &std::mem::take(&mut *self.counted.lock()));
+        self.send(Ok(MetricsPart {
+            series: answer.series,
+            partial: answer.partial,
+            steps: Some(self.steps),
+            stats: self.progress.stats(),
+            done: true,
+        }));
+    }
+}
