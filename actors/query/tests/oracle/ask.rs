@@ -111,8 +111,12 @@ impl Store for House {
         })
     }
 
-    fn metrics(&self, _: MetricsRequest) -> Result<Vec<Series>, Unanswered> {
-        Err(Unanswered::NotYet)
+    fn metrics(&self, request: MetricsRequest) -> Result<Vec<Series>, Unanswered> {
+        let part = self.runtime.block_on(async { last_part(self.querier.metrics(request).await?).await })?;
+        match part.partial {
+            Some(why) => Err(Unanswered::Refused(format!("found a part of the answer: {why}"))),
+            None => Ok(part.series),
+        }
     }
 
     fn tags(&self, _: TagsRequest) -> Result<Tags, Unanswered> {
