@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use spanloom_span::encode;
 use spanloom_span::model::AnyValue;
 use spanloom_traceql::answer::{Exemplar, Series};
 
@@ -146,6 +147,8 @@ fn leaf(
             _ => out.push(plain(&times, group, function, range)),
         }
     }
+    // The page has series for all groups with a span, but a series without a sample says nothing.
+    out.retain(|series| !series.samples.is_empty());
     in_order(&mut out);
     out
 }
@@ -272,35 +275,37 @@ fn by_labels(a: &[(String, AnyValue)], b: &[(String, AnyValue)]) -> Ordering {
     a.len().cmp(&b.len())
 }
 
-/// The page does not say how values of different types follow each other: here in the order of its table of
-/// types, as values of tags do.
+/// The page does not say how values of different types follow each other. Here: bools, numbers, strings, arrays,
+/// maps, bytes; arrays, maps and bytes by the bytes they come in.
 pub fn by_value(a: &AnyValue, b: &AnyValue) -> Ordering {
     let rank = |value: &AnyValue| match value {
         AnyValue::Empty => 0,
-        AnyValue::Str(_) => 1,
-        AnyValue::Int(_) => 2,
-        AnyValue::Double(_) => 3,
-        AnyValue::Bool(_) => 4,
-        AnyValue::Array(_) => 5,
-        AnyValue::Map(_) => 6,
-        AnyValue::Bytes(_) => 7,
+        AnyValue::Bool(_) => 1,
+        AnyValue::Int(_) | AnyValue::Double(_) => 2,
+        AnyValue::Str(_) => 3,
+        AnyValue::Array(_) => 4,
+        AnyValue::Map(_) => 5,
+        AnyValue::Bytes(_) => 6,
     };
     match (a, b) {
         (AnyValue::Str(a), AnyValue::Str(b)) => a.cmp(b),
         (AnyValue::Int(a), AnyValue::Int(b)) => a.cmp(b),
         (AnyValue::Double(a), AnyValue::Double(b)) => a.total_cmp(b),
+        // An int goes before the float that equals it.
+        (AnyValue::Int(a), AnyValue::Double(b)) => (*a as f64).total_cmp(b).then(Ordering::Less),
+        (AnyValue::Double(a), AnyValue::Int(b)) => a.total_cmp(&(*b as f64)).then(Ordering::Greater),
         (AnyValue::Bool(a), AnyValue::Bool(b)) => a.cmp(b),
-        (AnyValue::Bytes(a), AnyValue::Bytes(b)) => a.cmp(b),
-        (AnyValue::Array(a), AnyValue::Array(b)) => {
-            let orders = a.iter().zip(b).map(|(a, b)| by_value(a, b));
-            orders.into_iter().find(|o| *o != Ordering::Equal).unwrap_or(a.len().cmp(&b.len()))
-        }
-        (AnyValue::Map(a), AnyValue::Map(b)) => {
-            let orders = a.iter().zip(b).map(|(a, b)| a.key.cmp(&b.key).then(by_value(&a.value, &b.value)));
-            orders.into_iter().find(|o| *o != Ordering::Equal).unwrap_or(a.len().cmp(&b.len()))
-        }
-        _ => rank(a).cmp(&rank(b)),
+        _ => rank(a).cmp(&rank(b)).then_with(|| wire(a).cmp(&wire(b))),
     }
+}
+
+/// The body of an array, a map or bytes as OTLP has it.
+fn wire(value: &AnyValue) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::put_any_value(&mut out, value);
+    // Behind the tag stands the length, whose last byte is the first below 128.
+    let behind = out.iter().skip(1).position(|byte| *byte < 128).map_or(out.len(), |length| length + 2);
+    out.split_off(behind.min(out.len()))
 }
 
 fn then(mut series: Vec<Series>, second: &Second) -> Vec<Series> {
@@ -329,10 +334,9 @@ fn rank_at(all: &[Series], index: usize, time: u64, is_better: impl Fn(f64) -> b
     all.iter().enumerate().filter(ahead).count()
 }
 
-/// The samples of series with a number. What is reckoned has no name of a function any more.
+/// The samples of series with a number; their labels stay.
 fn each_sample(mut series: Vec<Series>, of: impl Fn(f64) -> f64) -> Vec<Series> {
     for one in &mut series {
-        one.labels = unnamed(&one.labels);
         one.samples.iter_mut().for_each(|(_, value)| *value = of(*value));
     }
     series
@@ -357,7 +361,9 @@ fn reckon(op: Op, left: &[Series], right: &[Series]) -> Vec<Series> {
                 let other = b.samples.iter().find(|(t, _)| t == time);
                 samples.extend(other.map(|(_, other)| (*time, float_arithmetic(op, *value, *other))));
             }
-            out.push(Series { labels, samples, exemplars: Vec::new() });
+            if !samples.is_empty() {
+                out.push(Series { labels, samples, exemplars: Vec::new() });
+            }
         }
     }
     in_order(&mut out);
