@@ -133,6 +133,11 @@ impl<'a> SeqView<'a> {
         Ok(view)
     }
 
+    /// The value that all of a sequence are, if the directory says so.
+    pub fn open_constant(seq: &Seq) -> Option<u64> {
+        (seq.kind == SeqKind::Const).then_some(seq.value)
+    }
+
     /// How many values.
     pub fn len(&self) -> u64 {
         match self {
@@ -149,6 +154,21 @@ impl<'a> SeqView<'a> {
             Self::Const { value, len } => (at < *len).then_some(*value),
             Self::Packed(packed) => packed.get(at),
             Self::Dict { distinct, codes } => codes.get(at).and_then(|code| distinct.get(code)),
+        }
+        .or_damaged("an integer lies outside of its sequence")
+    }
+
+    /// Reads the values from `from` on into the whole of `out`.
+    pub fn read(&self, from: u64, out: &mut [u64]) -> Result<()> {
+        match self {
+            Self::Const { value, len } => {
+                let fits = from.checked_add(out.len() as u64).is_some_and(|end| end <= *len);
+                fits.then(|| out.fill(*value))
+            }
+            Self::Packed(packed) => packed.unpack(from, out),
+            Self::Dict { distinct, codes } => codes.unpack(from, out).and_then(|()| {
+                out.iter_mut().try_for_each(|value| distinct.get(*value).map(|found| *value = found))
+            }),
         }
         .or_damaged("an integer lies outside of its sequence")
     }

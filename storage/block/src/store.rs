@@ -301,6 +301,63 @@ impl<'a> StoreView<'a> {
         Ok(if raw_len == stored.len() { stored } else { &self.inflated })
     }
 
+    /// Shows the values that are wanted by number and length, in order. A page is inflated once, and not at all when
+    /// none of its values is wanted.
+    pub fn visit(
+        &mut self,
+        mut wanted: impl FnMut(u64, usize) -> bool,
+        mut see: impl FnMut(u64, &[u8]),
+    ) -> Result<()> {
+        let (kind, positions) = (self.kind, self.positions);
+        let mut run = [0; 256];
+        let (mut at, mut end) = (0u64, 0u64);
+        for page in 0..self.pages.map_or(1, |pages| pages.sums.len()) {
+            let (to, start) = self.page_values(page, at, end)?;
+            if kind == StoreKind::Plain {
+                end = 0;
+            }
+            while at < to {
+                let run = &mut run[..256.min(to - at) as usize];
+                positions.read(at, run)?;
+                for &position in &*run {
+                    let from = end;
+                    end = match kind {
+                        StoreKind::Plain => {
+                            end.checked_add(position).or_damaged("a length is out of range")?
+                        }
+                        StoreKind::Dictionary => position,
+                    };
+                    let len = end.checked_sub(from).and_then(|len| usize::try_from(len).ok());
+                    if wanted(at, len.or_damaged("the entries of a dictionary are out of order")?) {
+                        let bytes = self.page(page)?;
+                        let range = from.checked_sub(start).zip(end.checked_sub(start));
+                        let value = range.and_then(|(from, to)| bytes.get(from as usize..to as usize));
+                        see(at, value.or_damaged("a value lies outside of its page")?);
+                    }
+                    at += 1;
+                }
+            }
+        }
+        (at == self.len()).then_some(()).or_damaged("the pages of a store do not hold all its values")
+    }
+
+    /// The end of a page's values, which begin at `at`, and what positions in the page count from.
+    fn page_values(&self, page: usize, at: u64, end: u64) -> Result<(u64, u64)> {
+        let Some(pages) = self.pages else { return Ok((self.len(), 0)) };
+        let first = |page: usize| pages.first_values.get(page).map(|v| u64::from(v.to_native()));
+        let to = first(page + 1).unwrap_or(self.len());
+        let start = match self.kind {
+            StoreKind::Plain => 0,
+            StoreKind::Dictionary => end,
+        };
+        let raw_start = pages.raw_starts.get(page).map(|v| v.to_native());
+        let is_in_order = first(page) == Some(at)
+            && to >= at
+            && to <= self.len()
+            && (self.kind == StoreKind::Plain || raw_start == Some(end));
+        is_in_order.then_some((to, start)).or_damaged("the pages of a store are out of order")
+    }
+
     /// Reads every page and every position.
     pub fn verify(&mut self) -> Result<()> {
         for page in 0..self.pages.map_or(0, |pages| pages.sums.len()) {

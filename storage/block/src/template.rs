@@ -196,6 +196,83 @@ pub(crate) fn fill(
     Some(())
 }
 
+/// What a text is to a template.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    /// No numbers make the template that text.
+    No,
+    /// These numbers do, and no others.
+    Numbers([u64; MAX_NUMBERS], usize),
+    /// There may be several that do.
+    Unsure,
+}
+
+/// Finds the numbers with which [`fill`] makes `text` of a template.
+pub(crate) fn parse(template: &[u8], text: &[u8]) -> Parsed {
+    if let Some((&VERBATIM, verbatim)) = template.split_first() {
+        return if verbatim == text { Parsed::Numbers([0; MAX_NUMBERS], 0) } else { Parsed::No };
+    }
+    let (mut numbers, mut count, mut is_sure) = ([0; MAX_NUMBERS], 0, true);
+    match parse_into(template, text, &mut numbers, &mut count, &mut is_sure) {
+        _ if !is_sure => Parsed::Unsure,
+        Some(()) => Parsed::Numbers(numbers, count),
+        None => Parsed::No,
+    }
+}
+
+fn parse_into(
+    mut template: &[u8],
+    mut text: &[u8],
+    numbers: &mut [u64; MAX_NUMBERS],
+    count: &mut usize,
+    is_sure: &mut bool,
+) -> Option<()> {
+    let mut put = |number: u64| {
+        *numbers.get_mut(*count)? = number;
+        *count += 1;
+        Some(())
+    };
+    while let Some((&byte, rest)) = template.split_first() {
+        template = rest;
+        match byte {
+            DECIMAL => {
+                // Where digits follow the number it may end in several places.
+                *is_sure &=
+                    template.first().is_none_or(|next| *next >= FIRST_PLAIN && !next.is_ascii_digit());
+                let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+                let (digits, rest) = text.split_at(digits);
+                if digits.is_empty() || (digits[0] == b'0' && digits.len() > 1) {
+                    return None;
+                }
+                text = rest;
+                let add = |sum: u64, digit: &u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+                put(digits.iter().try_fold(0, add)?)?;
+            }
+            HEX => {
+                let (&len, rest) = template.split_first().filter(|(len, _)| (1..=16).contains(*len))?;
+                template = rest;
+                let (digits, rest) = text.split_at_checked(len as usize)?;
+                digits.iter().all(|&digit| nibble(digit).is_some()).then_some(())?;
+                text = rest;
+                put(hex(digits))?;
+            }
+            UUID => {
+                let (uuid, rest) = text.split_at_checked(36)?;
+                let (high, low) = take_uuid(uuid, 8)?;
+                text = rest;
+                put(high)?;
+                put(low)?;
+            }
+            plain => {
+                let (&first, rest) = text.split_first()?;
+                (first == plain).then_some(())?;
+                text = rest;
+            }
+        }
+    }
+    text.is_empty().then_some(())
+}
+
 fn put_hex(out: &mut Vec<u8>, number: u64, digits: u8) {
     for place in (0..digits).rev() {
         out.push(b"0123456789abcdef"[(number >> (4 * place)) as usize & 15]);
@@ -232,7 +309,60 @@ mod tests {
             let template = split.templates.get(split.codes[at] as u32);
             fill(template, &mut out, |n| split.numbers.get(n).map(|column| column[at])).unwrap();
             assert_eq!(std::str::from_utf8(&out), Ok(*text), "{template:?}");
+            check_parsed(&split, at, texts);
         }
+    }
+
+    /// Every text is parsed with the template of the text at `at`: what is found are the numbers, and only there.
+    fn check_parsed(split: &Templates, at: usize, texts: &[&str]) {
+        let template = split.templates.get(split.codes[at] as u32);
+        for (other, text) in texts.iter().enumerate() {
+            match parse(template, text.as_bytes()) {
+                Parsed::Numbers(numbers, count) => {
+                    let mut out = Vec::new();
+                    fill(template, &mut out, |n| numbers[..count].get(n).copied()).unwrap();
+                    assert_eq!(std::str::from_utf8(&out), Ok(*text), "{template:?}");
+                    if split.codes[other] == split.codes[at] {
+                        let own: Vec<u64> = split.numbers.iter().map(|column| column[other]).collect();
+                        assert_eq!(own[..count.min(own.len())], numbers[..count.min(own.len())], "{text:?}");
+                    }
+                }
+                Parsed::No => assert_ne!(split.codes[other], split.codes[at], "{template:?} {text:?}"),
+                Parsed::Unsure => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_parsed_by_a_template_or_doubted() {
+        let check = |template: &[u8], text: &str, expected: Option<&[u64]>| {
+            let found = parse(template, text.as_bytes());
+            match (&found, expected) {
+                (Parsed::Numbers(numbers, count), Some(expected)) => assert_eq!(numbers[..*count], *expected),
+                (Parsed::No, None) => {}
+                _ => panic!("{template:?} {text:?} gives {found:?}, expected {expected:?}"),
+            }
+        };
+        check(b"/items/\x01", "/items/4711", Some(&[4711]));
+        check(b"/items/\x01", "/items/04711", None);
+        check(b"/items/\x01", "/items/", None);
+        check(b"/items/\x01", "/items/18446744073709551615", Some(&[u64::MAX]));
+        check(b"/items/\x01", "/items/18446744073709551616", None);
+        check(b"/\x01/\x02\x04", "/7/00ff", Some(&[7, 255]));
+        check(b"/\x01/\x02\x04", "/7/00f", None);
+        check(b"/\x01/\x02\x04", "/7/00ff0", None);
+        check(b"\x02\x11", "00000000000000000", None);
+        check(
+            b"\x03",
+            "123e4567-e89b-12d3-a456-426614174000",
+            Some(&[0x123e_4567_e89b_12d3, 0xa456_4266_1417_4000]),
+        );
+        check(b"\x03", "123e4567-e89b-12d3-a456_426614174000", None);
+        check(b"\x00\x01", "\u{1}", Some(&[]));
+        check(b"", "", Some(&[]));
+        assert_eq!(parse(b"\x01\x01", b"12"), Parsed::Unsure);
+        assert_eq!(parse(b"\x015", b"15"), Parsed::Unsure);
+        assert_eq!(parse(b"\x01\x01\x01\x01\x01\x01\x01\x01\x01", b"1"), Parsed::Unsure);
     }
 
     #[test]

@@ -10,9 +10,10 @@ use common::*;
 use proptest::prelude::*;
 use spanloom_block::{Block, BlockTraces};
 use spanloom_span::model::*;
-use spanloom_traceql::ast::Field;
+use spanloom_traceql::ast::{Field, Scope as In};
 use spanloom_traceql::eval::Fragment;
 use spanloom_traceql::plan::FieldId;
+use spanloom_traceql::value::Value;
 
 fn seen_by(trace: &mut dyn Fragment, span: u32, field: usize) -> Vec<Typed> {
     let mut out = Vec::new();
@@ -78,6 +79,13 @@ fn check(requests: &[Trace], fields: &[Field], picks: &[(usize, usize, usize)]) 
         trace.name(span as u32, &mut |found| name = found.to_vec()).unwrap();
         trace.service(span as u32, &mut |found| service = found.to_vec()).unwrap();
         assert_eq!((name, service), (seen.span.name.clone().into(), oracle::service(seen).into()));
+        let mut attributes = Vec::new();
+        let mut add = |scope, key: &[u8], value: Value<'_>| {
+            let scope = if scope == In::Span { "span" } else { "resource" };
+            attributes.push((scope, key.to_vec(), oracle::typed(value)));
+        };
+        trace.attributes(span as u32, &mut add).unwrap();
+        assert_eq!(attributes, oracle::attributes(seen));
         assert!(trace.name(trace.len(), &mut |_| ()).is_err());
     }
 }

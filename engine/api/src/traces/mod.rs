@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `mod.rs` | the endpoints |
 //! | `filter.rs` | the parameter `q` and its kin |
-//! | `near.rs` | which spans of a trace are kept, by what they are to those that match |
+//! | `near.rs` | spans so many steps above or below others |
 
 mod filter;
 mod near;
@@ -94,7 +94,9 @@ async fn answer<Q: Queries>(
         Version::Two => Format::of(headers),
     };
     let is_large = found.trace.as_ref().is_some_and(|trace| trace.span_count() > MANY_SPANS);
-    if let (Some(filter), Some(trace)) = (filter, found.trace.take()) {
+    if let Some(filter) = filter
+        && let Some(trace) = found.trace.take()
+    {
         found.trace = Some(beside(is_large, move || filter.apply(trace)).await??);
     }
     write(inner, headers, format, is_large, move || body(version, format, &found)).await

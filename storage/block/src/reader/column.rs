@@ -25,9 +25,9 @@ pub(crate) enum ColumnReader<'a> {
 
 /// Texts as templates and numbers, read in place.
 pub(crate) struct TemplatesView<'a> {
-    codes: SeqView<'a>,
-    templates: StoreView<'a>,
-    numbers: Vec<SeqView<'a>>,
+    pub codes: SeqView<'a>,
+    pub templates: StoreView<'a>,
+    pub numbers: Vec<SeqView<'a>>,
     text: Vec<u8>,
 }
 
@@ -113,11 +113,10 @@ impl<'a> ColumnReader<'a> {
     /// Reads every value.
     pub fn verify(&mut self) -> Result<()> {
         match self {
-            Self::Ints(values) => return values.verify(),
-            Self::Plain(values) => return values.verify(),
-            _ => {}
+            Self::Ints(values) => values.verify(),
+            Self::Plain(values) => values.verify(),
+            _ => (0..self.checks()).try_for_each(|at| self.bytes(at).map(drop)),
         }
-        (0..self.checks()).try_for_each(|at| self.bytes(at).map(drop))
     }
 
     /// The integer at `at`.
@@ -165,7 +164,7 @@ impl<'a> TemplatesView<'a> {
         self.numbers.iter().chain([&self.codes]).map(SeqView::checks).max().unwrap_or(0)
     }
 
-    fn get(&mut self, at: u64) -> Result<&[u8]> {
+    pub fn get(&mut self, at: u64) -> Result<&[u8]> {
         let Self { codes, templates, numbers, text } = self;
         let template = templates.get(codes.get(at)?)?;
         let number = |place: usize| numbers.get(place).and_then(|column: &SeqView<'_>| column.get(at).ok());

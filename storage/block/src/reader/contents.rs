@@ -85,6 +85,11 @@ impl Contents {
         self.parts(column, group).first().filter(|chunk| chunk.part == 0)
     }
 
+    /// Whether a column has values, in any group.
+    pub fn has_chunks(&self, column: u32) -> bool {
+        !self.chunks_of(column).is_empty()
+    }
+
     /// All chunks of a column, its dictionary last.
     pub fn chunks_of(&self, column: u32) -> &[Chunk] {
         let column = column as usize;

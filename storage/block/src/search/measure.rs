@@ -11,8 +11,8 @@ use crate::columns::Field;
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::BlockReader;
 use crate::search::bits::Bits;
+use crate::search::lookup::rows::MAX_REMEMBERED;
 use crate::search::lookup::{Found, Lookup, OfTrace, SpanRow};
-use crate::search::rows::MAX_REMEMBERED;
 use crate::search::table::TraceTable;
 use crate::search::values::ValueSet;
 

@@ -3,10 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `bits.rs` | sets of rows |
-//! | `rows.rs` | rows of a table in a row group, at any place |
-//! | `source.rs` | which columns a field of TraceQL reads |
-//! | `lookup.rs` | the values of fields in any span |
-//! | `services.rs` | the services of a trace's spans |
+//! | `lookup/` | the values of fields in any span |
 //! | `trace.rs` | a trace as the evaluator asks for it |
 //! | `table.rs` | the trace table in bulk |
 //! | `measure.rs` | columns for metrics |
@@ -14,7 +11,6 @@
 //! | `names.rs` | names of attributes |
 //! | `tag_values.rs` | values of fields |
 //! | `values.rs` | distinct values |
-//! | `unpack.rs` | many integers at once |
 //!
 //! **Invariant:** nothing is rebuilt; what is remembered of a block has a limit, whatever the block claims.
 
@@ -22,13 +18,9 @@ pub(crate) mod bits;
 mod lookup;
 mod measure;
 mod names;
-mod rows;
-mod services;
-mod source;
 mod table;
 mod tag_values;
 mod trace;
-mod unpack;
 mod values;
 mod wanted;
 

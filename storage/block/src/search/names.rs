@@ -10,8 +10,8 @@ use crate::columns::{Field, Table, ValueType};
 use crate::error::Result;
 use crate::reader::BlockReader;
 use crate::reader::contents::Contents;
+use crate::search::lookup::source::{SCOPES, table_of};
 use crate::search::lookup::{Lookup, SpanRow};
-use crate::search::source::{SCOPES, table_of};
 use crate::search::wanted::{Met, Of, Wanted, keys, scopes};
 
 /// How much a list may hold.

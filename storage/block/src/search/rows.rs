@@ -1,304 +1,305 @@
-//! Rows of a table in one row group, read at any place and column by column.
-//!
-//! Where a value lies is counted from the rank before its row: 512 rows at most. The classes (or shapes) of those rows
-//! are unpacked once and held, and each column remembers where it was, so that going forward costs a row only once.
+//! The rows of a table in one row group as a search sees them: a label for each row, which is its class where there
+//! are classes and else its shape, and from it the places of every column's values.
 
-use std::ops::Range;
+use std::rc::Rc;
 
 use hashbrown::HashMap;
-use rkyv::rend::u32_le;
 
 use crate::columns::{Field, Table};
-use crate::directory::NO_RANK;
 use crate::error::{BlockError, OrDamaged, Result};
-use crate::reader::column::ColumnReader;
 use crate::reader::contents::Contents;
-use crate::search::unpack::Unpack;
+use crate::search::bits::{Bits, Set};
+use crate::search::column::MAX_VALUES;
+use crate::search::counters::Touched;
 use crate::seq::SeqView;
-use crate::shape::ShapesView;
-use crate::writer::table::RANK_STEP;
+use crate::shape::{ArchivedShapes, ShapesView};
+use crate::writer::GROUP_ROWS;
 
-/// Rows between two ranks, which are held together.
-pub(crate) const WINDOW: u64 = RANK_STEP as u64;
-
-/// Classes and shapes of which something is remembered. A class stands for 16 rows, a row group has 65,536.
-pub(crate) const MAX_REMEMBERED: usize = 1 << 16;
-
-/// Bytes of inflated dictionary pages that a column keeps.
-const KEPT_BYTES: usize = 8 << 20;
-
-const UNKNOWN: u32 = u32::MAX;
-
-/// A column that was asked for, by the order of asking.
-pub(crate) type SlotId = u32;
-
-/// A column that was asked for.
-struct Slot<'a> {
-    reader: ColumnReader<'a>,
-    /// Number within the table.
-    column: u32,
-    is_by_class: bool,
-    /// Row of the rank matrix.
-    rank: u32,
-    /// How often a row of a class (or shape) names the column.
-    times: Vec<u32>,
-    /// A row, and how many values lie before it.
-    cursor: (u64, u64),
+/// A small number for each row.
+pub(crate) struct Labels<'a> {
+    seq: SeqView<'a>,
+    /// All of them, once they were needed.
+    unpacked: Option<Vec<u32>>,
 }
 
-/// Rows of a table in one row group. A row's *key* is its class, or its shape where there are no classes.
+impl<'a> Labels<'a> {
+    /// Takes a sequence with a number for each row.
+    pub fn new(seq: SeqView<'a>) -> Self {
+        Self { seq, unpacked: None }
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.seq.len() as usize
+    }
+
+    /// The label of a row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Result<u32> {
+        match &self.unpacked {
+            Some(labels) => labels.get(row).copied(),
+            None => self.seq.get(row as u64).ok().and_then(|label| u32::try_from(label).ok()),
+        }
+        .or_damaged("a row has no label")
+    }
+
+    /// The rows whose label's entry is not 0; labels without entry have 0.
+    pub fn rows_where(&mut self, table: &[u8]) -> Result<Set> {
+        if let SeqView::Const { value, .. } = self.seq {
+            let entry = usize::try_from(value).ok().and_then(|label| table.get(label));
+            return Ok(Set::of(entry.is_some_and(|&entry| entry != 0)));
+        }
+        let mut out = Bits::none(self.len());
+        match (table.iter().filter(|&&entry| entry != 0).count(), self.seq) {
+            (0, _) => return Ok(Set::None),
+            (all, _) if all == table.len() => return Ok(Set::All),
+            (1, SeqView::Packed(labels)) if self.unpacked.is_none() => {
+                let label = table.iter().position(|&entry| entry != 0).unwrap_or(0) as u64;
+                labels.select(label, label, &mut out).or_damaged("a row has no label")?;
+            }
+            _ => {
+                for (word, labels) in self.unpack()?.chunks(64).enumerate() {
+                    let mut bits = 0;
+                    for (at, &label) in labels.iter().enumerate() {
+                        let holds = table.get(label as usize).is_some_and(|&entry| entry != 0);
+                        bits |= u64::from(holds) << at;
+                    }
+                    out.add_word(word, bits);
+                }
+            }
+        }
+        Ok(Set::Some(out).tidy())
+    }
+
+    fn unpack(&mut self) -> Result<&[u32]> {
+        if self.unpacked.is_none() {
+            let mut labels = Vec::with_capacity(self.len());
+            match self.seq {
+                SeqView::Packed(packed) => packed.unpack_codes(&mut labels).or_damaged("a row has no label")?,
+                seq => {
+                    for row in 0..seq.len() {
+                        labels.push(u32::try_from(seq.get(row)?).ok().or_damaged("a row has no label")?);
+                    }
+                }
+            }
+            self.unpacked = Some(labels);
+        }
+        self.unpacked.as_deref().or_damaged("a row has no label")
+    }
+}
+
+/// The rows of a table in one row group.
 pub(crate) struct Rows<'a> {
-    block: &'a Contents,
-    table: Table,
-    group: u32,
+    pub block: &'a Contents,
+    pub table: Table,
+    pub group: u32,
     shapes: ShapesView<'a>,
-    classes: Option<SeqView<'a>>,
-    /// Shape of each class, or of each row.
-    codes: SeqView<'a>,
-    ranks: Option<SeqView<'a>>,
-    /// The window that is held, and the keys of its rows.
-    window: u64,
-    held: Vec<u64>,
-    slots: Vec<Slot<'a>>,
-    slot_of: HashMap<u32, SlotId, foldhash::fast::FixedState>,
+    pub labels: Labels<'a>,
+    /// Shape of each class, where there are classes.
+    shape_of: Option<Vec<u32>>,
+    /// Rows that have a value in a column.
+    presence: HashMap<u32, Rc<Set>, foldhash::fast::RandomState>,
 }
 
 impl<'a> Rows<'a> {
     /// Opens the rows; `None` when the table has none in this group.
-    pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
-        let seq = |field| match block.field_column(table, field).and_then(|column| block.chunk(column, group))
-        {
-            Some(chunk) => SeqView::open(&block.sections, &chunk.seq).map(|seq| Some((seq, chunk.mode))),
-            None => Ok(None),
-        };
-        let Some((codes, mode)) = seq(Field::Shape)? else { return Ok(None) };
-        let classes = seq(Field::Class)?.map(|(classes, _)| classes);
-        if mode.is_by_class() != classes.is_some() {
+    pub fn open(block: &'a Contents, table: Table, group: u32, touched: &mut Touched) -> Result<Option<Self>> {
+        let Some(column) = block.field_column(table, Field::Shape) else { return Ok(None) };
+        let Some(shape_chunk) = block.chunk(column, group) else { return Ok(None) };
+        let class_chunk = block.field_column(table, Field::Class).and_then(|column| block.chunk(column, group));
+        if shape_chunk.mode.is_by_class() != class_chunk.is_some() {
             return Err(BlockError::Damaged(
                 "a row group has classes without shapes, or shapes without classes",
             ));
         }
-        // The length of a sequence may be only claimed; the directory's count of rows is not.
-        let rows = (table == Table::Spans).then(|| block.group_rows(group)).flatten();
-        if rows.is_some_and(|rows| rows.end - rows.start != classes.unwrap_or(codes).len()) {
-            return Err(BlockError::Damaged("a row group has another count of rows"));
+        touched.chunk(block, shape_chunk);
+        touched.section(block, block.shapes[table as usize]);
+        let shapes = block.sections.archive::<ArchivedShapes>(block.shapes[table as usize])?;
+        let shape_codes = SeqView::open(&block.sections, &shape_chunk.seq)?;
+        let (labels, shape_of) = match class_chunk {
+            Some(chunk) => {
+                touched.chunk(block, chunk);
+                (SeqView::open(&block.sections, &chunk.seq)?, Some(by_class(shape_codes)?))
+            }
+            None => (shape_codes, None),
+        };
+        let most = if table == Table::Spans { GROUP_ROWS as u64 } else { MAX_VALUES };
+        if labels.len() > most {
+            return Err(BlockError::Damaged("a row group has more rows than it can have"));
         }
-        Ok(Some(Self {
-            block,
-            table,
-            group,
-            shapes: ShapesView::new(block.sections.archive(block.shapes[table as usize])?),
-            classes,
-            codes,
-            ranks: seq(Field::Ranks)?.map(|(ranks, _)| ranks),
-            window: u64::MAX,
-            held: Vec::new(),
-            slots: Vec::new(),
-            slot_of: HashMap::default(),
-        }))
+        let (shapes, labels) = (ShapesView::new(shapes), Labels::new(labels));
+        Ok(Some(Self { block, table, group, shapes, labels, shape_of, presence: HashMap::default() }))
     }
 
     /// How many rows.
-    pub fn len(&self) -> u64 {
-        self.keys().len()
+    pub fn len(&self) -> usize {
+        self.labels.len()
     }
 
-    /// Whether rows have classes.
-    pub fn has_classes(&self) -> bool {
-        self.classes.is_some()
+    /// The classes' number, where there are classes.
+    pub fn classes(&self) -> Option<usize> {
+        self.shape_of.as_ref().map(Vec::len)
     }
 
-    /// The shape of each class, or of each row.
-    pub fn shape_codes(&self) -> &SeqView<'a> {
-        &self.codes
-    }
-
-    fn keys(&self) -> &SeqView<'a> {
-        self.classes.as_ref().unwrap_or(&self.codes)
-    }
-
-    /// The keys of a range of rows, appended to `out`.
-    pub fn keys_of(&self, rows: Range<u64>, out: &mut Vec<u64>) -> Result<()> {
-        append(self.keys(), rows, out)
-    }
-
-    /// The key of a row.
+    /// The shape of a label.
     #[inline]
-    pub fn key(&mut self, row: u64) -> Result<u64> {
-        if row / WINDOW != self.window {
-            self.hold(row / WINDOW)?;
+    pub fn shape_of(&self, label: u32) -> Result<u32> {
+        match &self.shape_of {
+            Some(shapes) => shapes.get(label as usize).copied().or_damaged("a row has an unknown class"),
+            None => Ok(label),
         }
-        self.held.get((row % WINDOW) as usize).copied().or_damaged("a row lies outside of its group")
     }
 
-    fn hold(&mut self, window: u64) -> Result<()> {
-        let from = window * WINDOW;
-        let rows = from..self.len().min(from.saturating_add(WINDOW));
-        let mut held = std::mem::take(&mut self.held);
-        held.clear();
-        self.window = u64::MAX;
-        let unpacked = self.keys_of(rows, &mut held);
-        self.held = held;
-        unpacked?;
-        self.window = window;
-        Ok(())
-    }
-
-    /// The shape of the rows with a key.
-    #[inline]
-    pub fn shape_of(&self, key: u64) -> Result<u64> {
-        if self.classes.is_some() { self.codes.get(key) } else { Ok(key) }
-    }
-
-    /// The head of a shape, and the columns that it names.
-    pub fn items(&self, shape: u64) -> Result<(&'a [u32_le], &'a [u32_le])> {
-        let items = self.shapes.get(shape).or_damaged("a row has an unknown shape")?;
+    /// A shape's head and columns.
+    pub fn shape(&self, shape: u32) -> Result<(&'a [rkyv::rend::u32_le], &'a [rkyv::rend::u32_le])> {
+        let items = self.shapes.get(u64::from(shape)).or_damaged("a row has an unknown shape")?;
         items.split_at_checked(self.table.shape_header()).or_damaged("a shape is too short")
     }
 
-    /// Opens a column, by its number within the table.
-    pub fn slot(&mut self, column: u32) -> Result<SlotId> {
-        if let Some(&slot) = self.slot_of.get(&column) {
-            return Ok(slot);
+    /// A byte for each label, by its shape.
+    pub fn label_table(&self, mut of: impl FnMut(u32) -> Result<bool>) -> Result<Vec<u8>> {
+        match &self.shape_of {
+            Some(shapes) => shapes.iter().map(|&shape| Ok(u8::from(of(shape)?))).collect(),
+            None => (0..self.shapes.len() as u32).map(|shape| Ok(u8::from(of(shape)?))).collect(),
         }
-        let global = self.block.table_columns(self.table).start.saturating_add(column);
-        let mut reader = ColumnReader::open(self.block, global, self.group)?;
-        reader.keep_pages(KEPT_BYTES);
-        let chunk = self.block.chunk(global, self.group);
-        let slot = self.slots.len() as SlotId;
-        self.slots.push(Slot {
-            reader,
-            column,
-            is_by_class: chunk.is_some_and(|chunk| chunk.mode.is_by_class()),
-            rank: chunk.map_or(NO_RANK, |chunk| chunk.rank),
-            times: Vec::new(),
-            cursor: (0, 0),
-        });
-        self.slot_of.insert(column, slot);
-        Ok(slot)
     }
 
-    /// Opens the column of a field.
-    pub fn field(&mut self, field: Field) -> Result<SlotId> {
-        let column = self.block.field_column(self.table, field).or_damaged("a field has no column")?;
-        self.slot(column - self.block.table_columns(self.table).start)
-    }
-
-    /// Whether a column has one value for each class.
-    #[inline]
-    pub fn is_by_class(&self, slot: SlotId) -> bool {
-        self.slots.get(slot as usize).is_some_and(|slot| slot.is_by_class)
-    }
-
-    /// Where the value of a row lies in a column that every row has.
-    #[inline]
-    pub fn dense(&mut self, slot: SlotId, row: u64) -> Result<u64> {
-        if self.is_by_class(slot) { self.key(row) } else { Ok(row) }
-    }
-
-    /// Where the first value of a row lies in a column that the row's shape names.
-    pub fn place(&mut self, slot: SlotId, row: u64) -> Result<u64> {
-        let last = self.key(row)?;
-        let Self { slots, held, codes, classes, shapes, table, .. } = self;
-        let found = slots.get_mut(slot as usize).or_damaged("there is no such column")?;
-        if found.is_by_class {
-            return Ok(last);
+    /// The rows whose shape names a column.
+    pub fn presence(&mut self, column: u32) -> Result<Rc<Set>> {
+        if let Some(known) = self.presence.get(&column) {
+            return Ok(known.clone());
         }
-        let window = row / WINDOW;
-        let from = window * WINDOW;
-        let (mut at, mut place) = found.cursor;
-        if at < from || at > row {
-            let steps = classes.as_ref().unwrap_or(codes).len().div_ceil(WINDOW).saturating_sub(1);
-            (at, place) = (from, rank(self.ranks.as_ref(), found.rank, window, steps)?);
+        let table = self.label_table(|shape| {
+            Ok(self.shape(shape)?.1.iter().any(|item| item.to_native() == column))
+        })?;
+        let found = Rc::new(self.labels.rows_where(&table)?);
+        self.presence.insert(column, found.clone());
+        Ok(found)
+    }
+
+    /// The rows of a column's values: what is found among the values becomes rows. No shape of the group may name the
+    /// column twice.
+    pub fn place(&mut self, column: u32, values: Set) -> Result<Set> {
+        if values.is_none() {
+            return Ok(values);
         }
-        let keys = held.get((at - from) as usize..(row - from) as usize);
-        for &key in keys.or_damaged("a row lies outside of its group")? {
-            let times = match found.times.get(key as usize) {
-                Some(&times) if times != UNKNOWN => times,
-                _ => count(shapes, classes.is_some().then_some(codes), *table, key, found)?,
-            };
-            place = place.checked_add(times.into()).or_damaged("a rank is out of range")?;
+        let presence = self.presence(column)?;
+        match (values, &*presence) {
+            (Set::Some(values), Set::All) => {
+                self.fits(values.len(), self.len())?;
+                Ok(Set::Some(values))
+            }
+            (Set::Some(values), Set::Some(rows)) => {
+                self.fits(values.len(), rows.count())?;
+                Ok(Set::Some(deposit(&values, rows)))
+            }
+            (_, rows) => Ok(rows.clone()),
         }
-        found.cursor = (row, place);
-        Ok(place)
     }
 
-    /// An integer of a column.
-    #[inline]
-    pub fn int(&self, slot: SlotId, at: u64) -> Result<u64> {
-        self.slots.get(slot as usize).or_damaged("there is no such column")?.reader.int(at)
+    fn fits(&self, found: usize, expected: usize) -> Result<()> {
+        (found == expected)
+            .then_some(())
+            .or_damaged("a column has another count of values than its rows name")
     }
 
-    /// Bytes of a column.
-    #[inline]
-    pub fn bytes(&mut self, slot: SlotId, at: u64) -> Result<&[u8]> {
-        self.slots.get_mut(slot as usize).or_damaged("there is no such column")?.reader.bytes(at)
+    /// The number of a column within its table as its number within the block.
+    pub fn global(&self, column: u32) -> u32 {
+        self.block.table_columns(self.table).start + column
     }
 
-    /// The dictionary's code of a value; `None` when the column has no dictionary in this group.
-    #[inline]
-    pub fn code(&self, slot: SlotId, at: u64) -> Result<Option<u64>> {
-        self.slots.get(slot as usize).or_damaged("there is no such column")?.reader.code(at)
-    }
-
-    /// The integers that a range of rows has in a column that every row has, appended to `out`.
-    pub fn fill(&mut self, field: Field, rows: Range<u64>, out: &mut Vec<u64>) -> Result<()> {
-        let slot = self.field(field)?;
-        let ColumnReader::Ints(values) = &self.slots[slot as usize].reader else {
-            return Err(BlockError::Damaged("a column has no integers"));
-        };
-        let values = *values;
-        if !self.is_by_class(slot) {
-            return append(&values, rows, out);
-        }
-        let from = out.len();
-        self.keys_of(rows, out)?;
-        out[from..].iter_mut().try_for_each(|key| {
-            *key = values.get(*key)?;
-            Ok(())
-        })
+    /// A field's column within its table.
+    pub fn field(&self, field: Field) -> Option<u32> {
+        let start = self.block.table_columns(self.table).start;
+        self.block.field_column(self.table, field).map(|column| column - start)
     }
 }
 
-/// Appends a range of values, which is found to be there before room is made for it.
-fn append(values: &SeqView<'_>, range: Range<u64>, out: &mut Vec<u64>) -> Result<()> {
-    let len = range.end.checked_sub(range.start).filter(|_| range.end <= values.len());
-    let len = len.and_then(|len| usize::try_from(len).ok()).or_damaged("a row lies outside of its group")?;
-    let from = out.len();
-    out.resize(from + len, 0);
-    values.unpack(range.start, &mut out[from..])
+/// Values by class, of which there are no more than rows.
+pub(crate) fn by_class(values: SeqView<'_>) -> Result<Vec<u32>> {
+    if values.len() > GROUP_ROWS as u64 {
+        return Err(BlockError::Damaged("a row group has more classes than rows"));
+    }
+    let mut read = vec![0; values.len() as usize];
+    values.read(0, &mut read)?;
+    read.into_iter().map(|value| u32::try_from(value).ok().or_damaged("a class has no such value")).collect()
 }
 
-/// How often the rows with a key name a column; `codes` has the shape of each class.
-fn count(
-    shapes: &ShapesView<'_>,
-    codes: Option<&mut SeqView<'_>>,
-    table: Table,
-    key: u64,
-    slot: &mut Slot<'_>,
-) -> Result<u32> {
-    let shape = codes.map_or(Ok(key), |codes| codes.get(key))?;
-    let items = shapes.get(shape).and_then(|items| items.get(table.shape_header()..));
-    let items = items.or_damaged("a row has an unknown shape")?;
-    let times = items.iter().filter(|item| item.to_native() == slot.column).count() as u32;
-    let key = key as usize;
-    if key < MAX_REMEMBERED {
-        if slot.times.len() <= key {
-            slot.times.resize(key + 1, UNKNOWN);
+/// The rows of values: the nth value belongs to the nth row of `rows`.
+fn deposit(values: &Bits, rows: &Bits) -> Bits {
+    let mut out = Bits::none(rows.len());
+    let mut next = 0;
+    for (word, &present) in rows.words().iter().enumerate() {
+        let count = present.count_ones() as usize;
+        let mut found = bits_at(values.words(), next, count);
+        next += count;
+        if found == 0 {
+            continue;
         }
-        slot.times[key] = times;
+        let mut bits = 0;
+        if present == u64::MAX {
+            bits = found;
+        } else {
+            let mut left = present;
+            while found != 0 {
+                let skip = found.trailing_zeros();
+                for _ in 0..skip {
+                    left &= left - 1;
+                }
+                bits |= left & left.wrapping_neg();
+                left &= left - 1;
+                found = if skip == 63 { 0 } else { found >> (skip + 1) };
+            }
+        }
+        out.add_word(word, bits);
     }
-    Ok(times)
+    out
 }
 
-/// Values before a window, by the row of the rank matrix that counts them.
-fn rank(ranks: Option<&SeqView<'_>>, rank: u32, window: u64, steps: u64) -> Result<u64> {
-    if window == 0 {
-        return Ok(0);
+/// The values of rows: those of `wanted` among `rows`, counted among `rows`.
+pub(crate) fn extract(wanted: &Bits, rows: &Bits) -> Bits {
+    let mut out = Bits::none(rows.count());
+    let mut next = 0;
+    for (&wanted, &present) in wanted.words().iter().zip(rows.words()) {
+        let mut left = wanted & present;
+        while left != 0 {
+            let bit = left & left.wrapping_neg();
+            out.set(next + (present & (bit - 1)).count_ones() as usize);
+            left &= left - 1;
+        }
+        next += present.count_ones() as usize;
     }
-    let (Some(ranks), true) = (ranks, rank != NO_RANK) else {
-        return Err(BlockError::Damaged("a column has no ranks"));
-    };
-    let at = u64::from(rank).checked_mul(steps).and_then(|at| at.checked_add(window - 1));
-    ranks.get(at.or_damaged("a rank is out of range")?)
+    out
+}
+
+/// As many bits from a place on.
+fn bits_at(words: &[u64], from: usize, count: usize) -> u64 {
+    let (word, shift) = (from / 64, from % 64);
+    let get = |word: usize| words.get(word).copied().unwrap_or(0);
+    let bits = get(word) >> shift | if shift == 0 { 0 } else { get(word + 1) << (64 - shift) };
+    if count == 64 { bits } else { bits & ((1 << count) - 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn values_go_to_their_rows(
+            rows in proptest::collection::vec(prop_oneof![Just(u64::MAX), Just(0), any::<u64>()], 0..9),
+            pick in proptest::collection::vec(any::<bool>(), 600),
+        ) {
+            let mut present = Bits::none(rows.len() * 64);
+            rows.iter().enumerate().for_each(|(at, &word)| present.add_word(at, word));
+            let mut values = Bits::none(present.count());
+            (0..present.count()).filter(|&at| pick[at]).for_each(|at| values.set(at));
+            let expected: Vec<usize> =
+                present.iter().enumerate().filter(|(at, _)| pick[*at]).map(|(_, row)| row).collect();
+            let found = deposit(&values, &present);
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+            assert_eq!(extract(&found, &present), values);
+        }
+    }
 }

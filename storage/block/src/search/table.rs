@@ -9,7 +9,6 @@ use crate::columns::Field;
 use crate::error::{OrDamaged, Result};
 use crate::reader::BlockReader;
 use crate::search::bits::Bits;
-use crate::search::unpack::Unpack;
 
 /// The trace table, unpacked: 24 bytes a trace. A trace's place is its number, 0 for the least id.
 pub struct TraceTable<'a> {
@@ -30,7 +29,7 @@ impl<'a> TraceTable<'a> {
         let unpack = |field| -> Result<Vec<u64>> {
             let mut out = vec![0; ids.len()];
             if !ids.is_empty() {
-                block.trace_column(field)?.unpack(0, &mut out)?;
+                block.trace_column(field)?.read(0, &mut out)?;
             }
             Ok(out)
         };

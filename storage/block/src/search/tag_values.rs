@@ -13,12 +13,11 @@ use crate::error::{OrDamaged, Result};
 use crate::reader::BlockReader;
 use crate::reader::column::ColumnReader;
 use crate::reader::contents::Contents;
+use crate::search::lookup::rows::Rows;
+use crate::search::lookup::source::{Keyed, SCOPES, Source, table_of};
 use crate::search::lookup::{Found, Lookup, OfTrace, SpanRow, value_of_int};
 use crate::search::names::ListLimits;
-use crate::search::rows::Rows;
-use crate::search::source::{Keyed, SCOPES, Source, table_of};
 use crate::search::table::TraceTable;
-use crate::search::unpack::Unpack;
 use crate::search::values::ValueSet;
 use crate::search::wanted::{Met, Of, Wanted, scopes};
 use crate::shape::{ArchivedShapes, ShapesView};
@@ -354,7 +353,7 @@ fn distinct(values: &crate::seq::SeqView<'_>, see: &mut dyn FnMut(u64) -> bool) 
     let len = values.checks();
     for from in (0..len).step_by(PIECE as usize) {
         let piece = &mut piece[..PIECE.min(len - from) as usize];
-        values.unpack(from, piece)?;
+        values.read(from, piece)?;
         for &value in &*piece {
             if last.replace(value) != Some(value) && !see(value) {
                 return Ok(());

@@ -13,8 +13,8 @@ use crate::columns::{Field, MARK_SHARED_ID, Table};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::BlockReader;
 use crate::reader::contents::Contents;
+use crate::search::lookup::services::Services;
 use crate::search::lookup::{Lookup, OfTrace, SpanRow, is_zero, parent_row};
-use crate::search::services::Services;
 use crate::seq::SeqView;
 
 /// The traces of a block, one after the other. What is opened for one trace (columns, dictionaries) stays open for the
@@ -302,6 +302,11 @@ impl Fragment for BlockTrace<'_, '_> {
             first_orphan: self.first_orphan,
         };
         Ok(self.traces.lookup.see(at, of, field.0.into(), see)?)
+    }
+
+    fn attributes(&mut self, span: u32, see: &mut dyn FnMut(ast::Scope, &[u8], Value<'_>)) -> Answer {
+        let at = self.at(span)?;
+        Ok(self.traces.lookup.attributes(at, see)?)
     }
 
     fn name(&mut self, span: u32, see: &mut dyn FnMut(&[u8])) -> Answer {

@@ -6,8 +6,8 @@ use crate::directory::Group;
 use crate::error::{BlockError, Result};
 use crate::reader::contents::Contents;
 use crate::search::bits::Bits;
+use crate::search::lookup::rows::{MAX_REMEMBERED, Rows};
 use crate::search::lookup::{Lookup, SpanRow};
-use crate::search::rows::{MAX_REMEMBERED, Rows};
 
 /// Which rows count: all, those of the row groups that overlap a range of times, or given ones.
 #[derive(Debug, Clone, Copy, Default)]

@@ -79,10 +79,6 @@ fn text(text: &str) -> Typed {
     ("text", AnyValue::Str(text.to_owned()))
 }
 
-fn clamp(nanos: i128) -> Typed {
-    ("duration", AnyValue::Int(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64))
-}
-
 /// Whether a parent id is that of a root.
 pub fn is_root(span: &Span) -> bool {
     span.parent_span_id.iter().all(|&byte| byte == 0)
@@ -103,7 +99,8 @@ pub fn values(seen: Seen<'_>, field: &Field) -> Vec<Typed> {
         Field::Intrinsic(intrinsic) => match intrinsic {
             Intrinsic::Duration => {
                 let (start, end) = (span.start_time_unix_nano, span.end_time_unix_nano);
-                vec![clamp(end.saturating_sub(start).into())]
+                let nanos = i64::try_from(end.saturating_sub(start));
+                vec![typed(Value::Duration(nanos.unwrap_or(i64::MAX)))]
             }
             Intrinsic::Name => vec![text(&span.name)],
             Intrinsic::Status => vec![typed(Value::Status(span.status.code))],
@@ -116,7 +113,8 @@ pub fn values(seen: Seen<'_>, field: &Field) -> Vec<Typed> {
             Intrinsic::EventName => span.events.iter().map(|event| text(&event.name)).collect(),
             Intrinsic::EventTimeSinceStart => {
                 let since = |event: &Event| {
-                    clamp(i128::from(event.time_unix_nano) - i128::from(span.start_time_unix_nano))
+                    let since = event.time_unix_nano.wrapping_sub(span.start_time_unix_nano);
+                    typed(Value::Duration(since as i64))
                 };
                 span.events.iter().map(since).collect()
             }
@@ -128,6 +126,20 @@ pub fn values(seen: Seen<'_>, field: &Field) -> Vec<Typed> {
         },
     };
     if found.is_empty() { vec![("nil", AnyValue::Empty)] } else { found }
+}
+
+/// Every attribute of a span's resource and of the span, of each key the first.
+pub fn attributes(seen: Seen<'_>) -> Vec<(&'static str, Vec<u8>, Typed)> {
+    let mut out = Vec::new();
+    for (scope, attributes) in [("resource", &seen.resource.attributes), ("span", &seen.span.attributes)] {
+        for (at, KeyValue { key, .. }) in attributes.iter().enumerate() {
+            if !attributes[..at].iter().any(|before| before.key == *key) {
+                let value = get(attributes, key).unwrap_or(("nil", AnyValue::Empty));
+                out.push((scope, key.clone().into(), value));
+            }
+        }
+    }
+    out
 }
 
 /// What tells a span from others.

@@ -18,6 +18,8 @@ pub(super) const NONE: u32 = u32::MAX;
 pub struct Scratch {
     identities: Vec<Identity>,
     spans: Vec<Placed>,
+    starts: Vec<(u64, u32)>,
+    sorted: Vec<Placed>,
     /// By fragment, where its spans begin in `whole`.
     begins: Vec<usize>,
     /// The number in the whole trace of each fragment's spans; [`NONE`] for duplicates. Empty when one fragment's
@@ -344,10 +346,9 @@ impl Scratch {
             self.spans.sort_unstable_by_key(|span| (key(span), span.fragment, span.number));
             self.spans.dedup_by_key(|span| key(span));
         }
-        let order = |span: &Placed| span.identity.order();
-        let sorted = self.spans.is_sorted_by_key(order);
+        let sorted = self.spans.is_sorted_by_key(|span| span.identity.order());
         if !sorted {
-            self.spans.sort_unstable_by_key(order);
+            self.sort();
         }
         if !sorted || may_repeat {
             self.whole.resize(total, NONE);
@@ -356,5 +357,20 @@ impl Scratch {
             }
         }
         Ok(self.spans.len() < total)
+    }
+    /// Sorts by start first, which tells most spans apart and moves little memory.
+    fn sort(&mut self) {
+        let Self { spans, starts, sorted, .. } = self;
+        starts.clear();
+        starts.extend((0..).zip(spans.iter()).map(|(at, span)| (span.identity.start, at)));
+        starts.sort_unstable();
+        sorted.clear();
+        sorted.extend(starts.iter().map(|(_, at)| spans[*at as usize]));
+        for at_once in sorted.chunk_by_mut(|left, right| left.identity.start == right.identity.start) {
+            if at_once.len() > 1 {
+                at_once.sort_unstable_by_key(|span| span.identity.order());
+            }
+        }
+        std::mem::swap(spans, sorted);
     }
 }

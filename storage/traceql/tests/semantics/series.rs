@@ -110,6 +110,16 @@ fn statistics_take_what_is_a_number() {
     );
     check("{ .s = \"b\" } | sum_over_time(.n)", &["{__name__=\"sum_over_time\"} 20=2.5"]);
     check("{ .n = \"word\" } | sum_over_time(.n)", &[]);
+    // NaN counts where there is nothing else, and in sums.
+    let spans = "1 - 10000000000 1 .f=NaN
+                 2 - 10000000000 1 .f=2.0
+                 3 - 10000000000 1 .f=NaN
+                 4 - 20000000000 1 .f=NaN";
+    for (function, expected) in [("min", "10=2 20=NaN"), ("max", "10=2 20=NaN"), ("sum", "10=NaN 20=NaN")] {
+        let query = format!("{{ }} | {function}_over_time(.f)");
+        let found = series_of(&query, &[trace(spans)], steps(), &Limits::default());
+        assert_eq!(show(&found.series), format!("{{__name__=\"{function}_over_time\"}} {expected}"));
+    }
 }
 
 #[test]

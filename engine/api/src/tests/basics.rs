@@ -1,166 +1,13 @@
-//! The API over loopback, with a fake engine behind it.
+//! Traces by id, and what operators ask.
 
 use std::io::Read;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, Method, Request, StatusCode};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use axum::http::{Method, StatusCode};
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
-use spanloom_receive::{Trigger, bind, serve, shutdown};
-use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
-use spanloom_span::{SpanId, TraceId};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 
-use crate::*;
-
-const ID: &str = "0102030405060708090a0b0c0d0e0f10";
-
-/// Knows one trace; remembers what it was asked.
-#[derive(Clone, Default)]
-struct Fake {
-    asked: Arc<Mutex<Vec<TraceQuery>>>,
-    fails: Arc<Mutex<Option<QueryError>>>,
-    missing: Arc<Mutex<Option<String>>>,
-    spans: usize,
-    hangs: bool,
-}
-
-impl Queries for Fake {
-    async fn trace(&self, query: TraceQuery) -> Result<TraceAnswer, QueryError> {
-        if self.hangs {
-            std::future::pending::<()>().await;
-        }
-        let known = query.id == TraceId::parse(ID).unwrap();
-        self.asked.lock().unwrap().push(query);
-        if let Some(error) = self.fails.lock().unwrap().clone() {
-            return Err(error);
-        }
-        let missing = self.missing.lock().unwrap().clone();
-        Ok(TraceAnswer {
-            trace: known.then(|| trace(self.spans)),
-            missing,
-            inspected_bytes: 7,
-            ..Default::default()
-        })
-    }
-
-    async fn flush(&self) -> Result<(), QueryError> {
-        self.fails.lock().unwrap().clone().map_or(Ok(()), Err)
-    }
-
-    async fn shutdown(&self) -> Result<(), QueryError> {
-        Ok(())
-    }
-
-    fn ready(&self) -> Result<(), String> {
-        self.fails.lock().unwrap().as_ref().map_or(Ok(()), |_| Err("replaying the log".into()))
-    }
-
-    fn status(&self) -> StatusPage {
-        let section = |title: &str| Section { title: title.into(), rows: vec![("a".into(), title.into())] };
-        StatusPage { sections: vec![section("services"), section("shards")] }
-    }
-
-    fn config_text(&self, mode: ConfigMode) -> String {
-        format!("mode: {mode:?}\n")
-    }
-
-    fn metrics_text(&self) -> String {
-        "# HELP x_spans Spans.\n# TYPE x_spans counter\nx_spans_total 1\n# EOF\n".into()
-    }
-}
-
-fn trace(spans: usize) -> Trace {
-    let id = TraceId::parse(ID).unwrap();
-    let span = |i: usize| Span {
-        trace_id: id,
-        span_id: SpanId((i as u64 + 1).to_be_bytes()),
-        name: "operation".into(),
-        ..Span::default()
-    };
-    let scope_spans = vec![ScopeSpans { spans: (0..spans).map(span).collect(), ..ScopeSpans::default() }];
-    Trace { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] }
-}
-
-struct Running {
-    address: SocketAddr,
-    fake: Fake,
-    trigger: Trigger,
-    task: JoinHandle<()>,
-}
-
-fn start(config: ApiConfig, fake: Fake) -> Running {
-    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let address = listener.local_addr().unwrap();
-    let (trigger, waits) = shutdown();
-    let build = BuildInfo { version: "1.2.3".into(), ..BuildInfo::default() };
-    let metrics = ApiMetrics::default();
-    let api = Api::new(fake.clone(), config.clone(), build, metrics.clone());
-    let task = tokio::spawn(async move { serve(listener, api, &config.serve, metrics.serve, waits).await });
-    Running { address, fake, trigger, task }
-}
-
-fn running(spans: usize) -> Running {
-    start(ApiConfig::default(), Fake { spans, ..Fake::default() })
-}
-
-#[derive(Debug)]
-struct Got {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Got {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-}
-
-impl Running {
-    async fn ask(&self, h2: bool, method: Method, path: &str, headers: &[(&str, &str)]) -> Got {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let io = TokioIo::new(stream);
-        let mut request = Request::builder().method(method).uri(format!("http://localhost{path}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Empty::<Bytes>::new()).unwrap();
-        let response = if h2 {
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-            tokio::spawn(connection);
-            sender.send_request(request).await.unwrap()
-        } else {
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-            tokio::spawn(connection);
-            sender.send_request(request).await.unwrap()
-        };
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Got { status: head.status, headers: head.headers, body }
-    }
-
-    async fn get(&self, path: &str) -> Got {
-        self.ask(false, Method::GET, path, &[]).await
-    }
-
-    async fn end(self) {
-        self.trigger.begin(Duration::from_secs(5));
-        self.task.await.unwrap();
-    }
-}
+use super::*;
 
 #[tokio::test]
 async fn both_versions_in_every_form_on_both_protocols() {
@@ -237,6 +84,10 @@ async fn questions_are_passed_on_and_checked() {
     assert_eq!(asked.tenants.iter().map(|t| t.as_str()).collect::<Vec<_>>(), ["a", "b"]);
 
     for version in ["/api/traces", "/api/v2/traces"] {
+        let refused = match version {
+            "/api/traces" => "the parameter q is not known",
+            _ => "q is {} && {}, expected one filter",
+        };
         for (rest, expected) in [
             ("xyz", "the trace id is wrong: the id has 'x' at position 0, expected a hexadecimal digit\n"),
             ("111111111111111111111111111111111", "the trace id is wrong: the id has 33 digits"),
@@ -244,7 +95,8 @@ async fn questions_are_passed_on_and_checked() {
             ("1?start=9&end=9", "start is 9 and end is 9, expected end after start\n"),
             ("1?end=-1", "end is \"-1\""),
             ("1?mode=some", "mode is \"some\", expected all, ingesters or blocks\n"),
-            ("1?q=%7B%7D", "the parameter q is not known"),
+            ("1?q=%7B%7D%26%26%7B%7D", refused),
+            ("1?span_pruning=true", "the parameter span_pruning is not known"),
         ] {
             let got = server.get(&format!("{version}/{rest}")).await;
             assert_eq!(got.status, StatusCode::BAD_REQUEST, "{rest}");
@@ -319,6 +171,7 @@ async fn what_operators_ask_is_answered() {
     check("/status/services", 200, PLAIN, "services\n  a  services\n").await;
     check("/status/runtime", 200, PLAIN, "shards").await;
     check("/status/endpoints", 200, PLAIN, "GET /api/v2/traces/{id}").await;
+    check("/status/endpoints", 200, PLAIN, "gRPC /tempopb.StreamingQuerier/Search ").await;
     check("/status/config", 200, PLAIN, "mode: Current\n").await;
     check("/status/config?mode=diff", 200, PLAIN, "mode: Diff\n").await;
     check("/status/config?mode=defaults", 200, PLAIN, "mode: Defaults\n").await;
@@ -343,7 +196,11 @@ async fn what_operators_ask_is_answered() {
 async fn every_listed_endpoint_is_routed() {
     let server = running(1);
     for endpoint in &endpoints::ENDPOINTS {
-        let got = server.get(&endpoint.path.replace("{id}", ID)).await;
+        server.fake.searches.will_be(vec![Ok(SearchPart { done: true, ..SearchPart::default() })]);
+        server.fake.series.will_be(vec![Ok(MetricsPart { done: true, ..MetricsPart::default() })]);
+        let path = endpoint.path.replace("{id}", ID).replace("{tag}", ".a");
+        let query = if path.starts_with("/api/metrics") { "?q=%7B%7D%7Crate()" } else { "" };
+        let got = server.get(&format!("{path}{query}")).await;
         assert!(got.status.is_success(), "{}: {got:?}", endpoint.path);
     }
     server.end().await;
@@ -360,10 +217,6 @@ async fn who_mistypes_is_helped() {
     );
     let got = server.get("/v1/traces").await;
     assert!(got.text().contains("4317 and 4318"), "{got:?}");
-    let got = server
-        .ask(true, Method::POST, "/tempopb.StreamingQuerier/Search", &[("content-type", "application/grpc")])
-        .await;
-    assert_eq!((got.status, got.header("grpc-status")), (StatusCode::OK, "12"));
     server.end().await;
 }
 
@@ -394,5 +247,22 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     }
     let small = server.ask(false, Method::GET, "/api/traces/1", &[("accept-encoding", "gzip")]).await;
     assert_eq!(small.header("content-encoding"), "");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_trace_is_filtered_by_q() {
+    let server = running(1500);
+    let check = async |query: &str, spans: usize| {
+        let path = format!("/api/v2/traces/{ID}?{query}");
+        let got = server.ask(false, Method::GET, &path, &[]).await;
+        assert_eq!(got.status, StatusCode::OK, "{got:?}");
+        assert_eq!(got.text().matches("\"spanId\"").count(), spans, "{query}");
+        assert!(got.text().starts_with(r#"{"trace":{"#));
+    };
+    check("q=", 1500).await;
+    check("q=%7Bspan:id%3D%220000000000000007%22%7D", 1).await;
+    check("q=%7Bname%3D%22other%22%7D", 0).await;
+    check("q=%7B%7D&keep_hierarchy=true&match_depth=-1&ancestor_depth=3", 1500).await;
     server.end().await;
 }

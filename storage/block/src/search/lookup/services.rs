@@ -8,9 +8,9 @@ use spanloom_traceql::value::Value;
 use crate::columns::{Table, ValueType};
 use crate::error::Result;
 use crate::reader::contents::Contents;
+use crate::search::lookup::rows::MAX_REMEMBERED;
+use crate::search::lookup::source::Keyed;
 use crate::search::lookup::{Found, Lookup, SpanRow};
-use crate::search::rows::MAX_REMEMBERED;
-use crate::search::source::Keyed;
 
 /// OTLP's code of the status error.
 const ERROR: i32 = 2;

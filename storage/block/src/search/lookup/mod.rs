@@ -2,8 +2,24 @@
 //!
 //! What a row's class decides (what its shape names, what its resource says, columns by class) is found once for each
 //! class and remembered; the rest is looked up in the row.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | where values lie, and what they are |
+//! | `rows.rs` | rows of a table in a row group, at any place |
+//! | `source.rs` | which columns a field of TraceQL reads |
+//! | `attributes.rs` | every attribute of a span |
+//! | `services.rs` | the services of spans |
+
+mod attributes;
+pub(crate) mod rows;
+pub(crate) mod services;
+pub(crate) mod source;
 
 use std::ops::Range;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use spanloom_span::view;
 use spanloom_traceql::ast;
@@ -13,8 +29,8 @@ use spanloom_traceql::value::Value;
 use crate::columns::{Field, Storage, Table, ValueType, flip_sign};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::contents::Contents;
-use crate::search::rows::{MAX_REMEMBERED, Rows, SlotId};
-use crate::search::source::{Keyed, Named, Source};
+use crate::search::lookup::rows::{MAX_REMEMBERED, Rows, SlotId};
+use crate::search::lookup::source::{Keyed, Named, Source};
 
 /// Row groups that are held open. Beyond it all are closed: a block has a row group for 65,536 spans.
 const MAX_OPEN: usize = 32;
@@ -102,6 +118,8 @@ pub(crate) struct Lookup<'a> {
     /// Columns of events and links in the shapes of spans.
     ends: [u32; 2],
     scratch: Vec<u8>,
+    /// What shapes name, by table.
+    named: HashMap<(u8, u64), Rc<attributes::Named>, foldhash::fast::FixedState>,
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -120,6 +138,7 @@ impl<'a> Lookup<'a> {
             scopes: Rows::open(block, Table::Scopes, 0)?,
             ends: [column(Field::EventsEnd), column(Field::LinksEnd)],
             scratch: Vec::new(),
+            named: HashMap::default(),
         })
     }
 
@@ -185,11 +204,6 @@ impl<'a> Lookup<'a> {
         let scopes = self.scopes.as_mut().or_damaged("there are no scopes")?;
         let slot = scopes.field(Field::Resource)?;
         scopes.int(slot, scope)
-    }
-
-    /// The rows of resources.
-    pub fn resources(&mut self) -> Result<&mut Rows<'a>> {
-        self.resources.as_mut().or_damaged("there are no resources")
     }
 
     /// A table's rows, those of spans, events and links in a group.
@@ -454,7 +468,10 @@ impl<'a> Lookup<'a> {
         see: &mut dyn FnMut(Value<'_>),
     ) -> Result<()> {
         match intrinsic {
-            Intrinsic::Duration => see(Value::Duration(clamp(self.dense(at, Field::Duration)?.into()))),
+            Intrinsic::Duration => {
+                let nanos = self.dense(at, Field::Duration)?;
+                see(Value::Duration(i64::try_from(nanos).unwrap_or(i64::MAX)));
+            }
             Intrinsic::TraceId => see_hex(of.id, &mut self.scratch, see),
             Intrinsic::SpanId => {
                 let id = self.dense(at, Field::SpanId)?;
@@ -462,10 +479,10 @@ impl<'a> Lookup<'a> {
             }
             Intrinsic::ParentId => return self.see_parent_id(at, of, see),
             Intrinsic::EventName | Intrinsic::EventTimeSinceStart => {
-                return self.see_children(at, of, Table::Events, intrinsic, see);
+                return self.see_children(at, Table::Events, intrinsic, see);
             }
             Intrinsic::LinkTraceId | Intrinsic::LinkSpanId => {
-                return self.see_children(at, of, Table::Links, intrinsic, see);
+                return self.see_children(at, Table::Links, intrinsic, see);
             }
             Intrinsic::Name | Intrinsic::StatusMessage => {
                 let found = self.text_of_span(at, intrinsic)?;
@@ -495,7 +512,6 @@ impl<'a> Lookup<'a> {
     fn see_children(
         &mut self,
         at: SpanRow,
-        of: OfTrace<'_>,
         table: Table,
         intrinsic: Intrinsic,
         see: &mut dyn FnMut(Value<'_>),
@@ -511,15 +527,12 @@ impl<'a> Lookup<'a> {
             Intrinsic::LinkTraceId => Field::LinkTraceId,
             _ => Field::LinkSpanId,
         };
-        let start = of.start.wrapping_add(self.dense(at, Field::Start)?);
         let mut scratch = std::mem::take(&mut self.scratch);
         let rows = self.rows(table, at.group)?;
         let slot = rows.field(field)?;
         for row in children {
             if field == Field::Time {
-                // Kept as a difference that wraps around; what is meant is the difference of the times.
-                let time = rows.int(slot, row)?.wrapping_add(start);
-                see(Value::Duration(clamp(i128::from(time) - i128::from(start))));
+                see(Value::Duration(rows.int(slot, row)? as i64));
                 continue;
             }
             let bytes = rows.bytes(slot, row)?;
@@ -734,9 +747,4 @@ fn see_hex(bytes: &[u8], scratch: &mut Vec<u8>, see: &mut dyn FnMut(Value<'_>)) 
 /// Whether a parent id is that of a root.
 pub(crate) fn is_zero(id: &[u8]) -> bool {
     id.iter().all(|&byte| byte == 0)
-}
-
-/// Nanoseconds, as near as they can be said.
-fn clamp(nanos: i128) -> i64 {
-    nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
