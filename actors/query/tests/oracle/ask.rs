@@ -15,18 +15,13 @@ use spanloom_traceql::answer::{FoundTrace, Series};
 use spanloom_wal::disk::{Disk, SimDisk};
 use tokio::runtime::Runtime;
 
-/// Why there is no answer.
+/// The engine says that the question is wrong, or failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unanswered {
-    /// The engine says that the question is wrong, or failed.
-    Refused(String),
-    /// The engine does not take such questions yet.
-    NotYet,
-}
+pub struct Refused(pub String);
 
-impl From<QueryError> for Unanswered {
+impl From<QueryError> for Refused {
     fn from(error: QueryError) -> Self {
-        Self::Refused(error.to_string())
+        Self(error.to_string())
     }
 }
 
@@ -37,10 +32,10 @@ pub trait Store {
     /// Seals all live spans.
     fn flush(&self);
     /// One page, and where the next one begins.
-    fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Unanswered>;
-    fn metrics(&self, request: MetricsRequest) -> Result<Vec<Series>, Unanswered>;
-    fn tags(&self, request: TagsRequest) -> Result<Tags, Unanswered>;
-    fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Unanswered>;
+    fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Refused>;
+    fn metrics(&self, request: MetricsRequest) -> Result<Vec<Series>, Refused>;
+    fn tags(&self, request: TagsRequest) -> Result<Tags, Refused>;
+    fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Refused>;
 }
 
 /// Spanloom in one process.
@@ -83,12 +78,12 @@ impl Drop for House {
 }
 
 /// The last part, which is the whole answer.
-async fn last_part<T>(mut answers: Answers<T>) -> Result<T, Unanswered> {
+async fn last_part<T>(mut answers: Answers<T>) -> Result<T, Refused> {
     let mut last = None;
     while let Some(part) = answers.next_part().await {
         last = Some(part?);
     }
-    last.ok_or_else(|| Unanswered::Refused("found no part of an answer, expected one at least".into()))
+    last.ok_or_else(|| Refused("found no part of an answer, expected one at least".into()))
 }
 
 impl Store for House {
@@ -104,26 +99,26 @@ impl Store for House {
         self.runtime.block_on(self.ingest.flush()).unwrap();
     }
 
-    fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Unanswered> {
+    fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Refused> {
         self.runtime.block_on(async {
             let part = last_part(self.querier.search(request).await?).await?;
             Ok((part.traces, part.next))
         })
     }
 
-    fn metrics(&self, request: MetricsRequest) -> Result<Vec<Series>, Unanswered> {
+    fn metrics(&self, request: MetricsRequest) -> Result<Vec<Series>, Refused> {
         let part = self.runtime.block_on(async { last_part(self.querier.metrics(request).await?).await })?;
         match part.partial {
-            Some(why) => Err(Unanswered::Refused(format!("found a part of the answer: {why}"))),
+            Some(why) => Err(Refused(format!("found a part of the answer: {why}"))),
             None => Ok(part.series),
         }
     }
 
-    fn tags(&self, _: TagsRequest) -> Result<Tags, Unanswered> {
-        Err(Unanswered::NotYet)
+    fn tags(&self, request: TagsRequest) -> Result<Tags, Refused> {
+        Ok(self.runtime.block_on(self.querier.tags(request))?)
     }
 
-    fn tag_values(&self, _: TagValuesRequest) -> Result<TagValues, Unanswered> {
-        Err(Unanswered::NotYet)
+    fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Refused> {
+        Ok(self.runtime.block_on(self.querier.tag_values(request))?)
     }
 }

@@ -53,9 +53,12 @@ impl Value {
         }
     }
 
-    /// Equal for values that are one group: the same type and the same bits.
+    /// Equal for values that are one group: of the same type and equal; all NaN are one.
     pub fn group(&self) -> String {
-        format!("{self:?}")
+        match self {
+            Self::Float(zero) if *zero == 0.0 => "Float(0.0)".to_owned(),
+            _ => format!("{self:?}"),
+        }
     }
 
     /// As a float, durations as nanoseconds.

@@ -564,3 +564,33 @@ pub fn range(dice: &mut Dice) -> Range {
     };
     Range { start, end, step }
 }
+
+/// A condition for lists of tags, about one span alone.
+pub fn tag_condition(dice: &mut Dice) -> Option<Expr> {
+    if dice.percent(50) {
+        return None;
+    }
+    let scope = *dice.one(&[Scope::Any, Scope::Span, Scope::Resource]);
+    let (field, of) = match dice.percent(60) {
+        true => (Field::Attribute { of_parent: false, scope, key: (*dice.one(&KEYS)).to_owned() }, Type::Any),
+        false => (Field::Intrinsic(*dice.one(&[Intrinsic::Name, Intrinsic::StatusMessage])), Type::Text),
+    };
+    let literal = literal_for(dice, &field, of);
+    Some(boxed(Expr::Field(field), Expr::Literal(literal), COMPARISONS[dice.below(2)]))
+}
+
+/// A field whose values are listed: not a duration, of which there is no list.
+pub fn tag_field(dice: &mut Dice) -> Field {
+    use Intrinsic::{EventName, Kind, Name, RootName, RootServiceName, ScopeName, ScopeVersion};
+    use Intrinsic::{Status, StatusMessage};
+    let intrinsics =
+        [EventName, Kind, Name, RootName, RootServiceName, ScopeName, ScopeVersion, Status, StatusMessage];
+    match dice.percent(35) {
+        true => Field::Intrinsic(*dice.one(&intrinsics)),
+        false => loop {
+            if let (field @ Field::Attribute { of_parent: false, .. }, _) = attribute(dice) {
+                break field;
+            }
+        },
+    }
+}

@@ -159,7 +159,10 @@ fn aggregated(aggregate: Aggregate, values: &[Value]) -> Value {
     let Some(first) = values.first() else {
         return Value::Nil;
     };
-    let best = |op| values.iter().fold(first, |best, v| if compare(op, v, best) { v } else { best });
+    // NaN is the least and the most only of nothing else.
+    let is_nan = |value: &Value| value.number().is_some_and(f64::is_nan);
+    let better = |op, v: &Value, best: &Value| compare(op, v, best) || is_nan(best) && !is_nan(v);
+    let best = |op| values.iter().fold(first, |best, v| if better(op, v, best) { v } else { best });
     let float = || values.iter().filter_map(Value::number).sum::<f64>();
     let whole = |of: fn(&Value) -> Option<i64>| values.iter().map(of).collect::<Option<Vec<i64>>>();
     let ints = whole(|v| if let Value::Int(v) = v { Some(*v) } else { None });
