@@ -1,0 +1,1 @@
+//! The judge held against answers reckoned by hand.
