@@ -1,5 +1,7 @@
 //! The spans of fragments, put in the order of spans, each once.
 
+use foldhash::HashSet;
+
 use super::fragment::{Fragment, Identity, ReadError};
 use super::tree::Tree;
 
@@ -11,6 +13,7 @@ pub(super) const NONE: u32 = u32::MAX;
 pub struct Scratch {
     pub(super) identities: Vec<Identity>,
     pub(super) spans: Vec<Placed>,
+    pub(super) seen: HashSet<(u64, i32)>,
     pub(super) starts: Vec<(u64, u32)>,
     pub(super) sorted: Vec<Placed>,
     /// By fragment, where its spans begin in `whole`.
@@ -64,9 +67,8 @@ impl Scratch {
                 number,
             }));
         }
-        // A request may hold a span twice; only a source that knows better need not be looked through.
         let may_repeat = fragments.len() > 1 || fragments.iter().any(|one| one.ids_are_distinct().is_none());
-        if may_repeat {
+        if may_repeat && self.repeats() {
             let key = |span: &Placed| (span.identity.id, span.identity.kind);
             self.spans.sort_unstable_by_key(|span| (key(span), span.fragment, span.number));
             self.spans.dedup_by_key(|span| key(span));
@@ -75,7 +77,7 @@ impl Scratch {
         if !sorted {
             self.sort();
         }
-        if !sorted || may_repeat {
+        if !sorted || self.spans.len() < total || fragments.len() > 1 {
             self.whole.resize(total, NONE);
             for (whole, span) in (0..).zip(&self.spans) {
                 self.whole[self.begins[span.fragment as usize] + span.number as usize] = whole;
@@ -83,6 +85,12 @@ impl Scratch {
         }
         Ok(self.spans.len() < total)
     }
+    /// Whether spans agree in id and kind.
+    fn repeats(&mut self) -> bool {
+        self.seen.clear();
+        !self.spans.iter().all(|span| self.seen.insert((span.identity.id, span.identity.kind)))
+    }
+
     /// Sorts by start first, which tells most spans apart and moves little memory.
     fn sort(&mut self) {
         let Self { spans, starts, sorted, .. } = self;
