@@ -209,16 +209,14 @@ pub fn value(trace: &Trace, span: &Span, expr: &Expr) -> Value {
             Value::Duration(value) => Value::Duration(value.wrapping_neg()),
             _ => Value::Nil,
         },
-        Expr::Match { negated, left, pattern } => {
-            Value::Bool(all(left).iter().any(|value| match value {
-                Value::Str(text) => (pattern.matches)(text) != *negated,
-                Value::Array(items) => {
-                    let matches = |item: &AnyValue| matches!(item, AnyValue::Str(t) if (pattern.matches)(t));
-                    items.iter().any(matches) != *negated
-                }
-                _ => false,
-            }))
-        }
+        Expr::Match { negated, left, pattern } => Value::Bool(all(left).iter().any(|value| match value {
+            Value::Str(text) => (pattern.matches)(text) != *negated,
+            Value::Array(items) => {
+                let matches = |item: &AnyValue| matches!(item, AnyValue::Str(t) if (pattern.matches)(t));
+                items.iter().any(matches) != *negated
+            }
+            _ => false,
+        })),
         Expr::Binary(Op::And, left, right) => Value::Bool(holds(left) && holds(right)),
         Expr::Binary(Op::Or, left, right) => Value::Bool(holds(left) || holds(right)),
         Expr::Binary(op, left, right) if is_comparison(*op) => {

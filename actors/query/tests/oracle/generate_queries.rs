@@ -40,7 +40,8 @@ const RELATIONS: [Relation; 5] =
 
 fn attribute(dice: &mut Dice) -> (Field, Type) {
     let of_parent = dice.percent(8);
-    let scopes = [Scope::Any, Scope::Span, Scope::Resource, Scope::Event, Scope::Link, Scope::Instrumentation];
+    let scopes =
+        [Scope::Any, Scope::Span, Scope::Resource, Scope::Event, Scope::Link, Scope::Instrumentation];
     let scope = match of_parent {
         true => scopes[dice.below(3)],
         false => scopes[dice.weighted(&[25, 40, 20, 7, 4, 4])],
@@ -204,7 +205,11 @@ fn matching(dice: &mut Dice) -> Expr {
     while !matches!(of, Type::Text | Type::Any) {
         (field, of) = self::field(dice);
     }
-    Expr::Match { negated: dice.percent(40), left: Box::new(Expr::Field(field)), pattern: *dice.one(&PATTERNS) }
+    Expr::Match {
+        negated: dice.percent(40),
+        left: Box::new(Expr::Field(field)),
+        pattern: *dice.one(&PATTERNS),
+    }
 }
 
 fn nil_test(dice: &mut Dice) -> Expr {
@@ -226,7 +231,15 @@ fn nil_test(dice: &mut Dice) -> Expr {
 fn measured(dice: &mut Dice) -> Field {
     use Intrinsic::{ChildCount, Duration, EventTime, NestedSetLeft, TraceDuration};
     match dice.weighted(&[40, 60]) {
-        0 => Field::Intrinsic(*dice.one(&[Duration, Duration, Duration, TraceDuration, EventTime, ChildCount, NestedSetLeft])),
+        0 => Field::Intrinsic(*dice.one(&[
+            Duration,
+            Duration,
+            Duration,
+            TraceDuration,
+            EventTime,
+            ChildCount,
+            NestedSetLeft,
+        ])),
         _ => key_of(dice, &["n", "n", "n", "f", "f", "any", "s", "list"]),
     }
 }

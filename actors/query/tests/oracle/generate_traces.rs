@@ -67,10 +67,9 @@ pub fn store(dice: &mut Dice) -> Store {
             requests[request].push(Loose { resource, scope, span });
         }
     }
-    let requests = requests.into_iter().map(|spans| Request {
-        spans: packed(dice, spans, &resources, &scopes),
-        seal: dice.percent(45),
-    });
+    let requests = requests
+        .into_iter()
+        .map(|spans| Request { spans: packed(dice, spans, &resources, &scopes), seal: dice.percent(45) });
     Store { requests: requests.collect() }
 }
 

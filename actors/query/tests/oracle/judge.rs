@@ -173,9 +173,7 @@ fn aggregated(aggregate: Aggregate, values: &[Value]) -> Value {
         (Aggregate::Sum, Some(ints), _) => Value::Int(ints.into_iter().fold(0, i64::wrapping_add)),
         (Aggregate::Sum, _, Some(all)) => Value::Duration(all.into_iter().sum()),
         (Aggregate::Sum, ..) => Value::Float(float()),
-        (Aggregate::Avg, _, Some(all)) => {
-            Value::Duration(all.iter().sum::<i64>() / all.len() as i64)
-        }
+        (Aggregate::Avg, _, Some(all)) => Value::Duration(all.iter().sum::<i64>() / all.len() as i64),
         (Aggregate::Avg, ..) => Value::Float(float() / values.len() as f64),
     }
 }

@@ -20,7 +20,11 @@
 //!
 //! `ORACLE_STORES` says how many stores (50 questions each), `ORACLE_SEED` with which they begin, and
 //! `ORACLE_FAILURES` how many failures are told before the test ends.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail by panicking, and tells how it went")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail by panicking, and tells how it went"
+)]
 
 mod ask;
 mod contrast;

@@ -46,7 +46,11 @@ pub enum Intrinsic {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {
-    Attribute { of_parent: bool, scope: Scope, key: String },
+    Attribute {
+        of_parent: bool,
+        scope: Scope,
+        key: String,
+    },
     Intrinsic(Intrinsic),
     /// The parent as such, to be compared with nil.
     Parent,
@@ -100,7 +104,11 @@ pub enum Expr {
     Negate(Box<Expr>),
     Binary(Op, Box<Expr>, Box<Expr>),
     /// `=~`, or `!~` when it is negated.
-    Match { negated: bool, left: Box<Expr>, pattern: Pattern },
+    Match {
+        negated: bool,
+        left: Box<Expr>,
+        pattern: Pattern,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

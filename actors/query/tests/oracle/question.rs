@@ -25,16 +25,30 @@ pub enum Question {
         spelling: Spelling,
         hints: &'static str,
     },
-    Metrics { query: Metrics, range: Range, exemplars: usize, spelling: Spelling, hints: &'static str },
-    Names { condition: Option<Expr>, scope: Option<TagScope> },
-    Values { condition: Option<Expr>, field: Field },
+    Metrics {
+        query: Metrics,
+        range: Range,
+        exemplars: usize,
+        spelling: Spelling,
+        hints: &'static str,
+    },
+    Names {
+        condition: Option<Expr>,
+        scope: Option<TagScope>,
+    },
+    Values {
+        condition: Option<Expr>,
+        field: Field,
+    },
 }
 
 /// How a question went.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// As expected; whether there was something in the answer.
-    Same { full: bool },
+    Same {
+        full: bool,
+    },
     Refused(String),
     Different(String),
 }

@@ -124,13 +124,7 @@ fn labels(by: &[Field], values: &[Value]) -> Vec<(String, AnyValue)> {
     }
 }
 
-fn leaf(
-    traces: &[Trace],
-    stages: &[Stage],
-    function: &Function,
-    by: &[Field],
-    range: &Range,
-) -> Vec<Series> {
+fn leaf(traces: &[Trace], stages: &[Stage], function: &Function, by: &[Field], range: &Range) -> Vec<Series> {
     let (times, spans) = counted(traces, stages, range);
     if let Function::Compare(condition, top, between) = function {
         return contrast::compare(&times, &spans, condition.as_ref(), top.unwrap_or(10), *between);

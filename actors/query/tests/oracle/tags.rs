@@ -128,6 +128,10 @@ pub fn field_values(
         let scalars = values(trace, span, field).into_iter().filter_map(|value| told(&value));
         least.extend(scalars);
     }
+    if *field == Field::Intrinsic(Intrinsic::RootServiceName) {
+        // Of a root without `service.name`: blocks do not list the empty name, live spans do.
+        least.remove(&(TagType::String, String::new()));
+    }
     let mut most = least.clone();
     if field_has_words(field) {
         // The words of the language are there though no span has them.
