@@ -339,7 +339,7 @@ fn spans(dice: &mut Dice, depth: usize) -> Spans {
 
 /// A pipeline between parentheses, of two stages at least: around fewer the parentheses say nothing.
 fn operand(dice: &mut Dice, depth: usize) -> Spans {
-    let mut stages = vec![Stage::Spans(spans(dice, depth))];
+    let mut stages = vec![Stage::Spans(unparenthesised(dice, depth))];
     for _ in 0..dice.between(1, 2) {
         stages.push(stage(dice, 0));
     }

@@ -152,7 +152,11 @@ pub fn smaller_stages(stages: &[Stage]) -> Vec<Vec<Stage>> {
         without_one(stages).into_iter().filter(|stages| !stages.is_empty()).collect();
     for (index, stage) in stages.iter().enumerate() {
         let smaller: Vec<Stage> = match stage {
-            Stage::Spans(spans) => smaller_sets(spans).into_iter().map(Stage::Spans).collect(),
+            Stage::Spans(spans) => {
+                let smaller = smaller_sets(spans).into_iter();
+                // Parentheses around a whole stage mean nothing to the canonical form.
+                smaller.filter(|set| !matches!(set, Spans::Pipeline(_))).map(Stage::Spans).collect()
+            }
             Stage::By(expr) => smaller_exprs(expr).into_iter().map(Stage::By).collect(),
             Stage::Select(fields) => {
                 without_one(fields).into_iter().filter(|f| !f.is_empty()).map(Stage::Select).collect()

@@ -128,7 +128,16 @@ pub fn field_values(
         let scalars = values(trace, span, field).into_iter().filter_map(|value| told(&value));
         least.extend(scalars);
     }
-    let mut most = least.clone();
+    let is = |intrinsic| *field == Field::Intrinsic(intrinsic);
+    if is(Intrinsic::RootServiceName) {
+        // Of a root without `service.name`: blocks do not list the empty name, live spans do.
+        least.remove(&(TagType::String, String::new()));
+    }
+    if condition.is_some() && (is(Intrinsic::RootName) || is(Intrinsic::RootServiceName)) {
+        // A span that satisfies the condition need not lie in the block or request where its root does.
+        least.clear();
+    }
+    let mut most = BTreeSet::new();
     if field_has_words(field) {
         // The words of the language are there though no span has them.
         let statuses = (0..3).filter_map(status_word);
