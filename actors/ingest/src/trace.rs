@@ -100,9 +100,10 @@ impl TraceCore {
                 let limits = SliceLimits { max_depth: u32::MAX, max_span_bytes: u32::MAX };
                 if let Ok(batch) = slice(bytes, &limits) {
                     let permit = home.budget.force(batch.held_bytes());
-                    part.batch = Arc::new(batch.with_permit(Box::new(permit)));
-                    part.group = 0;
-                    home.live.add(self.tenant.number, part.seq, &part.batch);
+                    let batch = Arc::new(batch.with_permit(Box::new(permit)));
+                    // Listed before the old one goes, so that a search sees at least one of them.
+                    home.live.add(self.tenant.number, part.seq, &batch);
+                    (part.batch, part.group) = (batch, 0);
                 }
             }
         }

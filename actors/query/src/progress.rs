@@ -75,11 +75,11 @@ impl Progress {
 
     /// Why the work ended before it was done, if it did.
     pub fn unfinished(&self) -> Option<QueryError> {
-        let is_done = self.done.load(Ordering::Relaxed) >= self.pieces;
-        if is_done {
-            return None;
+        // A piece that ran out of time ended early, and counts as done all the same.
+        if self.is_late() {
+            return Some(QueryError::Timeout(self.timeout));
         }
-        Some(if self.is_late() { QueryError::Timeout(self.timeout) } else { QueryError::Stopping })
+        (self.done.load(Ordering::Relaxed) < self.pieces).then_some(QueryError::Stopping)
     }
 
     /// What was done so far.

@@ -3,7 +3,7 @@
 //! Each block is a piece of work, and so are some thousands of live traces. A block is scanned by its columns for
 //! rows that match the query's filters; the traces with such rows are then judged whole, newest first, their parts
 //! joined from wherever they lie. A trace that lies in several places is judged by whoever claims it first. Once as
-//! many traces are found as were asked for, older ones are passed over: a trace is never newer than any of its parts.
+//! many traces are found as were asked for, older ones are passed over.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -158,14 +158,20 @@ impl Search {
         looked: &mut Looked,
     ) -> Result<(), QueryError> {
         let table = &found.matches.table;
-        let newest = candidates.into_iter().map(|place| (table.start(place), Reverse(place)));
-        let mut newest: BinaryHeap<(u64, Reverse<u32>)> = newest.collect();
+        let is_shared = |place: u32| found.shared.binary_search(&place).is_ok();
+        // Of a trace with other parts the spans that begin it here may be duplicates, and those that count begin
+        // later, but not after the end of this part.
+        let latest = |place: u32| {
+            let rest = if is_shared(place) { table.duration(place) } else { 0 };
+            (table.start(place).saturating_add(rest), Reverse(place))
+        };
+        let mut newest: BinaryHeap<(u64, Reverse<u32>)> = candidates.into_iter().map(latest).collect();
         while let Some((start, Reverse(place))) = newest.pop() {
             if self.is_over() || !self.top.wants_start(start) {
                 break;
             }
             let id = table.id(place);
-            if found.shared.binary_search(&place).is_ok() {
+            if is_shared(place) {
                 if self.claim(&id) {
                     looked.joined += 1;
                     let places = self.sources.blocks_with(&id)?;

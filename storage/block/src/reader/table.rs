@@ -106,9 +106,11 @@ impl<'a> TableReader<'a> {
 
     /// Makes `row` the next row.
     pub fn seek(&mut self, row: u64) -> Result<()> {
-        if row == self.next_row {
-            return Ok(());
-        }
+        if row == self.next_row { Ok(()) } else { self.seek_anew(row) }
+    }
+
+    /// As [`Self::seek`], for one who did not take every column of the rows before: all places are found anew.
+    pub fn seek_anew(&mut self, row: u64) -> Result<()> {
         if row > self.len() {
             return Err(BlockError::Damaged("a row lies outside of its group"));
         }

@@ -245,6 +245,8 @@ struct Column<'a> {
     reader: ColumnReader<'a>,
     is_by_class: bool,
     presence: Rc<Set>,
+    /// Whether some row has two values or more, so that values cannot be counted by rows.
+    is_doubled: bool,
     /// Values before every 64th row.
     ranks: Vec<u32>,
 }
@@ -273,7 +275,11 @@ impl<'a> Lookup<'a> {
             let reader = ColumnReader::open(block, global, self.rows.group)?;
             let is_by_class =
                 block.chunk(global, self.rows.group).is_some_and(|chunk| chunk.mode.is_by_class());
-            self.columns.insert(column, Column { reader, is_by_class, presence, ranks });
+            let names = |shape| {
+                Ok(self.rows.shape(shape)?.1.iter().filter(|item| item.to_native() == column).count() > 1)
+            };
+            let is_doubled = self.rows.label_table(names)?.contains(&1);
+            self.columns.insert(column, Column { reader, is_by_class, presence, is_doubled, ranks });
         }
         self.columns.get_mut(&column).or_damaged("there is no such column")
     }
@@ -281,7 +287,7 @@ impl<'a> Lookup<'a> {
     /// The column's reader and the place of a row's value; `None` when the row has none.
     fn place(&mut self, column: u32, row: usize) -> Result<Option<(&mut ColumnReader<'a>, u64)>> {
         let label = self.rows.labels.get(row)?;
-        let Column { reader, is_by_class, presence, ranks } = self.column(column)?;
+        let Column { reader, is_by_class, presence, ranks, .. } = self.column(column)?;
         if !presence.has(row) {
             return Ok(None);
         }
@@ -350,15 +356,14 @@ impl<'a> Lookup<'a> {
         let in_overflow = source.is_in_overflow(self.rows.block, self.rows.group)?;
         match source.named(self.shape_at(row)?)? {
             Named::None if !in_overflow => see(Value::Nil),
-            Named::One(place) if !in_overflow => {
+            Named::One(place) if !in_overflow && source.columns[place].1.storage() == Storage::Marker => {
+                see(Value::Nil);
+            }
+            Named::One(place) if !in_overflow && !self.column(source.columns[place].0)?.is_doubled => {
                 let (column, value_type) = source.columns[place];
-                if value_type.storage() == Storage::Marker {
-                    see(Value::Nil);
-                } else {
-                    let found = self.place(column, row)?;
-                    let (reader, at) = found.or_damaged("a row lies outside of its group")?;
-                    see_value(reader, at, value_type, see)?;
-                }
+                let found = self.place(column, row)?;
+                let (reader, at) = found.or_damaged("a row lies outside of its group")?;
+                see_value(reader, at, value_type, see)?;
             }
             _ => {
                 let walker = match &mut self.walker {
@@ -368,7 +373,8 @@ impl<'a> Lookup<'a> {
                         self.walker.insert(walker.or_damaged("a row group has no rows")?)
                     }
                 };
-                walker.seek(row as u64)?;
+                // Other attributes of the row before may not have been taken.
+                walker.seek_anew(row as u64)?;
                 let (_, items) = walker.next_row()?;
                 source.take(walker, items, see)?;
             }
