@@ -13,6 +13,7 @@
 //! | `stop6_log.rs` | append and sync |
 //! | `stop7_seal.rs` | columns and block |
 //! | `stop9_find.rs` | trace by id from a block |
+//! | `stop9_scan.rs` | the spans of a block that satisfy a filter |
 //! | `stop9_search.rs` | traces, metrics and tags from a block, in place |
 //! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
 //! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
@@ -26,6 +27,7 @@ pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
 pub mod stop9_find;
+pub mod stop9_scan;
 pub mod stop9_search;
 pub mod wire_jaeger;
 pub mod wire_opencensus;
@@ -73,6 +75,7 @@ pub const ALL: [Bench; 10] = [
     ("stop 6 log", stop6_log::run),
     ("stop 7 seal", stop7_seal::run),
     ("stop 9 find", stop9_find::run),
+    ("stop 9 scan", stop9_scan::run),
     ("stop 9 search", stop9_search::run),
     ("wire_opencensus", wire_opencensus::run),
     ("wire_otlp_json", wire_otlp_json::run),
