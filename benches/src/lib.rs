@@ -13,7 +13,7 @@
 //! | `stop6_log.rs` | append and sync |
 //! | `stop7_seal.rs` | columns and block |
 //! | `stop9_find.rs` | trace by id from a block |
-//! | `stop9_search.rs` | traces, metrics and tags from a block, in place |
+//! | `stop9_columns.rs` | traces, metrics and tags from a block, in place |
 //! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
 //! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
 //! | `wire_jaeger.rs` | before stop 2: Jaeger's batches to OTLP |
@@ -26,7 +26,7 @@ pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
 pub mod stop9_find;
-pub mod stop9_search;
+pub mod stop9_columns;
 pub mod wire_jaeger;
 pub mod wire_opencensus;
 pub mod wire_otlp_json;
@@ -73,7 +73,7 @@ pub const ALL: [Bench; 10] = [
     ("stop 6 log", stop6_log::run),
     ("stop 7 seal", stop7_seal::run),
     ("stop 9 find", stop9_find::run),
-    ("stop 9 search", stop9_search::run),
+    ("stop 9 columns", stop9_columns::run),
     ("wire_opencensus", wire_opencensus::run),
     ("wire_otlp_json", wire_otlp_json::run),
     ("wire_jaeger", wire_jaeger::run),
