@@ -65,7 +65,7 @@ fn check(block: &Block, traces: &[(TraceId, Trace)], query: &str) -> usize {
     let (expected, found) = (judged(traces, &plan), scanned(block, &plan));
     let mut matched = 0;
     for (number, (expected, (found, exact))) in expected.iter().zip(&found).enumerate() {
-        assert_eq!(*exact || plan.filters[number].reads_trace, true, "{query}");
+        assert!(*exact || plan.filters[number].reads_trace, "{query}");
         let name = || format!("filter {number} of {query}: {:?}", plan.filters[number].expr);
         assert_eq!(found.len(), expected.len(), "{}", name());
         let wrong =
@@ -340,10 +340,10 @@ fn row_groups_are_passed_over() {
     check("{ duration > 90us }", None, [5, 0, 4, 0, 20, 10]);
     check("{ duration > 90us && span.phase = \"early\" }", None, [5, 0, 4, 1, 0, 0]);
     check("{ duration > 1s }", None, [5, 0, 5, 0, 0, 0]);
-    check("{ }", None, [5, 0, 0, 0, 100, 100]);
+    check("{ }", None, [5, 0, 0, 0, 0, 100]);
     check("{ span.nothing = 1 }", None, [5, 0, 0, 5, 0, 0]);
     check("{ span.phase = \"never\" }", None, [5, 0, 0, 5, 0, 0]);
-    check("{ }", Some((25_000_000, 35_000_000)), [5, 4, 0, 0, 20, 20]);
+    check("{ }", Some((25_000_000, 35_000_000)), [5, 4, 0, 0, 0, 20]);
     check("{ }", Some((0, 1)), [5, 5, 0, 0, 0, 0]);
 }
 
@@ -361,7 +361,8 @@ fn keys_beyond_the_columns_are_found() {
         }
         if id > 60 {
             let both = [int("late".into(), id as i64), text("late", &format!("text {id}"))];
-            let both = if id % 2 == 0 { both.into_iter().rev().collect::<Vec<_>>() } else { both.into() };
+            let both =
+                if id.is_multiple_of(2) { both.into_iter().rev().collect::<Vec<_>>() } else { both.into() };
             span.attributes.splice(5..5, both);
         }
         span

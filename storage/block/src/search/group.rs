@@ -236,11 +236,20 @@ impl<'s, 'a> GroupSearch<'s, 'a> {
         named: impl Fn(usize) -> Known,
         unnamed: Known,
     ) -> Result<Vec<Known>> {
-        known_by_shape(&self.spans, |class, shape| {
-            let (_, items) = self.spans.shape(shape)?;
-            let names = items.iter().any(|item| item.to_native() == column);
-            Ok(if names { named(class) } else { unnamed })
-        })
+        let names = self.spans.names(column)?;
+        match self.spans.classes() {
+            Some(_) => {
+                let each = names.iter().enumerate();
+                Ok(each.map(|(class, &names)| if names != 0 { named(class) } else { unnamed }).collect())
+            }
+            None => known_by_shape(&self.spans, |_, shape| {
+                Ok(if names.get(shape as usize).is_some_and(|&names| names != 0) {
+                    named(0)
+                } else {
+                    unnamed
+                })
+            }),
+        }
     }
 
     /// What the shortest and longest durations of the group say.

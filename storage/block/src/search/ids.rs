@@ -167,9 +167,7 @@ impl<'a> Parents<'a> {
     pub fn open(rows: &Rows<'a>) -> Result<Self> {
         let odd = match rows.field(Field::ParentBytes) {
             Some(column) if rows.block.chunk(rows.global(column), rows.group).is_some() => {
-                let named = rows.label_table(|shape| {
-                    Ok(rows.shape(shape)?.1.iter().any(|item| item.to_native() == column))
-                })?;
+                let named = rows.names(column)?;
                 Some((ColumnReader::open(rows.block, rows.global(column), rows.group)?, named))
             }
             _ => None,

@@ -22,6 +22,8 @@ pub struct Scan<'a> {
     /// Whether a span or orphan of the block has the id 0, once that was needed.
     zero_ids: Option<bool>,
     time: Option<(u64, u64)>,
+    /// Bytes touched that were counted.
+    counted: u64,
 }
 
 /// The rows of a row group for which each filter holds.
@@ -64,7 +66,7 @@ impl BlockReader {
         let block = self.contents();
         let mut memory = Memory::default();
         let compiled = Compiled::new(block, fields, filters, &mut memory)?;
-        Ok(Scan { block, compiled, memory, zero_ids: None, time: None })
+        Ok(Scan { block, compiled, memory, zero_ids: None, time: None, counted: 0 })
     }
 }
 
@@ -127,7 +129,6 @@ impl Scan<'_> {
             counters.pruned_by_duration += 1;
             return Ok(());
         }
-        let before = self.memory.touched.bytes;
         let Self { block, compiled, memory, zero_ids, .. } = self;
         let mut search = GroupSearch::open(block, number, compiled, memory, zero_ids)?;
         for (node, bits) in compiled.filters.iter().zip(&mut out.filters) {
@@ -142,7 +143,8 @@ impl Scan<'_> {
         } else {
             counters.pruned_by_values += u64::from(out.filters.iter().all(Bits::is_empty));
         }
-        counters.bytes_touched += self.memory.touched.bytes - before;
+        counters.bytes_touched += self.memory.touched.bytes - self.counted;
+        self.counted = self.memory.touched.bytes;
         Ok(())
     }
 }
