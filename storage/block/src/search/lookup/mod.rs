@@ -35,6 +35,9 @@ use crate::search::lookup::source::{Keyed, Named, Source};
 /// Row groups that are held open. Beyond it all are closed: a block has a row group for 65,536 spans.
 const MAX_OPEN: usize = 32;
 
+/// Most bytes of texts that are kept for a row group.
+const MAX_KEPT: usize = 1 << 20;
+
 /// Most events, and links, of a span that are looked at. A forged block may claim any number.
 const MAX_CHILDREN: u64 = 1 << 22;
 
@@ -58,6 +61,13 @@ pub(crate) enum Found {
         slot: SlotId,
         at: u64,
     },
+    /// Text that is kept with the group.
+    Kept {
+        from: u32,
+        len: u32,
+    },
+    /// An integer.
+    Int(i64),
     /// A value of an overflow column, with its key.
     Overflow {
         table: Table,
@@ -100,9 +110,11 @@ pub(crate) struct OpenGroup<'a> {
     events: Option<Rows<'a>>,
     links: Option<Rows<'a>>,
     heads: Vec<Option<Head>>,
+    /// Texts that classes decide, one after the other.
+    kept: Vec<u8>,
     /// Where each field's value lies, by class.
     found: Vec<Vec<Found>>,
-    /// Number of the service of each class.
+    /// For each key that decides it the number of the service, doubled, and 1 when the status is error.
     pub services: Vec<u32>,
 }
 
@@ -172,6 +184,7 @@ impl<'a> Lookup<'a> {
             events: Rows::open(block, Table::Events, group)?,
             links: Rows::open(block, Table::Links, group)?,
             heads: Vec::new(),
+            kept: Vec::new(),
             found: self.sources.iter().map(|_| Vec::new()).collect(),
             services: Vec::new(),
         }));
@@ -235,6 +248,7 @@ impl<'a> Lookup<'a> {
 
     fn decide(&mut self, at: SpanRow, class: u64, field: usize) -> Result<Found> {
         let found = self.with_source(field, |this, source| this.decided(at, source))?;
+        let found = self.keep(at.group, found)?;
         let class = class as usize;
         if class < MAX_REMEMBERED
             && let Some(known) = self.group(at.group)?.found.get_mut(field)
@@ -245,6 +259,23 @@ impl<'a> Lookup<'a> {
             known[class] = found;
         }
         Ok(found)
+    }
+
+    /// Keeps the value that was found, if it is small, so that no column is asked for it again.
+    fn keep(&mut self, group: u32, found: Found) -> Result<Found> {
+        let Found::Value { .. } = found else { return Ok(found) };
+        let mut kept = std::mem::take(&mut self.group(group)?.kept);
+        let (mut out, from) = (found, kept.len());
+        let shown = self.show(group, found, &mut |value| match value {
+            Value::Int(value) => out = Found::Int(value),
+            Value::Text(text) if from + text.len() <= MAX_KEPT => {
+                kept.extend_from_slice(text);
+                out = Found::Kept { from: from as u32, len: text.len() as u32 };
+            }
+            _ => {}
+        });
+        self.group(group)?.kept = kept;
+        shown.map(|()| out)
     }
 
     /// Runs `run` with a field's source taken out, so that both can be changed.
@@ -615,6 +646,11 @@ impl<'a> Lookup<'a> {
             Found::Status(code) => see(Value::Status(code)),
             Found::Value { table, value_type, slot, at } => {
                 see(value(self.rows(table, group)?, value_type, slot, at)?)
+            }
+            Found::Int(value) => see(Value::Int(value)),
+            Found::Kept { from, len } => {
+                let text = self.group(group)?.kept.get(from as usize..(from + len) as usize);
+                see(Value::Text(text.or_damaged("a text was not kept")?));
             }
             Found::Overflow { table, slot, at } => {
                 let body = self.rows(table, group)?.bytes(slot, at)?;
