@@ -35,7 +35,7 @@ use crate::search::lookup::source::{Keyed, Named, Source};
 /// Row groups that are held open. Beyond it all are closed: a block has a row group for 65,536 spans.
 const MAX_OPEN: usize = 32;
 
-/// Most bytes of texts that are kept for a row group.
+/// Most bytes of texts that are kept.
 const MAX_KEPT: usize = 1 << 20;
 
 /// Most events, and links, of a span that are looked at. A forged block may claim any number.
@@ -61,7 +61,7 @@ pub(crate) enum Found {
         slot: SlotId,
         at: u64,
     },
-    /// Text that is kept with the group.
+    /// Text that is kept.
     Kept {
         from: u32,
         len: u32,
@@ -110,8 +110,8 @@ pub(crate) struct OpenGroup<'a> {
     events: Option<Rows<'a>>,
     links: Option<Rows<'a>>,
     heads: Vec<Option<Head>>,
-    /// Texts that classes decide, one after the other.
-    kept: Vec<u8>,
+    /// Scope of each class, where classes decide it.
+    scopes: Vec<u64>,
     /// Where each field's value lies, by class.
     found: Vec<Vec<Found>>,
     /// For each key that decides it the number of the service, doubled, and 1 when the status is error.
@@ -129,6 +129,10 @@ pub(crate) struct Lookup<'a> {
     /// Columns of events and links in the shapes of spans.
     ends: [u32; 2],
     scratch: Vec<u8>,
+    /// Small texts that were found, one after the other.
+    kept: Vec<u8>,
+    /// Resource of each scope.
+    resource_of: Vec<u64>,
     /// What shapes name, by table.
     named: HashMap<(u8, u64), Rc<attributes::Named>, foldhash::fast::FixedState>,
 }
@@ -140,15 +144,23 @@ impl<'a> Lookup<'a> {
     pub fn new(block: &'a Contents, fields: &[ast::Field]) -> Result<Self> {
         let base = block.table_columns(Table::Spans).start;
         let column = |field| block.field_column(Table::Spans, field).map_or(NOWHERE, |column| column - base);
+        let resources = Rows::open(block, Table::Resources, 0)?;
+        let mut scopes = Rows::open(block, Table::Scopes, 0)?;
+        let mut resource_of = Vec::new();
+        if let Some(scopes) = scopes.as_mut().filter(|scopes| scopes.len() <= MAX_REMEMBERED as u64) {
+            scopes.fill(Field::Resource, 0..scopes.len(), &mut resource_of)?;
+        }
         Ok(Self {
             block,
             sources: fields.iter().map(|field| Source::of(block, field)).collect(),
             groups: block.groups.iter().map(|_| None).collect(),
             open: 0,
-            resources: Rows::open(block, Table::Resources, 0)?,
-            scopes: Rows::open(block, Table::Scopes, 0)?,
+            resources,
+            scopes,
             ends: [column(Field::EventsEnd), column(Field::LinksEnd)],
             scratch: Vec::new(),
+            kept: Vec::new(),
+            resource_of,
             named: HashMap::default(),
         })
     }
@@ -157,6 +169,12 @@ impl<'a> Lookup<'a> {
     pub fn close(&mut self) {
         self.groups.iter_mut().for_each(|group| *group = None);
         self.open = 0;
+        self.kept.clear();
+        for source in &mut self.sources {
+            if let Source::Attribute(tables) = source {
+                tables.iter_mut().for_each(|keyed| keyed.found.clear());
+            }
+        }
     }
 
     /// A row group, opened now if it is not.
@@ -177,14 +195,15 @@ impl<'a> Lookup<'a> {
         }
         let block = self.block;
         let first_row = block.groups.get(group as usize).or_damaged("there is no such row group")?.first_row;
-        let spans = Rows::open(block, Table::Spans, group)?.or_damaged("a row group has no spans")?;
+        let mut spans = Rows::open(block, Table::Spans, group)?.or_damaged("a row group has no spans")?;
+        let scopes = spans.by_class(Field::Scope)?;
         self.groups[group as usize] = Some(Box::new(OpenGroup {
             first_row,
             spans,
             events: Rows::open(block, Table::Events, group)?,
             links: Rows::open(block, Table::Links, group)?,
             heads: Vec::new(),
-            kept: Vec::new(),
+            scopes,
             found: self.sources.iter().map(|_| Vec::new()).collect(),
             services: Vec::new(),
         }));
@@ -205,7 +224,13 @@ impl<'a> Lookup<'a> {
 
     /// The row of a span's scope, and whether its class decides it.
     pub fn scope(&mut self, at: SpanRow) -> Result<(u64, bool)> {
-        let spans = &mut self.group(at.group)?.spans;
+        let OpenGroup { spans, scopes, .. } = self.group(at.group)?;
+        if !scopes.is_empty() {
+            let class = spans.key(at.row)?;
+            if let Some(&scope) = scopes.get(class as usize) {
+                return Ok((scope, true));
+            }
+        }
         let slot = spans.field(Field::Scope)?;
         let place = spans.dense(slot, at.row)?;
         Ok((spans.int(slot, place)?, spans.is_by_class(slot)))
@@ -213,6 +238,9 @@ impl<'a> Lookup<'a> {
 
     /// The row of a scope's resource.
     pub fn resource(&mut self, scope: u64) -> Result<u64> {
+        if let Some(&resource) = self.resource_of.get(scope as usize) {
+            return Ok(resource);
+        }
         let scopes = self.scopes.as_mut().or_damaged("there are no scopes")?;
         let slot = scopes.field(Field::Resource)?;
         scopes.int(slot, scope)
@@ -264,7 +292,7 @@ impl<'a> Lookup<'a> {
     /// Keeps the value that was found, if it is small, so that no column is asked for it again.
     fn keep(&mut self, group: u32, found: Found) -> Result<Found> {
         let Found::Value { .. } = found else { return Ok(found) };
-        let mut kept = std::mem::take(&mut self.group(group)?.kept);
+        let mut kept = std::mem::take(&mut self.kept);
         let (mut out, from) = (found, kept.len());
         let shown = self.show(group, found, &mut |value| match value {
             Value::Int(value) => out = Found::Int(value),
@@ -274,7 +302,7 @@ impl<'a> Lookup<'a> {
             }
             _ => {}
         });
-        self.group(group)?.kept = kept;
+        self.kept = kept;
         shown.map(|()| out)
     }
 
@@ -347,14 +375,32 @@ impl<'a> Lookup<'a> {
             Table::Resources => {
                 let (scope, is_decided) = self.scope(at)?;
                 let resource = self.resource(scope)?;
-                Ok((self.find_in(at.group, resource, keyed)?.0, is_decided))
+                Ok((self.find_referred(at.group, resource, keyed)?, is_decided))
             }
             Table::Scopes => {
                 let (scope, is_decided) = self.scope(at)?;
-                Ok((self.find_in(at.group, scope, keyed)?.0, is_decided))
+                Ok((self.find_referred(at.group, scope, keyed)?, is_decided))
             }
             Table::Traces => Ok((Found::Nil, true)),
         }
+    }
+
+    /// Where the attribute of a resource or scope lies; found once for each.
+    fn find_referred(&mut self, group: u32, row: u64, keyed: &mut Keyed) -> Result<Found> {
+        match keyed.found.get(row as usize) {
+            Some(&found) if found != Found::Unknown => return Ok(found),
+            _ => {}
+        }
+        let (found, _) = self.find_in(group, row, keyed)?;
+        let found = self.keep(group, found)?;
+        let row = row as usize;
+        if row < MAX_REMEMBERED {
+            if keyed.found.len() <= row {
+                keyed.found.resize(row + 1, Found::Unknown);
+            }
+            keyed.found[row] = found;
+        }
+        Ok(found)
     }
 
     /// Where the attribute of a row of a table lies, and whether the row's class decides it.
@@ -649,7 +695,7 @@ impl<'a> Lookup<'a> {
             }
             Found::Int(value) => see(Value::Int(value)),
             Found::Kept { from, len } => {
-                let text = self.group(group)?.kept.get(from as usize..(from + len) as usize);
+                let text = self.kept.get(from as usize..(from + len) as usize);
                 see(Value::Text(text.or_damaged("a text was not kept")?));
             }
             Found::Overflow { table, slot, at } => {
