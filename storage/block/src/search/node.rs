@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use spanloom_traceql::ast::{Attribute, Field as Asked, Intrinsic, Scope};
-use spanloom_traceql::plan::{Expr, FieldId, Filter, Matcher, Reckon};
+use spanloom_traceql::plan::{Expr, FieldId, Filter, Matcher, Operand, Reckon};
 
 use crate::columns::{Field, Table, ValueType};
 use crate::error::{BlockError, OrDamaged, Result};
@@ -173,7 +173,7 @@ impl<'a> Compiled<'a> {
             Expr::Any(of) => Node::any(self.exprs(of, memory)?),
             Expr::Not(of) => Node::negated(self.expr(of, memory)?),
             Expr::Test(test) => self.test(test.field, &test.matcher, memory)?,
-            Expr::Reckon(reckon) => self.reckon(expr, reckon)?,
+            Expr::Reckon(reckon) => self.reckon(expr, reckon, memory)?,
         })
     }
 
@@ -384,7 +384,7 @@ impl<'a> Compiled<'a> {
         Ok(self.scope_node(found))
     }
 
-    fn reckon(&mut self, expr: &Expr, reckon: &Arc<Reckon>) -> Result<Node> {
+    fn reckon(&mut self, expr: &Expr, reckon: &Arc<Reckon>, memory: &mut Memory) -> Result<Node> {
         let mut fields = Vec::new();
         expr.fields(&mut |field| fields.push(field));
         let mut is_local = true;
@@ -414,8 +414,37 @@ impl<'a> Compiled<'a> {
             is_local &= !matches!(reading, Reading::Unknown);
             self.readings[usize::from(id.0)] = Some(reading);
         }
-        Ok(if is_local { self.leaf(Leaf::Reckon(reckon.clone())) } else { self.unknown() })
+        if !is_local {
+            return Ok(self.unknown());
+        }
+        let mut parts = Vec::new();
+        for field in needed(reckon) {
+            if let Some(Asked::Attribute(attribute)) = self.fields.get(usize::from(field.0)) {
+                self.judges.push(Judge::new(&Matcher::NotNil));
+                parts.push(self.attribute(attribute, self.judges.len() - 1, memory)?);
+            }
+        }
+        parts.push(self.leaf(Leaf::Reckon(reckon.clone())));
+        Ok(Node::all(parts))
     }
+}
+
+/// Fields without which a reckoned condition does not hold: nil compares with nothing, and arithmetic makes nil of it.
+fn needed(reckon: &Reckon) -> Vec<FieldId> {
+    let mut out = Vec::new();
+    let mut left = match reckon {
+        Reckon::Compare(_, left, right) => vec![left, right],
+        Reckon::Regex(of, ..) => vec![of],
+    };
+    while let Some(operand) = left.pop() {
+        match operand {
+            Operand::Constant(_) | Operand::Condition(_) => {}
+            Operand::Field(field) => out.push(*field),
+            Operand::Negate(of) => left.push(of),
+            Operand::Arithmetic(_, a, b) => left.extend([&**a, &**b]),
+        }
+    }
+    out
 }
 
 const EVERYWHERE: [Scope; 5] =

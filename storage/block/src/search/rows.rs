@@ -103,12 +103,19 @@ struct ClassShapes {
 }
 
 impl ClassShapes {
-    fn new(shapes: Vec<u32>) -> Self {
-        let mut distinct = shapes.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let of = shapes.iter().map(|shape| distinct.binary_search(shape).unwrap_or(0) as u32).collect();
-        Self { distinct, of }
+    /// `count` is how many shapes there are.
+    fn new(shapes: &[u32], count: usize) -> Result<Self> {
+        let (mut distinct, mut of) = (Vec::new(), Vec::with_capacity(shapes.len()));
+        let mut places = vec![u32::MAX; count];
+        for &shape in shapes {
+            let place = places.get_mut(shape as usize).or_damaged("a row has an unknown shape")?;
+            if *place == u32::MAX {
+                *place = distinct.len() as u32;
+                distinct.push(shape);
+            }
+            of.push(*place);
+        }
+        Ok(Self { distinct, of })
     }
 }
 
@@ -144,12 +151,15 @@ impl<'a> Rows<'a> {
         }
         touched.chunk(block, shape_chunk);
         touched.section(block, block.shapes[table as usize]);
-        let shapes = block.sections.archive::<ArchivedShapes>(block.shapes[table as usize])?;
+        let shapes = ShapesView::new(block.sections.archive::<ArchivedShapes>(block.shapes[table as usize])?);
         let shape_codes = SeqView::open(&block.sections, &shape_chunk.seq)?;
         let (labels, classes) = match class_chunk {
             Some(chunk) => {
                 touched.chunk(block, chunk);
-                (SeqView::open(&block.sections, &chunk.seq)?, Some(ClassShapes::new(by_class(shape_codes)?)))
+                (
+                    SeqView::open(&block.sections, &chunk.seq)?,
+                    Some(ClassShapes::new(&by_class(shape_codes)?, shapes.len())?),
+                )
             }
             None => (shape_codes, None),
         };
@@ -157,7 +167,7 @@ impl<'a> Rows<'a> {
         if labels.len() > most {
             return Err(BlockError::Damaged("a row group has more rows than it can have"));
         }
-        let (shapes, labels) = (ShapesView::new(shapes), Labels::new(labels));
+        let labels = Labels::new(labels);
         Ok(Some(Self { block, table, group, shapes, labels, classes, presence: HashMap::default() }))
     }
 
