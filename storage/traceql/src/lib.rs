@@ -21,6 +21,7 @@
 //! | `value.rs` | a field's value, and how values compare |
 //! | `plan/` | a query made ready to run |
 //! | `eval/` | a query run over the spans of one trace |
+//! | `metrics/` | series over time from the spans of many traces |
 //! | `answer.rs` | what a question is answered with |
 //!
 //! **Invariant:** no runtime, no IO, no panics on any text; recursion is bounded by [`MAX_NESTING`] while
@@ -32,6 +33,7 @@ mod check;
 mod error;
 pub mod eval;
 mod lex;
+pub mod metrics;
 mod names;
 mod parse;
 pub mod plan;

@@ -5,7 +5,7 @@
 use foldhash::HashMap;
 
 use super::fragment::{Identity, ParentId};
-use super::whole::NONE;
+use super::place::NONE;
 
 /// OTLP's codes.
 const SERVER: i32 = 2;
@@ -23,8 +23,10 @@ pub struct Tree {
     is_root: Vec<bool>,
     /// Spans with their parents before them; empty when the order of spans is such an order.
     parents_first: Vec<u32>,
-    children: Option<Children>,
-    nested: Option<Vec<(i64, i64)>>,
+    /// Empty until asked for.
+    children: Children,
+    /// Empty until asked for.
+    nested: Vec<(i64, i64)>,
 }
 
 /// The spans of one id.
@@ -69,7 +71,8 @@ impl Tree {
         self.parents.clear();
         self.is_root.clear();
         self.parents_first.clear();
-        (self.children, self.nested) = (None, None);
+        self.children.clear();
+        self.nested.clear();
         self.know_ids(spans.clone());
         for (at, span) in (0..).zip(spans) {
             self.is_root.push(span.parent == ParentId::Root);
@@ -153,7 +156,8 @@ impl Tree {
 
     /// Every span after its parent.
     fn walk_down(&mut self) -> Vec<u32> {
-        let children = Children::of(&self.parents);
+        self.children.grow(&self.parents);
+        let children = &self.children;
         let tops = (0..).zip(&self.parents).filter(|(_, parent)| **parent == NONE).map(|(at, _)| at);
         let mut order: Vec<u32> = tops.collect();
         let mut at = 0;
@@ -165,7 +169,6 @@ impl Tree {
             }
             at += 1;
         }
-        self.children = Some(children);
         order
     }
 
@@ -189,19 +192,23 @@ impl Tree {
 
     /// The nested set numbers of a span, left and right; 0 for orphans and all below them.
     pub fn nested_set(&mut self, span: u32) -> (i64, i64) {
-        if self.nested.is_none() {
-            self.nested = Some(self.number());
+        if self.nested.is_empty() {
+            self.number();
         }
-        self.nested.as_ref().map_or((0, 0), |nested| nested[span as usize])
+        self.nested[span as usize]
     }
 
     fn children(&mut self) -> &Children {
-        self.children.get_or_insert_with(|| Children::of(&self.parents))
+        if self.children.first.is_empty() {
+            self.children.grow(&self.parents);
+        }
+        &self.children
     }
 
-    fn number(&mut self) -> Vec<(i64, i64)> {
-        let children = self.children.take().unwrap_or_else(|| Children::of(&self.parents));
-        let mut nested = vec![(0, 0); self.parents.len()];
+    fn number(&mut self) {
+        self.children();
+        let Self { children, nested, .. } = self;
+        nested.resize(self.parents.len(), (0, 0));
         let mut last = 0;
         let mut count = || {
             last += 1;
@@ -232,21 +239,26 @@ impl Tree {
                 }
             }
         }
-        self.children = Some(children);
-        nested
     }
 }
 
 impl Children {
-    fn of(parents: &[u32]) -> Self {
-        let none = vec![NONE; parents.len()];
-        let mut children = Self { first: none.clone(), next: none, count: vec![0; parents.len()] };
+    fn clear(&mut self) {
+        self.first.clear();
+        self.next.clear();
+        self.count.clear();
+    }
+
+    fn grow(&mut self, parents: &[u32]) {
+        self.clear();
+        self.first.resize(parents.len(), NONE);
+        self.next.resize(parents.len(), NONE);
+        self.count.resize(parents.len(), 0);
         for (at, parent) in (0..parents.len() as u32).zip(parents).rev() {
-            if let Some(count) = children.count.get_mut(*parent as usize) {
+            if let Some(count) = self.count.get_mut(*parent as usize) {
                 *count += 1;
-                children.next[at as usize] = std::mem::replace(&mut children.first[*parent as usize], at);
+                self.next[at as usize] = std::mem::replace(&mut self.first[*parent as usize], at);
             }
         }
-        children
     }
 }

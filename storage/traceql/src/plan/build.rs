@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::compile::Compiler;
 use super::fields::Fields;
 use super::filter::Filter;
-use super::mention::mention;
+use super::mention::{Mentioned, mention};
 use super::metrics::{ComparePlan, Leaf, Measure, MetricsPlan, Second, SeriesExpr};
 use super::pattern::check_together;
 use super::pipeline::{PipelinePlan, PlanScalar, PlanSet, PlanStage};
@@ -23,8 +23,10 @@ const DEFAULT_TOP: usize = 10;
 
 pub(super) fn build(query: &Query) -> Result<Plan, CheckError> {
     let mut fields = Fields::default();
-    let shown = mention(query, &mut fields)?;
-    let compiler = Compiler { fields, patterns: Vec::new() };
+    let Mentioned { shown, patterns } = mention(query, &mut fields)?;
+    // Before any is compiled for good: the work is bounded, too.
+    check_together(&patterns).map_err(|reason| CheckError { part: "=~".to_owned(), reason })?;
+    let compiler = Compiler { fields };
     let mut builder = Builder { compiler, filters: Vec::new(), known: HashMap::new() };
     let (body, needs) = match &query.body {
         ast::Body::Search(pipeline) => {
@@ -39,8 +41,6 @@ pub(super) fn build(query: &Query) -> Result<Plan, CheckError> {
             (Body::Metrics(MetricsPlan { leaves, series, exemplars: exemplars(query) }), needs)
         }
     };
-    let patterns: Vec<&str> = builder.compiler.patterns.iter().map(|pattern| &**pattern).collect();
-    check_together(&patterns).map_err(|reason| CheckError { part: "=~".to_owned(), reason })?;
     let Fields { fields, origins, .. } = builder.compiler.fields;
     Ok(Plan { query: query.clone(), fields, origins, filters: builder.filters, needs, shown, body })
 }
@@ -170,7 +170,10 @@ impl Builder {
         let needs = needs::of_pipeline(&pipeline, &self.filters);
         let (name, measure) = self.measure(function)?;
         let by = by.iter().map(|field| self.named(field)).collect::<Built<Vec<_>>>()?;
-        let mut leaf = Leaf { pipeline, needs, function: measure, name, by, reads_trace: false };
+        let mut leaf =
+            Leaf { pipeline, needs, function: measure, name, by, in_seconds: false, reads_trace: false };
+        leaf.in_seconds =
+            leaf.measured().is_some_and(|of| is_duration(&self.compiler.fields.fields[usize::from(of.0)]));
         let mut read: Vec<FieldId> = leaf.by.iter().map(|(field, _)| *field).collect();
         read.extend(leaf.measured());
         leaf.reads_trace = read.into_iter().any(|field| self.needs_trace(field));
@@ -210,6 +213,11 @@ impl Builder {
     fn named(&mut self, field: &Field) -> Built<(FieldId, Arc<str>)> {
         Ok((self.compiler.fields.number(field)?, field.to_string().into()))
     }
+}
+
+fn is_duration(field: &Field) -> bool {
+    use Intrinsic::{Duration, EventTimeSinceStart, TraceDuration};
+    matches!(field, Field::Intrinsic(Duration | TraceDuration | EventTimeSinceStart))
 }
 
 fn second(of: &SecondStage) -> Built<Second> {

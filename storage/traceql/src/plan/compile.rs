@@ -11,11 +11,9 @@ use crate::ast::{BinaryOp, Field, FieldExpr, Literal};
 use crate::error::CheckError;
 use crate::value::{ArithmeticOp, CompareOp, OwnedValue, Value, compare, negate, reckon};
 
-/// Compiles expressions, numbering their fields and collecting their patterns.
+/// Compiles expressions, numbering their fields.
 pub(super) struct Compiler {
     pub fields: Fields,
-    /// Every pattern that was compiled, as written.
-    pub patterns: Vec<Box<str>>,
 }
 
 impl Compiler {
@@ -151,12 +149,12 @@ impl Compiler {
                 matcher: match literals(text) {
                     Some(set) if wanted => Matcher::OneOf(set),
                     Some(set) => Matcher::NoneOf(set),
-                    None if wanted => Matcher::Regex(self.pattern(text).map_err(refused)?),
-                    None => Matcher::NotRegex(self.pattern(text).map_err(refused)?),
+                    None if wanted => Matcher::Regex(Pattern::new(text).map_err(refused)?),
+                    None => Matcher::NotRegex(Pattern::new(text).map_err(refused)?),
                 },
             }),
             left => {
-                let pattern = self.pattern(text).map_err(refused)?;
+                let pattern = Pattern::new(text).map_err(refused)?;
                 match left {
                     Operand::Constant(value) if wanted => Expr::Const(pattern.matches(value.as_value())),
                     Operand::Constant(value) => Expr::Const(pattern.excludes(value.as_value())),
@@ -164,11 +162,6 @@ impl Compiler {
                 }
             }
         })
-    }
-
-    fn pattern(&mut self, text: &str) -> Result<Pattern, String> {
-        self.patterns.push(text.into());
-        Pattern::new(text)
     }
 
     fn test(&mut self, field: &Field, matcher: Matcher) -> Result<Expr, CheckError> {

@@ -1,55 +1,71 @@
-//! The fields that a query mentions, in the order of the text.
+//! The fields and patterns that a query mentions, in the order of the text.
 
 use super::FieldId;
 use super::fields::{Fields, is_shown};
-use crate::ast::{Body, Field, FieldExpr, Function, Metrics, Pipeline, Query, Scalar, Set, Stage};
+use crate::ast::{
+    BinaryOp, Body, Field, FieldExpr, Function, Literal, Metrics, Pipeline, Query, Scalar, Set, Stage,
+};
 use crate::error::CheckError;
 
-/// Numbers the fields of a query; gives those that are shown with the spans of an answer.
-pub(super) fn mention(query: &Query, fields: &mut Fields) -> Result<Vec<FieldId>, CheckError> {
-    let mut mentions = Mentions { fields, shown: Vec::new(), seen: Vec::new() };
+/// What a query mentions.
+pub(super) struct Mentioned<'q> {
+    /// Fields that are shown with the spans of an answer.
+    pub shown: Vec<FieldId>,
+    /// Regular expressions as written.
+    pub patterns: Vec<&'q str>,
+}
+
+/// Numbers the fields of a query, and finds what else it mentions.
+pub(super) fn mention<'q>(query: &'q Query, fields: &mut Fields) -> Result<Mentioned<'q>, CheckError> {
+    let mentioned = Mentioned { shown: Vec::new(), patterns: Vec::new() };
+    let mut mentions = Mentions { fields, mentioned, seen: Vec::new() };
     match &query.body {
         Body::Search(pipeline) => mentions.pipeline(pipeline)?,
         Body::Metrics(metrics) => {
             mentions.metrics(metrics)?;
-            mentions.shown.clear();
+            mentions.mentioned.shown.clear();
         }
     }
-    Ok(mentions.shown)
+    Ok(mentions.mentioned)
 }
 
-struct Mentions<'a> {
+struct Mentions<'a, 'q> {
     fields: &'a mut Fields,
-    shown: Vec<FieldId>,
+    mentioned: Mentioned<'q>,
     seen: Vec<bool>,
 }
 
 type Done = Result<(), CheckError>;
 
-impl Mentions<'_> {
+impl<'q> Mentions<'_, 'q> {
     fn field(&mut self, field: &Field) -> Done {
         let id = self.fields.number(field)?;
         self.seen.resize(self.fields.fields.len(), false);
         // A field that only `parent.` named before has a number, but was not mentioned itself.
         if !std::mem::replace(&mut self.seen[usize::from(id.0)], true) && is_shown(field) {
-            self.shown.push(id);
+            self.mentioned.shown.push(id);
         }
         Ok(())
     }
 
-    fn expr(&mut self, of: &FieldExpr) -> Done {
+    fn expr(&mut self, of: &'q FieldExpr) -> Done {
         match of {
             FieldExpr::Literal(_) => Ok(()),
             FieldExpr::Field(field) => self.field(field),
             FieldExpr::Not(inner) | FieldExpr::Negate(inner) => self.expr(inner),
-            FieldExpr::Binary { left, right, .. } => {
+            FieldExpr::Binary { op, left, right } => {
+                if let (BinaryOp::Regex | BinaryOp::NotRegex, FieldExpr::Literal(Literal::Text(text))) =
+                    (op, &**right)
+                {
+                    self.mentioned.patterns.push(text);
+                }
                 self.expr(left)?;
                 self.expr(right)
             }
         }
     }
 
-    fn pipeline(&mut self, pipeline: &Pipeline) -> Done {
+    fn pipeline(&mut self, pipeline: &'q Pipeline) -> Done {
         pipeline.stages.iter().try_for_each(|stage| match stage {
             Stage::Set(set) => self.set(set),
             Stage::Compare { left, right, .. } => {
@@ -62,7 +78,7 @@ impl Mentions<'_> {
         })
     }
 
-    fn set(&mut self, set: &Set) -> Done {
+    fn set(&mut self, set: &'q Set) -> Done {
         match set {
             Set::Filter(filter) => filter.iter().try_for_each(|filter| self.expr(filter)),
             Set::Combine { left, right, .. } => {
@@ -73,7 +89,7 @@ impl Mentions<'_> {
         }
     }
 
-    fn scalar(&mut self, scalar: &Scalar) -> Done {
+    fn scalar(&mut self, scalar: &'q Scalar) -> Done {
         match scalar {
             Scalar::Literal(_) => Ok(()),
             Scalar::Aggregate(_, of) => of.iter().try_for_each(|of| self.expr(of)),
@@ -88,7 +104,7 @@ impl Mentions<'_> {
         }
     }
 
-    fn metrics(&mut self, metrics: &Metrics) -> Done {
+    fn metrics(&mut self, metrics: &'q Metrics) -> Done {
         match metrics {
             Metrics::Number(_) => Ok(()),
             Metrics::Math { left, right, .. } => {

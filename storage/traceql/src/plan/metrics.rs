@@ -30,6 +30,8 @@ pub struct Leaf {
     pub name: &'static str,
     /// The labels: fields and names.
     pub by: Vec<(FieldId, Arc<str>)>,
+    /// Whether what is measured is a duration, so that samples are seconds.
+    pub in_seconds: bool,
     /// Whether a label or what is measured is known of the whole trace alone, so that a part of it cannot tell.
     pub reads_trace: bool,
 }

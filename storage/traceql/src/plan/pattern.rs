@@ -87,12 +87,14 @@ pub fn check_together(texts: &[&str]) -> Result<(), String> {
     if texts.len() <= MAX_REGEXES_BYTES / MAX_REGEX_BYTES {
         return Ok(());
     }
-    let set = RegexSetBuilder::new(texts).size_limit(MAX_REGEXES_BYTES).build();
-    set.map(|_| ()).map_err(|_| {
-        format!(
-            "the regular expressions need more than {MAX_REGEXES_BYTES} bytes together; make them simpler"
-        )
-    })
+    let anchored = texts.iter().map(|text| format!("^(?:{text})$"));
+    match RegexSetBuilder::new(anchored).size_limit(MAX_REGEXES_BYTES).build() {
+        Ok(_) => Ok(()),
+        Err(regex::Error::CompiledTooBig(limit)) => {
+            Err(format!("the regular expressions need more than {limit} bytes together; make them simpler"))
+        }
+        Err(error) => Err(format!("a regular expression cannot be read: {error}")),
+    }
 }
 
 fn compile(text: &str, limit: usize) -> Result<Regex, String> {

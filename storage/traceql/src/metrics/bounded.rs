@@ -1,0 +1,103 @@
+//! Groups within a limit. When there are more, those that come first in the order of their values stay: whichever
+//! order they come in and however the work is split, the same ones, with everything that was ever added to them.
+
+use std::cmp::Ordering;
+
+use crate::value::{Groups, Key, Value, order};
+
+/// Groups by values, each with something of its own.
+#[derive(Debug)]
+pub(super) struct Bounded<T> {
+    groups: Groups,
+    /// By group; none for one that was given up.
+    kept: Vec<Option<T>>,
+    live: usize,
+    limit: usize,
+    /// What comes after this was given up.
+    bound: Option<Box<[Key]>>,
+    dropped: bool,
+}
+
+impl<T: Default> Bounded<T> {
+    pub fn new(limit: usize) -> Self {
+        let groups = Groups::default();
+        Self { groups, kept: Vec::new(), live: 0, limit: limit.max(1), bound: None, dropped: false }
+    }
+
+    /// The group of some values; `None` when it is given up.
+    pub fn meet(&mut self, values: &[Value<'_>]) -> Option<u32> {
+        if let Some(known) = self.groups.find(values) {
+            return Some(known);
+        }
+        if let Some(bound) = &self.bound
+            && order_of(values.iter().copied(), bound.iter().map(Key::value)).is_gt()
+        {
+            self.dropped = true;
+            return None;
+        }
+        let group = self.groups.meet(values);
+        self.kept.push(Some(T::default()));
+        self.live += 1;
+        if self.live > self.limit.saturating_mul(2) {
+            self.prune();
+        }
+        self.kept[group as usize].is_some().then_some(group)
+    }
+
+    /// What belongs to a group; `None` when it was given up.
+    pub fn get_mut(&mut self, group: u32) -> Option<&mut T> {
+        self.kept.get_mut(group as usize)?.as_mut()
+    }
+
+    /// Adds the groups of another.
+    pub fn merge(&mut self, other: Self, mut add: impl FnMut(&mut T, T)) {
+        self.dropped |= other.dropped;
+        for (group, value) in (0..).zip(other.kept) {
+            let Some(value) = value else { continue };
+            let key: Vec<Value<'_>> = other.groups.key(group).iter().map(Key::value).collect();
+            if let Some(mine) = self.meet(&key).and_then(|group| self.get_mut(group)) {
+                add(mine, value);
+            }
+        }
+    }
+
+    /// The groups in order, within the limit; and whether others were given up.
+    pub fn in_order(&self) -> (Vec<(&[Key], &T)>, bool) {
+        let live = self.live_in_order();
+        let dropped = self.dropped || live.len() > self.limit;
+        let kept = live.into_iter().take(self.limit);
+        let of = |group: u32| Some((self.groups.key(group), self.kept[group as usize].as_ref()?));
+        (kept.filter_map(of).collect(), dropped)
+    }
+
+    fn live_in_order(&self) -> Vec<u32> {
+        let mut live: Vec<u32> =
+            (0..).zip(&self.kept).filter(|(_, kept)| kept.is_some()).map(|(group, _)| group).collect();
+        live.sort_by(|left, right| self.groups.key(*left).cmp(self.groups.key(*right)));
+        live
+    }
+
+    fn prune(&mut self) {
+        let live = self.live_in_order();
+        let (kept, given_up) = live.split_at(self.limit.min(live.len()));
+        self.bound = kept.last().map(|last| self.groups.key(*last).into());
+        for group in given_up {
+            self.groups.remove(*group);
+            self.kept[*group as usize] = None;
+        }
+        self.live = kept.len();
+        self.dropped = true;
+    }
+}
+
+fn order_of<'a>(left: impl Iterator<Item = Value<'a>>, right: impl Iterator<Item = Value<'a>>) -> Ordering {
+    let mut right = right.fuse();
+    for value in left {
+        let Some(other) = right.next() else { return Ordering::Greater };
+        match order(value, other) {
+            Ordering::Equal => {}
+            unequal => return unequal,
+        }
+    }
+    if right.next().is_some() { Ordering::Less } else { Ordering::Equal }
+}
