@@ -13,8 +13,8 @@
 //! | `stop6_log.rs` | append and sync |
 //! | `stop7_seal.rs` | columns and block |
 //! | `stop9_find.rs` | trace by id from a block |
-//! | `stop9_scan.rs` | the spans of a block that satisfy a filter |
-//! | `stop9_search.rs` | traces, metrics and tags from a block, in place |
+//! | `stop9_columns.rs` | traces, metrics and tags from a block, in place |
+//! | `stop9_search.rs` | the spans of a block that satisfy a filter |
 //! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
 //! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
 //! | `wire_jaeger.rs` | before stop 2: Jaeger's batches to OTLP |
@@ -26,8 +26,8 @@ pub mod stop2_slice;
 pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
+pub mod stop9_columns;
 pub mod stop9_find;
-pub mod stop9_scan;
 pub mod stop9_search;
 pub mod wire_jaeger;
 pub mod wire_opencensus;
@@ -69,13 +69,13 @@ impl fmt::Display for Line {
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
 /// All benches in the order of the walk, then those of single formats.
-pub const ALL: [Bench; 10] = [
+pub const ALL: [Bench; 11] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
     ("stop 7 seal", stop7_seal::run),
     ("stop 9 find", stop9_find::run),
-    ("stop 9 scan", stop9_scan::run),
+    ("stop 9 columns", stop9_columns::run),
     ("stop 9 search", stop9_search::run),
     ("wire_opencensus", wire_opencensus::run),
     ("wire_otlp_json", wire_otlp_json::run),

@@ -178,8 +178,12 @@ impl<'a> PackedView<'a> {
                 ..mini
             };
             part.runs::<u64>(|first, run| {
-                for (at, bits) in run.iter().enumerate().filter(|(at, _)| first + at >= from) {
-                    if let Some(out) = out.get_mut(first + at - from) {
+                // Of the first run some come before what is asked for.
+                let before = from.saturating_sub(first).min(run.len());
+                let run = &run[before..];
+                let to = first + before - from;
+                if let Some(out) = out.get_mut(to..to + run.len()) {
+                    for (out, bits) in out.iter_mut().zip(run) {
                         *out = part.base.wrapping_add(*bits).wrapping_mul(self.scale);
                     }
                 }

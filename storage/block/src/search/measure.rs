@@ -180,13 +180,8 @@ impl<'a> Measure<'a> {
                 left &= left - 1;
             }
         }
-        let first = from as u32;
-        let Buffers { rows, starts, offsets, all_durations, durations: kept, .. } = &mut out;
-        starts.extend(rows.iter().map(|row| offsets[(row - first) as usize]));
-        if durations {
-            kept.extend(rows.iter().map(|row| all_durations[(row - first) as usize]));
-        }
-        let grouped = self.add_groups(group, first_row, from, &mut out);
+        out.pick(from as u32);
+        let grouped = self.add_groups(group, first_row, &mut out);
         self.out = out;
         grouped.map(|()| place)
     }
@@ -206,24 +201,28 @@ impl<'a> Measure<'a> {
         Ok(place)
     }
 
-    fn add_groups(&mut self, group: u32, first_row: u64, from: u64, out: &mut Buffers) -> Result<()> {
+    fn add_groups(&mut self, group: u32, first_row: u64, out: &mut Buffers) -> Result<()> {
         let Buffers { rows, groups, keys, .. } = out;
         if self.fields == 0 {
             groups.resize(rows.len(), 0);
             return Ok(());
         }
+        let known = |of_classes: &[u32], key: &u64| of_classes.get(*key as usize).copied().unwrap_or(UNKNOWN);
+        groups.extend(keys.iter().map(|key| known(&self.of_classes, key)));
         let mut place = 0;
-        for &row in rows.iter() {
-            let key = keys[(u64::from(row) - from) as usize];
-            let known = self.of_classes.get(key as usize).copied().unwrap_or(UNKNOWN);
-            groups.push(match known {
-                UNKNOWN | MIXED => {
-                    let at = SpanRow { group, row: row.into() };
-                    let known = if known == MIXED { MIXED } else { self.of_class(at, key)? };
-                    if known == MIXED { self.of_row(at, first_row, &mut place)? } else { known }
-                }
-                known => known,
-            });
+        for ((group_of_row, &row), key) in groups.iter_mut().zip(&*rows).zip(&*keys) {
+            if !matches!(*group_of_row, UNKNOWN | MIXED) {
+                continue;
+            }
+            let at = SpanRow { group, row: row.into() };
+            // It may have become known by a row before.
+            *group_of_row = known(&self.of_classes, key);
+            if *group_of_row == UNKNOWN {
+                *group_of_row = self.of_class(at, *key)?;
+            }
+            if *group_of_row == MIXED {
+                *group_of_row = self.of_row(at, first_row, &mut place)?;
+            }
         }
         Ok(())
     }
@@ -354,6 +353,29 @@ impl<'a> Pieces<'_, 'a> {
 }
 
 impl Buffers {
+    /// Takes the values of the rows that count from those of all rows, which begin with row `first`.
+    fn pick(&mut self, first: u32) {
+        let Self { rows, starts, durations, keys, offsets, all_durations, .. } = self;
+        if rows.len() == keys.len() {
+            std::mem::swap(starts, offsets);
+            std::mem::swap(durations, all_durations);
+            return;
+        }
+        let pick = |all: &[u64], out: &mut Vec<u64>| {
+            out.extend(rows.iter().map(|row| all.get((row - first) as usize).copied().unwrap_or(0)));
+        };
+        pick(offsets, starts);
+        if !all_durations.is_empty() {
+            pick(all_durations, durations);
+        }
+        let mut kept = 0;
+        for row in rows {
+            keys[kept] = keys[(*row - first) as usize];
+            kept += 1;
+        }
+        keys.truncate(kept);
+    }
+
     fn clear(&mut self) {
         let Self { rows, starts, durations, groups, keys, offsets, all_durations } = self;
         for list in [starts, durations, keys, offsets, all_durations] {

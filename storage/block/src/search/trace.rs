@@ -13,8 +13,9 @@ use crate::columns::{Field, MARK_SHARED_ID, Table};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::BlockReader;
 use crate::reader::contents::Contents;
+use crate::search::lookup::intrinsic::{is_zero, parent_row};
 use crate::search::lookup::services::Services;
-use crate::search::lookup::{Lookup, OfTrace, SpanRow, is_zero, parent_row};
+use crate::search::lookup::{Lookup, OfTrace, SpanRow};
 use crate::seq::SeqView;
 
 /// The traces of a block, one after the other. What is opened for one trace (columns, dictionaries) stays open for the

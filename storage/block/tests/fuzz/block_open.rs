@@ -1,10 +1,16 @@
 //! What must hold for any bytes taken for a block. Shared by the fuzz target and the seed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // a test answers by panicking
 
+use std::error::Error;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
-use spanloom_block::{Block, BlockError, Counters, Matches};
-use spanloom_traceql::plan::Plan;
+use spanloom_block::{
+    Bits, Block, BlockError, BlockTraces, Counters, ListLimits, Matches, Measure, Names, TraceTable, Values,
+    Wanted,
+};
+use spanloom_traceql::eval::Fragment;
+use spanloom_traceql::plan::{FieldId, Plan};
 
 /// Most bytes that one trace may take while it is read.
 const LIMIT: u64 = 1 << 20;
@@ -22,11 +28,77 @@ const QUESTION: &str = "{ .value = \"/orders/5\" || .value > 3 || .value = true 
     || { span.url =~ \"/items/.*\" || span.word != \"b\" } || { span.url = \"/items/0/0000000000000000\" } \
     || { span.size >= 100 && span.double < 7.5 } || { span.rare != nil || span.route = \"/a\" }";
 
+static PLAN: LazyLock<Plan> = LazyLock::new(|| {
+    Plan::new(&spanloom_traceql::parse(QUESTION).expect("it is a query")).expect("it can be run")
+});
+
+/// Spans of a trace, and values of a list, that are looked at.
+const SPANS: u32 = 100;
+const LIMITS: ListLimits = ListLimits { count: 100, bytes: 1 << 16 };
+
+/// A sum of all that is read in place of the block's traces: identities, services, fields and attributes.
+pub fn traces(block: &Block) -> Result<u64, Box<dyn Error>> {
+    let (plan, reader) = (&*PLAN, block.reader()?);
+    let mut sum = DefaultHasher::new();
+    let mut traces = BlockTraces::new(&reader, &plan.fields)?;
+    for place in 0..traces.len().min(TRACES as u64) {
+        let mut trace = traces.trace(place)?;
+        let (mut identities, mut services) = (Vec::new(), Vec::new());
+        trace.identities(&mut identities)?;
+        assert_eq!(identities.len(), trace.len() as usize);
+        trace.services(None, &mut |name, spans, errors| services.push((name.to_vec(), spans, errors)))?;
+        format!("{identities:?} {services:?} {:?}", trace.ids_are_distinct()).hash(&mut sum);
+        for span in 0..trace.len().min(SPANS) {
+            for field in 0..plan.fields.len() {
+                trace.see(span, FieldId(field as u16), &mut |value| format!("{value:?}").hash(&mut sum))?;
+            }
+            trace.attributes(span, &mut |scope, key, value| {
+                format!("{scope:?} {key:?} {value:?}").hash(&mut sum);
+            })?;
+            trace.name(span, &mut |name| name.hash(&mut sum))?;
+            trace.service(span, &mut |name| name.hash(&mut sum))?;
+        }
+    }
+    Ok(sum.finish())
+}
+
+/// A sum of all that metrics and lists read of the block.
+pub fn columns(block: &Block) -> Result<u64, Box<dyn Error>> {
+    let (plan, reader) = (&*PLAN, block.reader()?);
+    let mut sum = DefaultHasher::new();
+    let table = TraceTable::open(&reader)?;
+    (table.newest_first(), table.newest_start()).hash(&mut sum);
+    let ends = reader.groups().iter().skip(1).map(|group| group.first_row).chain([reader.meta().spans]);
+    let rows = reader.groups().iter().zip(ends).map(|(group, end)| {
+        let len = (end - group.first_row) as usize;
+        Bits::of(len, (0..len).filter(|row| row % 7 < 3).take(10_000))
+    });
+    let rows: Vec<Bits> = rows.collect();
+    for by in plan.fields.chunks(3) {
+        let mut measure = Measure::new(&reader, &table, by, 50)?;
+        for (group, rows) in (0..).zip(&rows) {
+            let mut pieces = measure.pieces(group, rows, true)?;
+            while let Some(piece) = pieces.next_piece()? {
+                (piece.rows, piece.starts, piece.durations, piece.groups).hash(&mut sum);
+            }
+        }
+        (0..60).for_each(|group| format!("{:?}", measure.group(group)).hash(&mut sum));
+    }
+    for (time, rows) in [(None, None), (Some((0, 5_000)), None), (None, Some(&rows[..]))] {
+        let (wanted, mut names) = (Wanted { time, rows }, Names::default());
+        reader.names(None, wanted, LIMITS, &mut names)?;
+        format!("{names:?}").hash(&mut sum);
+        for field in &plan.fields {
+            let mut values = Values::default();
+            reader.values(&table, field, wanted, LIMITS, &mut values)?;
+            values.iter().for_each(|value| format!("{value:?}").hash(&mut sum));
+        }
+    }
+    Ok(sum.finish())
+}
+
 /// How many rows satisfy each filter of a question that has many.
 pub fn search(block: &Block) -> Result<Vec<usize>, BlockError> {
-    static PLAN: LazyLock<Plan> = LazyLock::new(|| {
-        Plan::new(&spanloom_traceql::parse(QUESTION).expect("it is a query")).expect("it can be run")
-    });
     let plan = &*PLAN;
     let reader = block.reader()?;
     let mut scan = reader.scan(&plan.fields, &plan.filters)?;
@@ -52,6 +124,10 @@ pub fn holds(data: &[u8]) {
     if whole {
         let found = found.expect("a block that is good can be searched");
         assert!(found.iter().all(|&rows| rows as u64 <= block.meta().spans));
+    }
+    for read in [traces, columns] {
+        let read = read(&block);
+        assert!(!whole || read.is_ok(), "{read:?} of a block that is good");
     }
     let Ok(ids) = block.trace_ids() else {
         assert!(!whole, "a block that is good has ids");

@@ -8,15 +8,18 @@
 //! | `mod.rs` | where values lie, and what they are |
 //! | `rows.rs` | rows of a table in a row group, at any place |
 //! | `source.rs` | which columns a field of TraceQL reads |
+//! | `find.rs` | attributes found in tables |
+//! | `intrinsic.rs` | what every span has |
 //! | `attributes.rs` | every attribute of a span |
 //! | `services.rs` | the services of spans |
 
 mod attributes;
+mod find;
+pub(crate) mod intrinsic;
 pub(crate) mod rows;
 pub(crate) mod services;
 pub(crate) mod source;
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -30,13 +33,13 @@ use crate::columns::{Field, Storage, Table, ValueType, flip_sign};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::contents::Contents;
 use crate::search::lookup::rows::{MAX_REMEMBERED, Rows, SlotId};
-use crate::search::lookup::source::{Keyed, Named, Source};
+use crate::search::lookup::source::Source;
 
 /// Row groups that are held open. Beyond it all are closed: a block has a row group for 65,536 spans.
 const MAX_OPEN: usize = 32;
 
-/// Most events, and links, of a span that are looked at. A forged block may claim any number.
-const MAX_CHILDREN: u64 = 1 << 22;
+/// Most bytes of texts that are kept.
+const MAX_KEPT: usize = 1 << 20;
 
 /// Where the value of a field lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,6 +61,13 @@ pub(crate) enum Found {
         slot: SlotId,
         at: u64,
     },
+    /// Text that is kept.
+    Kept {
+        from: u32,
+        len: u32,
+    },
+    /// An integer.
+    Int(i64),
     /// A value of an overflow column, with its key.
     Overflow {
         table: Table,
@@ -100,9 +110,11 @@ pub(crate) struct OpenGroup<'a> {
     events: Option<Rows<'a>>,
     links: Option<Rows<'a>>,
     heads: Vec<Option<Head>>,
+    /// Scope of each class, where classes decide it.
+    scopes: Vec<u64>,
     /// Where each field's value lies, by class.
     found: Vec<Vec<Found>>,
-    /// Number of the service of each class.
+    /// For each key that decides it the number of the service, doubled, and 1 when the status is error.
     pub services: Vec<u32>,
 }
 
@@ -117,6 +129,10 @@ pub(crate) struct Lookup<'a> {
     /// Columns of events and links in the shapes of spans.
     ends: [u32; 2],
     scratch: Vec<u8>,
+    /// Small texts that were found, one after the other.
+    kept: Vec<u8>,
+    /// Resource of each scope.
+    resource_of: Vec<u64>,
     /// What shapes name, by table.
     named: HashMap<(u8, u64), Rc<attributes::Named>, foldhash::fast::FixedState>,
 }
@@ -128,15 +144,23 @@ impl<'a> Lookup<'a> {
     pub fn new(block: &'a Contents, fields: &[ast::Field]) -> Result<Self> {
         let base = block.table_columns(Table::Spans).start;
         let column = |field| block.field_column(Table::Spans, field).map_or(NOWHERE, |column| column - base);
+        let resources = Rows::open(block, Table::Resources, 0)?;
+        let mut scopes = Rows::open(block, Table::Scopes, 0)?;
+        let mut resource_of = Vec::new();
+        if let Some(scopes) = scopes.as_mut().filter(|scopes| scopes.len() <= MAX_REMEMBERED as u64) {
+            scopes.fill(Field::Resource, 0..scopes.len(), &mut resource_of)?;
+        }
         Ok(Self {
             block,
             sources: fields.iter().map(|field| Source::of(block, field)).collect(),
             groups: block.groups.iter().map(|_| None).collect(),
             open: 0,
-            resources: Rows::open(block, Table::Resources, 0)?,
-            scopes: Rows::open(block, Table::Scopes, 0)?,
+            resources,
+            scopes,
             ends: [column(Field::EventsEnd), column(Field::LinksEnd)],
             scratch: Vec::new(),
+            kept: Vec::new(),
+            resource_of,
             named: HashMap::default(),
         })
     }
@@ -145,6 +169,12 @@ impl<'a> Lookup<'a> {
     pub fn close(&mut self) {
         self.groups.iter_mut().for_each(|group| *group = None);
         self.open = 0;
+        self.kept.clear();
+        for source in &mut self.sources {
+            if let Source::Attribute(tables) = source {
+                tables.iter_mut().for_each(|keyed| keyed.found.clear());
+            }
+        }
     }
 
     /// A row group, opened now if it is not.
@@ -165,13 +195,15 @@ impl<'a> Lookup<'a> {
         }
         let block = self.block;
         let first_row = block.groups.get(group as usize).or_damaged("there is no such row group")?.first_row;
-        let spans = Rows::open(block, Table::Spans, group)?.or_damaged("a row group has no spans")?;
+        let mut spans = Rows::open(block, Table::Spans, group)?.or_damaged("a row group has no spans")?;
+        let scopes = spans.by_class(Field::Scope)?;
         self.groups[group as usize] = Some(Box::new(OpenGroup {
             first_row,
             spans,
             events: Rows::open(block, Table::Events, group)?,
             links: Rows::open(block, Table::Links, group)?,
             heads: Vec::new(),
+            scopes,
             found: self.sources.iter().map(|_| Vec::new()).collect(),
             services: Vec::new(),
         }));
@@ -192,7 +224,13 @@ impl<'a> Lookup<'a> {
 
     /// The row of a span's scope, and whether its class decides it.
     pub fn scope(&mut self, at: SpanRow) -> Result<(u64, bool)> {
-        let spans = &mut self.group(at.group)?.spans;
+        let OpenGroup { spans, scopes, .. } = self.group(at.group)?;
+        if !scopes.is_empty() {
+            let class = spans.key(at.row)?;
+            if let Some(&scope) = scopes.get(class as usize) {
+                return Ok((scope, true));
+            }
+        }
         let slot = spans.field(Field::Scope)?;
         let place = spans.dense(slot, at.row)?;
         Ok((spans.int(slot, place)?, spans.is_by_class(slot)))
@@ -200,6 +238,9 @@ impl<'a> Lookup<'a> {
 
     /// The row of a scope's resource.
     pub fn resource(&mut self, scope: u64) -> Result<u64> {
+        if let Some(&resource) = self.resource_of.get(scope as usize) {
+            return Ok(resource);
+        }
         let scopes = self.scopes.as_mut().or_damaged("there are no scopes")?;
         let slot = scopes.field(Field::Resource)?;
         scopes.int(slot, scope)
@@ -235,6 +276,7 @@ impl<'a> Lookup<'a> {
 
     fn decide(&mut self, at: SpanRow, class: u64, field: usize) -> Result<Found> {
         let found = self.with_source(field, |this, source| this.decided(at, source))?;
+        let found = self.keep(at.group, found)?;
         let class = class as usize;
         if class < MAX_REMEMBERED
             && let Some(known) = self.group(at.group)?.found.get_mut(field)
@@ -245,6 +287,23 @@ impl<'a> Lookup<'a> {
             known[class] = found;
         }
         Ok(found)
+    }
+
+    /// Keeps the value that was found, if it is small, so that no column is asked for it again.
+    fn keep(&mut self, group: u32, found: Found) -> Result<Found> {
+        let Found::Value { .. } = found else { return Ok(found) };
+        let mut kept = std::mem::take(&mut self.kept);
+        let (mut out, from) = (found, kept.len());
+        let shown = self.show(group, found, &mut |value| match value {
+            Value::Int(value) => out = Found::Int(value),
+            Value::Text(text) if from + text.len() <= MAX_KEPT => {
+                kept.extend_from_slice(text);
+                out = Found::Kept { from: from as u32, len: text.len() as u32 };
+            }
+            _ => {}
+        });
+        self.kept = kept;
+        shown.map(|()| out)
     }
 
     /// Runs `run` with a field's source taken out, so that both can be changed.
@@ -276,103 +335,6 @@ impl<'a> Lookup<'a> {
             }
         }
         Ok(Found::Nil)
-    }
-
-    fn decided_intrinsic(&mut self, at: SpanRow, intrinsic: Intrinsic) -> Result<Found> {
-        let key = self.group(at.group)?.spans.key(at.row)?;
-        let head = self.head(at.group, key)?;
-        Ok(match intrinsic {
-            Intrinsic::Kind => Found::Kind(head.kind),
-            Intrinsic::Status => Found::Status(head.status),
-            Intrinsic::EventName | Intrinsic::EventTimeSinceStart if !head.has_events => Found::Nil,
-            Intrinsic::LinkTraceId | Intrinsic::LinkSpanId if !head.has_links => Found::Nil,
-            Intrinsic::Name | Intrinsic::StatusMessage => {
-                let found = self.text_of_span(at, intrinsic)?;
-                let is_decided = match found {
-                    Found::Value { slot, .. } => self.group(at.group)?.spans.is_by_class(slot),
-                    _ => true,
-                };
-                if is_decided { found } else { Found::ByRow }
-            }
-            Intrinsic::InstrumentationName | Intrinsic::InstrumentationVersion => {
-                let (scope, is_decided) = self.scope(at)?;
-                if is_decided { self.text_of_scope(scope, intrinsic)? } else { Found::ByRow }
-            }
-            _ => Found::ByRow,
-        })
-    }
-
-    /// Where the attribute of a span lies in one table, and whether the span's class decides it. [`Found::ByRow`] for
-    /// events and links that are there.
-    fn find(&mut self, at: SpanRow, keyed: &mut Keyed) -> Result<(Found, bool)> {
-        match keyed.table {
-            Table::Spans => self.find_in(at.group, at.row, keyed),
-            Table::Events | Table::Links => {
-                let key = self.group(at.group)?.spans.key(at.row)?;
-                let head = self.head(at.group, key)?;
-                let is_there = if keyed.table == Table::Events { head.has_events } else { head.has_links };
-                Ok(if is_there { (Found::ByRow, false) } else { (Found::Nil, true) })
-            }
-            Table::Resources => {
-                let (scope, is_decided) = self.scope(at)?;
-                let resource = self.resource(scope)?;
-                Ok((self.find_in(at.group, resource, keyed)?.0, is_decided))
-            }
-            Table::Scopes => {
-                let (scope, is_decided) = self.scope(at)?;
-                Ok((self.find_in(at.group, scope, keyed)?.0, is_decided))
-            }
-            Table::Traces => Ok((Found::Nil, true)),
-        }
-    }
-
-    /// Where the attribute of a row of a table lies, and whether the row's class decides it.
-    pub fn find_in(&mut self, group: u32, row: u64, keyed: &mut Keyed) -> Result<(Found, bool)> {
-        let table = keyed.table;
-        let rows = self.rows(table, group)?;
-        let key = rows.key(row)?;
-        let shape = rows.shape_of(key)?;
-        let (_, items) = rows.items(shape)?;
-        match keyed.named(shape, items) {
-            Named::Unknown | Named::Not => Ok((Found::Nil, true)),
-            Named::Perhaps => Ok((search_overflow(rows, row, keyed)?, false)),
-            Named::First(place) => {
-                let (column, value_type) = keyed.columns[place as usize];
-                if value_type == ValueType::Empty {
-                    return Ok((Found::Nil, true));
-                }
-                let slot = rows.slot(column)?;
-                let at = rows.place(slot, row)?;
-                Ok((Found::Value { table, value_type, slot, at }, rows.is_by_class(slot)))
-            }
-        }
-    }
-
-    fn text_of_span(&mut self, at: SpanRow, intrinsic: Intrinsic) -> Result<Found> {
-        let base = self.block.table_columns(Table::Spans).start;
-        let message = self.block.field_column(Table::Spans, Field::StatusMessage);
-        let spans = &mut self.group(at.group)?.spans;
-        let (slot, place) = if intrinsic == Intrinsic::Name {
-            let slot = spans.field(Field::Name)?;
-            (slot, spans.dense(slot, at.row)?)
-        } else {
-            let key = spans.key(at.row)?;
-            let (_, items) = spans.items(spans.shape_of(key)?)?;
-            let column = message.map_or(NOWHERE, |column| column - base);
-            if !items.iter().any(|item| item.to_native() == column) {
-                return Ok(Found::Empty);
-            }
-            let slot = spans.slot(column)?;
-            (slot, spans.place(slot, at.row)?)
-        };
-        Ok(Found::Value { table: Table::Spans, value_type: ValueType::Str, slot, at: place })
-    }
-
-    fn text_of_scope(&mut self, scope: u64, intrinsic: Intrinsic) -> Result<Found> {
-        let field = if intrinsic == Intrinsic::InstrumentationName { Field::Name } else { Field::Version };
-        let scopes = self.scopes.as_mut().or_damaged("there are no scopes")?;
-        let slot = scopes.field(field)?;
-        Ok(Found::Value { table: Table::Scopes, value_type: ValueType::Str, slot, at: scope })
     }
 
     /// Where the value of a field lies in a row; [`Found::ByRow`] when it does not lie in one place: values of events
@@ -459,153 +421,6 @@ impl<'a> Lookup<'a> {
         Ok(())
     }
 
-    fn see_intrinsic(
-        &mut self,
-        at: SpanRow,
-        of: OfTrace<'_>,
-        intrinsic: Intrinsic,
-        see: &mut dyn FnMut(Value<'_>),
-    ) -> Result<()> {
-        match intrinsic {
-            Intrinsic::Duration => {
-                let nanos = self.dense(at, Field::Duration)?;
-                see(Value::Duration(i64::try_from(nanos).unwrap_or(i64::MAX)));
-            }
-            Intrinsic::TraceId => see_hex(of.id, &mut self.scratch, see),
-            Intrinsic::SpanId => {
-                let id = self.dense(at, Field::SpanId)?;
-                see_hex(&id.to_be_bytes(), &mut self.scratch, see);
-            }
-            Intrinsic::ParentId => return self.see_parent_id(at, of, see),
-            Intrinsic::EventName | Intrinsic::EventTimeSinceStart => {
-                return self.see_children(at, Table::Events, intrinsic, see);
-            }
-            Intrinsic::LinkTraceId | Intrinsic::LinkSpanId => {
-                return self.see_children(at, Table::Links, intrinsic, see);
-            }
-            Intrinsic::Name | Intrinsic::StatusMessage => {
-                let found = self.text_of_span(at, intrinsic)?;
-                return self.show(at.group, found, see);
-            }
-            Intrinsic::InstrumentationName | Intrinsic::InstrumentationVersion => {
-                let (scope, _) = self.scope(at)?;
-                let found = self.text_of_scope(scope, intrinsic)?;
-                return self.show(at.group, found, see);
-            }
-            Intrinsic::Kind | Intrinsic::Status => {
-                let found = self.decided_intrinsic(at, intrinsic)?;
-                return self.show(at.group, found, see);
-            }
-            _ => see(Value::Nil),
-        }
-        Ok(())
-    }
-
-    fn dense(&mut self, at: SpanRow, field: Field) -> Result<u64> {
-        let spans = &mut self.group(at.group)?.spans;
-        let slot = spans.field(field)?;
-        let place = spans.dense(slot, at.row)?;
-        spans.int(slot, place)
-    }
-
-    fn see_children(
-        &mut self,
-        at: SpanRow,
-        table: Table,
-        intrinsic: Intrinsic,
-        see: &mut dyn FnMut(Value<'_>),
-    ) -> Result<()> {
-        let children = self.children(at, table)?;
-        if children.is_empty() {
-            see(Value::Nil);
-            return Ok(());
-        }
-        let field = match intrinsic {
-            Intrinsic::EventName => Field::Name,
-            Intrinsic::EventTimeSinceStart => Field::Time,
-            Intrinsic::LinkTraceId => Field::LinkTraceId,
-            _ => Field::LinkSpanId,
-        };
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let rows = self.rows(table, at.group)?;
-        let slot = rows.field(field)?;
-        for row in children {
-            if field == Field::Time {
-                see(Value::Duration(rows.int(slot, row)? as i64));
-                continue;
-            }
-            let bytes = rows.bytes(slot, row)?;
-            if field == Field::Name { see(Value::Text(bytes)) } else { see_hex(bytes, &mut scratch, see) }
-        }
-        self.scratch = scratch;
-        Ok(())
-    }
-
-    /// Rows of the events, or links, of a span.
-    pub fn children(&mut self, at: SpanRow, table: Table) -> Result<Range<u64>> {
-        let column = self.ends[usize::from(table == Table::Links)];
-        let key = self.group(at.group)?.spans.key(at.row)?;
-        let head = self.head(at.group, key)?;
-        if !(if table == Table::Events { head.has_events } else { head.has_links }) {
-            return Ok(0..0);
-        }
-        let rows = self.rows(table, at.group)?.len();
-        let spans = &mut self.group(at.group)?.spans;
-        let slot = spans.slot(column)?;
-        let place = spans.place(slot, at.row)?;
-        let from = if place == 0 { 0 } else { spans.int(slot, place - 1)? };
-        let to = spans.int(slot, place)?;
-        if from >= to || to > rows || to - from > MAX_CHILDREN {
-            return Err(BlockError::Damaged("a span's events or links are out of order"));
-        }
-        Ok(from..to)
-    }
-
-    fn see_parent_id(&mut self, at: SpanRow, of: OfTrace<'_>, see: &mut dyn FnMut(Value<'_>)) -> Result<()> {
-        let block = self.block;
-        if let Some((slot, place)) = self.group(at.group)?.parent_bytes(at.row, block)? {
-            let mut scratch = std::mem::take(&mut self.scratch);
-            let bytes = self.group(at.group)?.spans.bytes(slot, place)?;
-            if is_zero(bytes) {
-                see(Value::Nil)
-            } else {
-                see_hex(bytes, &mut scratch, see)
-            }
-            self.scratch = scratch;
-            return Ok(());
-        }
-        match self.parent(at, of)? {
-            Some(id) if id != 0 => see_hex(&id.to_be_bytes(), &mut self.scratch, see),
-            _ => see(Value::Nil),
-        }
-        Ok(())
-    }
-
-    /// The id of a span's parent, where it is a span id.
-    fn parent(&mut self, at: SpanRow, of: OfTrace<'_>) -> Result<Option<u64>> {
-        let code = self.dense(at, Field::Parent)?;
-        if code == 0 {
-            return Ok(None);
-        }
-        if code.is_multiple_of(2) {
-            let orphan = self
-                .block
-                .trace_column(Field::FirstOrphan)?
-                .get(of.place)?
-                .checked_add((code - 2) / 2)
-                .or_damaged("an orphan is out of range")?;
-            return self.block.orphan(orphan).map(Some);
-        }
-        let row = self.group(at.group)?.first_row + at.row;
-        let parent = parent_row(row, code).filter(|&parent| parent >= of.first_row);
-        let parent = parent.or_damaged("a parent lies outside of its trace")?;
-        let (group, rows) = self.block.group_of(parent).or_damaged("a parent lies outside of its trace")?;
-        if parent >= rows.end {
-            return Err(BlockError::Damaged("a parent lies outside of its trace"));
-        }
-        self.dense(SpanRow { group, row: parent - rows.start }, Field::SpanId).map(Some)
-    }
-
     /// Shows what was found.
     pub fn show(&mut self, group: u32, found: Found, see: &mut dyn FnMut(Value<'_>)) -> Result<()> {
         match found {
@@ -615,6 +430,11 @@ impl<'a> Lookup<'a> {
             Found::Status(code) => see(Value::Status(code)),
             Found::Value { table, value_type, slot, at } => {
                 see(value(self.rows(table, group)?, value_type, slot, at)?)
+            }
+            Found::Int(value) => see(Value::Int(value)),
+            Found::Kept { from, len } => {
+                let text = self.kept.get(from as usize..(from + len) as usize);
+                see(Value::Text(text.or_damaged("a text was not kept")?));
             }
             Found::Overflow { table, slot, at } => {
                 let body = self.rows(table, group)?.bytes(slot, at)?;
@@ -653,63 +473,6 @@ impl OpenGroup<'_> {
         }
         Ok(head)
     }
-
-    /// Where the parent id of a row lies that is no span id, if it has one.
-    pub fn parent_bytes(&mut self, row: u64, block: &Contents) -> Result<Option<(SlotId, u64)>> {
-        let Some(column) = block.field_column(Table::Spans, Field::ParentBytes) else { return Ok(None) };
-        if block.chunks_of(column).is_empty() {
-            return Ok(None);
-        }
-        let column = column - block.table_columns(Table::Spans).start;
-        let key = self.spans.key(row)?;
-        let (_, items) = self.spans.items(self.spans.shape_of(key)?)?;
-        if !items.iter().any(|item| item.to_native() == column) {
-            return Ok(None);
-        }
-        let slot = self.spans.slot(column)?;
-        Ok(Some((slot, self.spans.place(slot, row)?)))
-    }
-}
-
-/// The row of a parent that lies in the trace, from the code that its child keeps.
-pub(crate) fn parent_row(row: u64, code: u64) -> Option<u64> {
-    let row = i64::try_from(row).ok()?.checked_sub(crate::columns::unzigzag((code - 1) / 2))?;
-    u64::try_from(row).ok()
-}
-
-/// Looks for a key in a row whose shape has overflow, item by item: the first one counts.
-fn search_overflow(rows: &mut Rows<'_>, row: u64, keyed: &Keyed) -> Result<Found> {
-    let table = keyed.table;
-    let key = rows.key(row)?;
-    let (_, items) = rows.items(rows.shape_of(key)?)?;
-    let mut next = None;
-    for item in items {
-        let column = item.to_native();
-        if keyed.is_overflow(column) {
-            let (slot, at) = match next {
-                Some(next) => next,
-                None => {
-                    let slot = rows.slot(column)?;
-                    (slot, rows.place(slot, row)?)
-                }
-            };
-            let (key, value) = view::key_value(rows.bytes(slot, at)?)?;
-            if *key == *keyed.key {
-                let is_nil = Value::of_attribute(value) == Value::Nil;
-                return Ok(if is_nil { Found::Nil } else { Found::Overflow { table, slot, at } });
-            }
-            // By class there is one for all, and it is not the one.
-            next = Some((slot, if rows.is_by_class(slot) { at } else { at + 1 }));
-        } else if let Some(&(_, value_type)) = keyed.columns.iter().find(|&&(known, _)| known == column) {
-            if value_type == ValueType::Empty {
-                return Ok(Found::Nil);
-            }
-            let slot = rows.slot(column)?;
-            let at = rows.place(slot, row)?;
-            return Ok(Found::Value { table, value_type, slot, at });
-        }
-    }
-    Ok(Found::Nil)
 }
 
 fn value<'r>(rows: &'r mut Rows<'_>, value_type: ValueType, slot: SlotId, at: u64) -> Result<Value<'r>> {
@@ -735,19 +498,4 @@ pub(crate) fn value_of_int(value: u64, value_type: ValueType) -> Value<'static> 
         ValueType::Double => Value::Float(f64::from_bits(value)),
         _ => Value::Int(flip_sign(value) as i64),
     }
-}
-
-/// Shows bytes as lower-case hexadecimal digits.
-fn see_hex(bytes: &[u8], scratch: &mut Vec<u8>, see: &mut dyn FnMut(Value<'_>)) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    scratch.clear();
-    for byte in bytes {
-        scratch.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
-    see(Value::Text(scratch));
-}
-
-/// Whether a parent id is that of a root.
-pub(crate) fn is_zero(id: &[u8]) -> bool {
-    id.iter().all(|&byte| byte == 0)
 }

@@ -43,6 +43,7 @@ struct Slot<'a> {
     times: Vec<u32>,
     /// A row, and how many values lie before it.
     cursor: (u64, u64),
+    ahead: Ahead,
 }
 
 /// Rows of a table in one row group. A row's *key* is its class, or its shape where there are no classes.
@@ -58,6 +59,7 @@ pub(crate) struct Rows<'a> {
     /// The window that is held, and the keys of its rows.
     window: u64,
     held: Vec<u64>,
+    ahead: Ahead,
     slots: Vec<Slot<'a>>,
     slot_of: HashMap<u32, SlotId, foldhash::fast::FixedState>,
 }
@@ -92,6 +94,7 @@ impl<'a> Rows<'a> {
             ranks: seq(Field::Ranks)?.map(|(ranks, _)| ranks),
             window: u64::MAX,
             held: Vec::new(),
+            ahead: Ahead::default(),
             slots: Vec::new(),
             slot_of: HashMap::default(),
         }))
@@ -117,8 +120,9 @@ impl<'a> Rows<'a> {
     }
 
     /// The keys of a range of rows, appended to `out`.
-    pub fn keys_of(&self, rows: Range<u64>, out: &mut Vec<u64>) -> Result<()> {
-        append(self.keys(), rows, out)
+    pub fn keys_of(&mut self, rows: Range<u64>, out: &mut Vec<u64>) -> Result<()> {
+        let keys = *self.keys();
+        self.ahead.append(&keys, rows, out)
     }
 
     /// The key of a row.
@@ -136,7 +140,7 @@ impl<'a> Rows<'a> {
         let mut held = std::mem::take(&mut self.held);
         held.clear();
         self.window = u64::MAX;
-        let unpacked = self.keys_of(rows, &mut held);
+        let unpacked = append(self.keys(), rows, &mut held);
         self.held = held;
         unpacked?;
         self.window = window;
@@ -172,6 +176,7 @@ impl<'a> Rows<'a> {
             rank: chunk.map_or(NO_RANK, |chunk| chunk.rank),
             times: Vec::new(),
             cursor: (0, 0),
+            ahead: Ahead::default(),
         });
         self.slot_of.insert(column, slot);
         Ok(slot)
@@ -240,6 +245,19 @@ impl<'a> Rows<'a> {
         self.slots.get(slot as usize).or_damaged("there is no such column")?.reader.code(at)
     }
 
+    /// The integers that classes have in a column with one value for each class, if it is such a column.
+    pub fn by_class(&mut self, field: Field) -> Result<Vec<u64>> {
+        let mut out = Vec::new();
+        let slot = self.field(field)?;
+        if self.is_by_class(slot)
+            && let ColumnReader::Ints(values) = &self.slots[slot as usize].reader
+            && values.len() <= MAX_REMEMBERED as u64
+        {
+            append(values, 0..values.len(), &mut out)?;
+        }
+        Ok(out)
+    }
+
     /// The integers that a range of rows has in a column that every row has, appended to `out`.
     pub fn fill(&mut self, field: Field, rows: Range<u64>, out: &mut Vec<u64>) -> Result<()> {
         let slot = self.field(field)?;
@@ -248,7 +266,7 @@ impl<'a> Rows<'a> {
         };
         let values = *values;
         if !self.is_by_class(slot) {
-            return append(&values, rows, out);
+            return self.slots[slot as usize].ahead.append(&values, rows, out);
         }
         let from = out.len();
         self.keys_of(rows, out)?;
@@ -256,6 +274,43 @@ impl<'a> Rows<'a> {
             *key = values.get(*key)?;
             Ok(())
         })
+    }
+}
+
+/// Values that were unpacked beyond what was asked for, since one range followed the other.
+#[derive(Default)]
+struct Ahead {
+    from: u64,
+    values: Vec<u64>,
+    /// End of the range that was asked for last.
+    end: u64,
+}
+
+impl Ahead {
+    /// Appends a range of values.
+    fn append(&mut self, values: &SeqView<'_>, range: Range<u64>, out: &mut Vec<u64>) -> Result<()> {
+        let len = range.end.saturating_sub(range.start);
+        let follows = std::mem::replace(&mut self.end, range.end) == range.start;
+        if len >= WINDOW / 4 {
+            return append(values, range, out);
+        }
+        if !self.holds(&range) {
+            if !follows {
+                return append(values, range, out);
+            }
+            self.values.clear();
+            self.from = range.start;
+            let to = values.len().min(range.start.saturating_add(WINDOW));
+            append(values, range.start..to, &mut self.values)?;
+        }
+        let from = range.start.saturating_sub(self.from) as usize;
+        let held = self.values.get(from..from + len as usize);
+        out.extend_from_slice(held.or_damaged("a row lies outside of its group")?);
+        Ok(())
+    }
+
+    fn holds(&self, range: &Range<u64>) -> bool {
+        self.from <= range.start && range.end - self.from.min(range.end) <= self.values.len() as u64
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::reader::contents::Contents;
 use crate::search::lookup::rows::MAX_REMEMBERED;
 use crate::search::lookup::source::Keyed;
-use crate::search::lookup::{Found, Lookup, SpanRow};
+use crate::search::lookup::{Found, Lookup, OpenGroup, SpanRow};
 
 /// OTLP's code of the status error.
 const ERROR: i32 = 2;
@@ -66,27 +66,47 @@ impl Services {
         keys: &[u64],
         keep: Option<&[bool]>,
     ) -> Result<()> {
-        let mut last = None;
-        for (nth, (row, &key)) in rows.zip(keys).enumerate() {
-            if keep.is_some_and(|keep| !keep.get(nth).copied().unwrap_or(false)) {
-                continue;
-            }
-            let known = lookup.group(group)?.services.get(key as usize).copied().unwrap_or(UNKNOWN);
-            let number =
-                if known == UNKNOWN { self.look_up(lookup, SpanRow { group, row }, key)? } else { known };
-            let is_error = match last {
-                Some((last, is_error)) if last == key => is_error,
-                _ => lookup.head(group, key)?.status == ERROR,
-            };
-            last = Some((key, is_error));
-            let count = &mut self.counts[number as usize];
-            if count.0 == 0 {
-                self.counted.push(number);
-            }
-            count.0 += 1;
-            count.1 += u64::from(is_error);
+        let mut nth = 0;
+        while nth < keys.len() {
+            nth = self.count_known(lookup.group(group)?, keys, keep, nth);
+            let Some(&key) = keys.get(nth) else { break };
+            let at = SpanRow { group, row: rows.start + nth as u64 };
+            let number = self.look_up(lookup, at, key)?;
+            let is_error = lookup.head(group, key)?.status == ERROR;
+            self.add(number, is_error);
+            nth += 1;
         }
         Ok(())
+    }
+
+    /// Counts rows from the `nth` on whose keys are known to decide the service. Gives the first whose key is not.
+    fn count_known(
+        &mut self,
+        group: &OpenGroup<'_>,
+        keys: &[u64],
+        keep: Option<&[bool]>,
+        mut nth: usize,
+    ) -> usize {
+        for &key in &keys[nth..] {
+            if keep.is_none_or(|keep| keep.get(nth) == Some(&true)) {
+                match group.services.get(key as usize) {
+                    Some(&known) if known != UNKNOWN => self.add(known / 2, known % 2 == 1),
+                    _ => return nth,
+                }
+            }
+            nth += 1;
+        }
+        nth
+    }
+
+    #[inline]
+    fn add(&mut self, number: u32, is_error: bool) {
+        let count = &mut self.counts[number as usize];
+        if count.0 == 0 {
+            self.counted.push(number);
+        }
+        count.0 += 1;
+        count.1 += u64::from(is_error);
     }
 
     /// Shows what was counted.
@@ -108,7 +128,7 @@ impl Services {
         let group = lookup.group(at.group)?;
         let key = group.spans.key(at.row)?;
         let known = group.services.get(key as usize).copied().unwrap_or(UNKNOWN);
-        let number = if known == UNKNOWN { self.look_up(lookup, at, key)? } else { known };
+        let number = if known == UNKNOWN { self.look_up(lookup, at, key)? } else { known / 2 };
         see_text(lookup, self.names[number as usize], see)
     }
 
@@ -123,13 +143,14 @@ impl Services {
                 number
             }
         };
+        let is_error = lookup.head(at.group, key)?.status == ERROR;
         let key = key as usize;
         if is_decided && key < MAX_REMEMBERED {
             let known = &mut lookup.group(at.group)?.services;
             if known.len() <= key {
                 known.resize(key + 1, UNKNOWN);
             }
-            known[key] = number;
+            known[key] = number * 2 + u32::from(is_error);
         }
         Ok(number)
     }

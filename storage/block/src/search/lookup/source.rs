@@ -5,6 +5,7 @@ use spanloom_traceql::ast::{self, Intrinsic, Scope};
 
 use crate::columns::{Field, Table, ValueType};
 use crate::reader::contents::Contents;
+use crate::search::lookup::Found;
 use crate::search::lookup::rows::MAX_REMEMBERED;
 
 /// Where the values of a field come from.
@@ -27,6 +28,8 @@ pub(crate) struct Keyed {
     pub columns: Vec<(u32, ValueType)>,
     /// The overflow column, if the table has one in use.
     overflow: Option<u32>,
+    /// Where it lies in each resource or scope, as far as that was found.
+    pub found: Vec<Found>,
     /// What was found of each shape.
     shapes: Vec<Named>,
 }
@@ -97,6 +100,7 @@ impl Keyed {
             key: key.into(),
             columns: found.map(|(number, id)| (number as u32, id.value_type)).collect(),
             overflow: overflow.map(|column| column - range.start),
+            found: Vec::new(),
             shapes: Vec::new(),
         }
     }
