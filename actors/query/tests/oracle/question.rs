@@ -220,7 +220,7 @@ impl Question {
                     step: range.step,
                     exemplars: *exemplars,
                     max_series: 0,
-                    stream: false,
+                    stream: *exemplars % 2 == 1,
                 };
                 let expected = series::metrics(&filled.traces, query, range);
                 let agrees = |found: Vec<Series>| differ::series(&found, &expected, *exemplars);
