@@ -54,11 +54,13 @@ struct Loose {
     span: Span,
 }
 
-pub fn store(dice: &mut Dice) -> Store {
+/// A store of this many traces, or of 20 to 60.
+pub fn store(dice: &mut Dice, traces: Option<usize>) -> Store {
     let resources: Vec<Resource> = (0..dice.between(2, 6)).map(|_| resource(dice)).collect();
     let scopes: Vec<Scope> = (0..dice.between(1, 3)).map(|_| scope(dice)).collect();
     let mut requests: Vec<Vec<Loose>> = (0..dice.between(1, 7)).map(|_| Vec::new()).collect();
-    for number in 0..dice.between(20, 60) {
+    let some = dice.between(20, 60);
+    for number in 0..traces.unwrap_or(some) {
         let id = trace_id(dice, number);
         let first = dice.below(requests.len());
         for span in trace(dice, id) {
@@ -76,7 +78,7 @@ pub fn store(dice: &mut Dice) -> Store {
 
 fn trace_id(dice: &mut Dice, number: usize) -> TraceId {
     let mut id = [0; 16];
-    id[15] = number as u8 + 1;
+    id[12..].copy_from_slice(&(number as u32 + 1).to_be_bytes());
     if dice.percent(50) {
         id[0] = dice.below(256) as u8;
     }
