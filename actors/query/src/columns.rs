@@ -1,10 +1,12 @@
 //! What the columns of a block say to a plan: the rows that its filters hold for, the traces that are worth judging,
 //! and counts.
 
-use spanloom_block::{Bits, BlockReader, Measure as Columns, NO_GROUP, Result, TraceTable};
+use std::ops::Range;
+
+use spanloom_block::{Bits, BlockReader, Counters, Measure as Columns, NO_GROUP, Result, TraceTable};
 use spanloom_traceql::ast::{Field, Intrinsic};
 use spanloom_traceql::metrics::{Accumulator, GroupId};
-use spanloom_traceql::plan::{Expr, FilterId, Leaf, Measure, Needs, Plan};
+use spanloom_traceql::plan::{FilterId, Leaf, Measure, Needs, Plan};
 use spanloom_traceql::value::Value;
 
 /// Most groups of a block that are told apart while it is counted from its columns.
@@ -14,38 +16,55 @@ const MAX_GROUPS: usize = 1 << 16;
 pub(crate) struct Matches<'a> {
     pub table: TraceTable<'a>,
     /// For each row group its first row and, by filter, the rows that may match.
-    groups: Vec<(u64, Vec<Bits>)>,
+    groups: Vec<(u64, spanloom_block::Matches)>,
     /// Whether the rows of a filter are exactly those that match.
     exact: Vec<bool>,
-    /// Bytes that were looked at.
-    pub bytes: u64,
+    /// What was looked at.
+    pub counters: Counters,
 }
 
 impl<'a> Matches<'a> {
-    /// Reads them. Row groups in which no span overlaps the time may be left out.
-    pub fn read(reader: &'a BlockReader, plan: &Plan, time: (u64, u64)) -> Result<Self> {
+    /// Reads them. With a time, row groups of which no span overlaps it are left out.
+    pub fn read(reader: &'a BlockReader, plan: &Plan, time: Option<(u64, u64)>) -> Result<Self> {
         let table = TraceTable::open(reader)?;
-        let groups = reader.groups();
-        let ends = groups.iter().skip(1).map(|group| group.first_row).chain([reader.meta().spans]);
-        let rows = |filter: &spanloom_traceql::plan::Filter, len: usize| match filter.expr {
-            Expr::Const(false) => Bits::none(len),
-            _ => Bits::all(len),
-        };
-        let read = |(group, end): (&spanloom_block::Group, u64)| {
-            let len = (end - group.first_row) as usize;
-            let is_out = group.min_start > time.1 || group.max_end < time.0;
-            let of = |filter| if is_out { Bits::none(len) } else { rows(filter, len) };
-            (group.first_row, plan.filters.iter().map(of).collect())
-        };
-        let groups = groups.iter().zip(ends).map(read).collect();
-        let exact = plan.filters.iter().map(|filter| matches!(filter.expr, Expr::Const(_))).collect();
-        Ok(Self { table, groups, exact, bytes: 0 })
+        let mut scan = reader.scan(&plan.fields, &plan.filters)?;
+        if let Some((start, end)) = time {
+            scan = scan.within(start, end);
+        }
+        let mut groups = Vec::with_capacity(reader.groups().len());
+        let mut counters = Counters::default();
+        for (number, group) in (0..).zip(reader.groups()) {
+            let mut found = spanloom_block::Matches::default();
+            scan.group(number, &mut found, &mut counters)?;
+            groups.push((group.first_row, found));
+        }
+        let filters = (0..plan.filters.len()).map(|filter| FilterId(filter as u16));
+        let exact = filters.map(|filter| scan.is_exact(filter)).collect();
+        Ok(Self { table, groups, exact, counters })
+    }
+
+    /// Whether some row matches some filter.
+    pub fn is_some(&self) -> bool {
+        self.groups.iter().any(|(_, found)| found.filters().iter().any(|rows| !rows.is_empty()))
+    }
+
+    /// Shows the rows of a range that match a filter, counted from the range's begin.
+    pub fn within(&self, filter: FilterId, rows: Range<u64>, see: &mut dyn FnMut(u32)) {
+        let mut at = self.groups.partition_point(|(first, _)| *first <= rows.start).saturating_sub(1);
+        while let Some((first, found)) = self.groups.get(at).filter(|(first, _)| *first < rows.end) {
+            if let Some(bits) = found.filter(filter) {
+                let from = rows.start.saturating_sub(*first) as usize;
+                let to = ((rows.end - first) as usize).min(bits.len());
+                let matching = (from..to).filter(|&row| bits.has(row));
+                matching.for_each(|row| see((first + row as u64 - rows.start) as u32));
+            }
+            at += 1;
+        }
     }
 
     /// The rows of a filter, by row group.
     pub fn rows(&self, filter: FilterId) -> Vec<Bits> {
-        let of = |bits: &[Bits]| bits.get(usize::from(filter.0)).cloned().unwrap_or_default();
-        self.groups.iter().map(|(_, bits)| of(bits)).collect()
+        self.groups.iter().map(|(_, found)| found.filter(filter).cloned().unwrap_or_default()).collect()
     }
 
     /// Adds a row of the block to sets of rows by row group.
@@ -71,7 +90,7 @@ impl<'a> Matches<'a> {
         let filters = self.exact.len();
         let mut holds = vec![Bits::none(count); filters];
         for (first_row, bits) in &self.groups {
-            for (filter, rows) in bits.iter().enumerate() {
+            for (filter, rows) in bits.filters().iter().enumerate() {
                 let holds = &mut holds[filter];
                 self.table.touched(*first_row, rows, |place| holds.set(place as usize));
             }
@@ -134,7 +153,7 @@ pub(crate) fn count(
     let steps = counted.steps();
     let (mut known, mut place, mut spans) = (Vec::<Option<Option<GroupId>>>::new(), 0, 0);
     for (number, (first_row, bits)) in (0..).zip(&matches.groups) {
-        let Some(rows) = bits.get(usize::from(filter.0)) else { continue };
+        let Some(rows) = bits.filter(filter) else { continue };
         let rows = without(rows, *first_row, &matches.table, shared);
         let mut pieces = columns.pieces(number, &rows, wants_durations)?;
         while let Some((piece, values)) = pieces.next_with_groups()? {

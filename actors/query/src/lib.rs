@@ -13,6 +13,7 @@
 //! | `columns.rs` | what the columns of a block say to a plan |
 //! | `piece.rs` | how a question is cut into pieces of work |
 //! | `listing.rs` | which attributes there are, and which values a field has |
+//! | `explain.rs` | how an answer was found |
 //! | `top.rs` | the newest traces found so far |
 //! | `desk.rs` | where one thread judges traces |
 //! | `progress.rs` | how far a question is |
@@ -24,6 +25,7 @@
 mod ask;
 mod columns;
 mod desk;
+mod explain;
 mod find;
 mod listing;
 mod live;

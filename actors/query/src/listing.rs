@@ -126,8 +126,8 @@ impl Listing {
         }
         let reader = desk.reader(number)?;
         let failed = |error| block.failed(error);
-        let matches = Matches::read(reader, &self.plan, self.time).map_err(failed)?;
-        self.progress.read(matches.bytes);
+        let matches = Matches::read(reader, &self.plan, Some(self.time)).map_err(failed)?;
+        self.progress.read(matches.counters.bytes_touched);
         let rows = if self.is_all() { None } else { Some(self.rows(number, &matches, desk)?) };
         let wanted = Wanted { time: Some(self.time), rows: rows.as_deref() };
         match &self.listed {

@@ -65,12 +65,8 @@ impl Pool {
         Ok(Self { shared, most: questions.max(1), threads })
     }
 
-    /// How many threads there are.
-    pub fn threads(&self) -> usize {
-        self.threads.len()
-    }
-
     /// How many questions are being worked on or wait.
+    #[cfg(test)]
     pub fn questions(&self) -> usize {
         self.shared.line.lock().jobs.len()
     }

@@ -13,7 +13,6 @@ use spanloom_traceql::plan::Plan;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::listing::{self, Listed, Listing};
-use crate::piece;
 use crate::pool::{Pool, Work};
 use crate::progress::Progress;
 use crate::search::Search;

@@ -5,6 +5,8 @@
 //! joined from wherever they lie. A trace that lies in several places is judged by whoever claims it first. Once as
 //! many traces are found as were asked for, older ones are passed over: a trace is never newer than any of its parts.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,19 +15,29 @@ use foldhash::HashSet;
 use parking_lot::Mutex;
 use spanloom_span::TraceId;
 use spanloom_traceql::eval::{ReadError, found_trace, judge};
-use spanloom_traceql::plan::{PipelinePlan, Plan};
+use spanloom_traceql::plan::{Needs, PipelinePlan, Plan};
 use tokio::sync::mpsc;
 
+use crate::columns::Matches;
 use crate::desk::{Desk, Readers};
+use crate::explain::{Explaining, Looked};
 use crate::piece::{LIVE_PIECE, Piece, pieces};
 use crate::pool::Work;
 use crate::progress::Progress;
 use crate::sources::Sources;
 use crate::top::Top;
-use crate::{Explain, QueryError, SearchPart, SearchRequest};
+use crate::{QueryError, SearchPart, SearchRequest};
 
 /// How often parts of an answer are sent while it grows.
 const PART_EVERY: Duration = Duration::from_millis(100);
+
+/// What a block was found to hold.
+struct Found<'m> {
+    number: usize,
+    matches: &'m Matches<'m>,
+    /// Places of the traces that also lie elsewhere.
+    shared: &'m [u32],
+}
 
 /// A search under way.
 pub(crate) struct Search {
@@ -37,6 +49,7 @@ pub(crate) struct Search {
     /// Traces that lie in several places and are judged already.
     claimed: Mutex<HashSet<TraceId>>,
     progress: Progress,
+    explain: Explaining,
     answer: mpsc::Sender<Result<SearchPart, QueryError>>,
     last_part: Mutex<Instant>,
     failed: AtomicBool,
@@ -53,6 +66,7 @@ impl Search {
         answer: mpsc::Sender<Result<SearchPart, QueryError>>,
     ) -> Arc<Self> {
         let pieces = pieces(&sources);
+        let explain = Explaining::new(request.explain);
         let top = Top::new(request.limit, max_answer_bytes, request.after);
         Arc::new(Self {
             top,
@@ -62,6 +76,7 @@ impl Search {
             pieces,
             claimed: Mutex::default(),
             progress,
+            explain,
             answer,
             last_part: Mutex::new(Instant::now()),
             failed: AtomicBool::new(false),
@@ -87,6 +102,7 @@ impl Search {
     }
 
     fn live(&self, from: usize, pipeline: &PipelinePlan, desk: &mut Desk<'_>) -> Result<(), QueryError> {
+        let begun = Instant::now();
         let ids = &self.sources.index().ids;
         for id in ids.iter().skip(from).take(LIVE_PIECE) {
             if self.is_over() {
@@ -96,28 +112,72 @@ impl Search {
             if !blocks.is_empty() && !self.claim(id) {
                 continue;
             }
-            self.judge(*id, &blocks, pipeline, desk)?;
+            self.judge(*id, &blocks, None, pipeline, desk)?;
         }
+        self.explain.live(begun.elapsed());
         Ok(())
     }
 
     fn block(&self, number: usize, pipeline: &PipelinePlan, desk: &mut Desk<'_>) -> Result<(), QueryError> {
         let block = &self.sources.blocks[number];
         let meta = block.listed.block.meta();
-        if meta.min_start > self.end() || meta.max_end < self.start() || !self.top.wants_start(meta.max_end) {
+        let is_out = meta.min_start > self.end() || meta.max_end < self.start();
+        if is_out || !self.top.wants_start(meta.max_end) {
+            self.explain.passed(&block.listed, is_out);
             return Ok(());
         }
-        let ids: Vec<TraceId> =
-            block.listed.block.trace_ids().map_err(|error| block.failed(error))?.collect();
-        for (place, id) in (0..).zip(&ids) {
-            if self.is_over() {
-                return Ok(());
+        let begun = Instant::now();
+        let reader = desk.reader(number)?;
+        let failed = |error| block.failed(error);
+        let matches = Matches::read(reader, &self.plan, None).map_err(failed)?;
+        self.progress.read(matches.counters.bytes_touched);
+        self.progress.scanned(matches.counters.rows_read);
+        let mut looked = Looked::default();
+        if matches.is_some() || self.plan.needs == Needs::Nothing {
+            let shared = desk.shared_places(number, matches.table.ids())?;
+            let candidates = matches.candidates(&self.plan.needs, &shared);
+            looked.candidates = candidates.len() as u64;
+            looked.scan = begun.elapsed();
+            let found = Found { number, matches: &matches, shared: &shared };
+            self.candidates(&found, candidates, pipeline, desk, &mut looked)?;
+            looked.judge = begun.elapsed() - looked.scan;
+        } else {
+            looked.scan = begun.elapsed();
+        }
+        self.explain.block(&block.listed, &matches.counters, &looked);
+        Ok(())
+    }
+
+    /// Judges traces of a block, newest first.
+    fn candidates(
+        &self,
+        found: &Found<'_>,
+        candidates: Vec<u32>,
+        pipeline: &PipelinePlan,
+        desk: &mut Desk<'_>,
+        looked: &mut Looked,
+    ) -> Result<(), QueryError> {
+        let table = &found.matches.table;
+        let newest = candidates.into_iter().map(|place| (table.start(place), Reverse(place)));
+        let mut newest: BinaryHeap<(u64, Reverse<u32>)> = newest.collect();
+        while let Some((start, Reverse(place))) = newest.pop() {
+            if self.is_over() || !self.top.wants_start(start) {
+                break;
             }
-            let places = desk.places(id, number, place)?;
-            if (places.len() > 1 || self.sources.is_live(id)) && !self.claim(id) {
+            let id = table.id(place);
+            if found.shared.binary_search(&place).is_ok() {
+                if self.claim(&id) {
+                    looked.joined += 1;
+                    let places = self.sources.blocks_with(&id)?;
+                    self.judge(id, &places, Some((found, place)), pipeline, desk)?;
+                }
                 continue;
             }
-            self.judge(*id, &places, pipeline, desk)?;
+            let is_out = start > self.end() || start.saturating_add(table.duration(place)) < self.start();
+            if !is_out && self.top.wants(start, id) {
+                let places = [(found.number, place.into())];
+                self.judge(id, &places, Some((found, place)), pipeline, desk)?;
+            }
         }
         Ok(())
     }
@@ -131,16 +191,27 @@ impl Search {
         &self,
         id: TraceId,
         blocks: &[(usize, u64)],
+        known: Option<(&Found<'_>, u32)>,
         pipeline: &PipelinePlan,
         desk: &mut Desk<'_>,
     ) -> Result<(), QueryError> {
         let spans = self.request.spans_per_spanset;
+        let known = known.and_then(|(found, place)| {
+            let fragment = blocks.iter().position(|(block, _)| *block == found.number)?;
+            Some((fragment, found.matches.table.rows(place), found.matches))
+        });
         let found = desk.whole(id, blocks, |whole| {
             self.progress.judged(whole.len());
             if !whole.overlaps(self.start(), self.end()) || !self.top.wants(whole.start(), id) {
                 return Ok(None);
             }
-            let spansets = judge(pipeline, whole, &mut |_, _, _| Ok(false))?;
+            let spansets = judge(pipeline, whole, &mut |fragment, filter, see| match &known {
+                Some((at, rows, matches)) if *at == fragment && matches.is_exact(filter) => {
+                    matches.within(filter, rows.clone(), see);
+                    Ok(true)
+                }
+                _ => Ok(false),
+            })?;
             if spansets.is_empty() {
                 return Ok(None);
             }
@@ -211,11 +282,8 @@ impl Work for Search {
         }
         let (traces, next) = self.top.take();
         let stats = self.progress.stats();
-        let explain = self.request.explain.then(|| Explain {
-            query: self.plan.query.to_string(),
-            took: self.progress.elapsed(),
-            ..Explain::default()
-        });
+        let asked = self.request.explain;
+        let explain = asked.then(|| self.explain.all(&self.plan, &self.sources, &self.progress));
         self.send(Ok(SearchPart { traces, stats, next, explain, done: true }));
     }
 }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use spanloom_span::TraceId;
 use spanloom_traceql::answer::Steps;
 use spanloom_traceql::metrics::{Accumulator, Limits, count_trace, finish};
-use spanloom_traceql::plan::{MetricsPlan, Plan};
+use spanloom_traceql::plan::{MetricsPlan, Needs, Plan};
 use tokio::sync::mpsc;
 
 use crate::columns::{self, Counted};
@@ -123,8 +123,14 @@ impl Counting {
         }
         let reader = desk.reader(number)?;
         let failed = |error| block.failed(error);
-        let matches = columns::Matches::read(reader, &self.plan, self.steps.bounds()).map_err(failed)?;
-        self.progress.read(matches.bytes);
+        // Spans out of the time count where a trace is judged by all of them.
+        let is_simple = metrics.leaves.iter().all(|leaf| leaf.simple_filter().is_some());
+        let time = Some((from, until)).filter(|_| is_simple);
+        let matches = columns::Matches::read(reader, &self.plan, time).map_err(failed)?;
+        self.progress.read(matches.counters.bytes_touched);
+        if !matches.is_some() && self.plan.needs != Needs::Nothing {
+            return Ok(());
+        }
         let shared = desk.shared_places(number, matches.table.ids())?;
         // Leaves that the columns cannot count, of which the block's own traces are judged whole.
         let mut rest = vec![false; counted.len()];

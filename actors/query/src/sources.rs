@@ -103,11 +103,6 @@ impl Sources {
         })
     }
 
-    /// Whether a trace has live spans.
-    pub fn is_live(&self, id: &TraceId) -> bool {
-        !self.live.is_empty() && self.index().parts.contains_key(id)
-    }
-
     /// Blocks that hold a trace, with its place in each, oldest first.
     pub fn blocks_with(&self, id: &TraceId) -> Result<SmallVec<[(usize, u64); 2]>, QueryError> {
         let mut out = SmallVec::new();

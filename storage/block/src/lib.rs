@@ -47,8 +47,8 @@ pub use reader::{
     Block, BlockReader, MAX_TRACE_BYTES, ResidentLimits, ResidentSet, ResidentUsage, TraceSummary,
 };
 pub use search::{
-    Bits, BlockTrace, BlockTraces, ListLimits, Measure, Measured, NO_GROUP, Names, Pieces, TraceTable,
-    ValueSet, Values, Wanted,
+    Bits, BlockTrace, BlockTraces, Counters, ListLimits, Matches, Measure, Measured, NO_GROUP, Names, Pieces,
+    Scan, TraceTable, ValueSet, Values, Wanted,
 };
 pub use verify::VerifyReport;
 pub use writer::{BlockBuilder, BuilderOptions, FinishedBlock, GROUP_ROWS, PushedTrace};

@@ -158,6 +158,15 @@ impl<'a> SeqView<'a> {
         .or_damaged("an integer lies outside of its sequence")
     }
 
+    /// Whether a value is 0; of packed integers the mini blocks' bases tell.
+    pub fn has_zero(&self) -> bool {
+        match self {
+            Self::Const { value, .. } => *value == 0,
+            Self::Packed(packed) => packed.has_zero(),
+            Self::Dict { distinct, .. } => distinct.has_zero(),
+        }
+    }
+
     /// Reads the values from `from` on into the whole of `out`.
     pub fn read(&self, from: u64, out: &mut [u64]) -> Result<()> {
         match self {

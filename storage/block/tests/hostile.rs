@@ -1,6 +1,9 @@
 //! A damaged or forged block gives an error or the same answer: never a panic, never another answer.
 #![allow(clippy::unwrap_used)]
 
+#[path = "fuzz/block_open.rs"]
+#[allow(dead_code)] // the search alone is used here
+mod block_open;
 mod common;
 
 use common::*;
@@ -34,6 +37,25 @@ fn requests() -> Vec<Trace> {
     vec![request((0..90).map(of).collect()), request((60..120).map(of).collect())]
 }
 
+/// A block of spans so much alike that their row groups have classes.
+fn classed() -> Vec<u8> {
+    let mut requests = requests();
+    let resource_spans = requests.iter_mut().flat_map(|request| &mut request.resource_spans);
+    for span in resource_spans.flat_map(|r| &mut r.scope_spans).flat_map(|s| &mut s.spans) {
+        (span.name, span.kind) = (["step 1", "step 2"][span.name.len() % 2].into(), 2);
+    }
+    build_in_groups(&parts_of(&requests), 50).0.bytes
+}
+
+#[test]
+fn the_classed_block_has_classes_and_groups() {
+    let block = Block::from_bytes(classed()).unwrap();
+    assert!(block.inspect().unwrap().to_string().contains("span: class"));
+    assert!(block.reader().unwrap().groups().len() > 1);
+    let rows = block_open::search(&block).unwrap();
+    assert!(rows.iter().filter(|&&rows| rows > 0).count() > 8, "{rows:?}");
+}
+
 type Answer = (TraceId, Option<Trace>, Option<u64>);
 
 fn answers(block: &Block) -> Result<Vec<Answer>, spanloom_block::BlockError> {
@@ -46,6 +68,8 @@ fn answers(block: &Block) -> Result<Vec<Answer>, spanloom_block::BlockError> {
 fn every_flipped_byte_is_an_error_or_changes_nothing() {
     let (finished, _) = build(&parts_of(&requests()));
     let right = answers(&Block::from_bytes(finished.bytes.clone()).unwrap()).unwrap();
+    let rows = block_open::search(&Block::from_bytes(finished.bytes.clone()).unwrap()).unwrap();
+    assert!(rows.iter().filter(|&&rows| rows > 0).count() > 8, "{rows:?}");
     let mut silent = 0;
     for at in 0..finished.bytes.len() {
         let mut bytes = finished.bytes.clone();
@@ -59,6 +83,9 @@ fn every_flipped_byte_is_an_error_or_changes_nothing() {
                 }
                 Err(_) => continue,
             }
+        }
+        if let Ok(found) = block_open::search(&block) {
+            assert_eq!(found, rows, "byte {at}");
         }
         silent += usize::from(block.verify().is_ok());
     }
@@ -95,6 +122,7 @@ fn forge_sums(bytes: &mut [u8]) {
 fn read_all(bytes: Vec<u8>) {
     let Ok(block) = Block::from_bytes(bytes) else { return };
     let _ = answers(&block);
+    let _ = block_open::search(&block);
     let _ = block.verify_within(1 << 20);
     let _ = block.inspect().map(|inspection| inspection.to_string());
     let _ = block.trace_ids().map(|ids| ids.count());
@@ -123,9 +151,9 @@ proptest! {
     fn any_forgery_is_survived(
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         in_sections in any::<bool>(),
+        with_classes in any::<bool>(),
     ) {
-        let (finished, _) = build(&parts_of(&requests()));
-        let mut bytes = finished.bytes;
+        let mut bytes = if with_classes { classed() } else { build(&parts_of(&requests())).0.bytes };
         let len = bytes.len();
         for (at, value) in changes {
             bytes[at.index(len)] = value;

@@ -111,10 +111,10 @@ impl Steps {
         (count <= MAX_SAMPLES).then_some(Self { first, step, count, closed: false })
     }
 
-    /// One sample over a whole range. `None` when the range is backwards.
+    /// One sample over a whole range. `None` when the range is backwards or at the end of time.
     pub fn instant(start: u64, end: u64) -> Option<Self> {
         let step = end.checked_sub(start)?.max(1);
-        Some(Self { first: end.max(start + step), step, count: 1, closed: true })
+        Some(Self { first: end.max(start.checked_add(step)?), step, count: 1, closed: true })
     }
 
     /// The sample that a span starting at `start` counts for.
@@ -136,8 +136,12 @@ impl Steps {
 
     /// Earliest and latest start of a span that counts, both included.
     pub fn bounds(&self) -> (u64, u64) {
-        let before = self.first.saturating_sub(self.step);
-        (if self.closed { before } else { before.saturating_add(1) }, self.time(self.count - 1))
+        let before = match self.first.checked_sub(self.step) {
+            Some(before) if !self.closed => before.saturating_add(1),
+            Some(before) => before,
+            None => 0,
+        };
+        (before, self.time(self.count.saturating_sub(1)))
     }
 }
 
@@ -159,6 +163,7 @@ mod tests {
         check(110, Some(1));
         check(200, Some(10));
         check(201, None);
+        assert_eq!(Steps::range(0, 0, 10).unwrap().bounds(), (0, 0));
         assert_eq!(Steps::range(0, 10, 0), None);
         assert_eq!(Steps::range(11, 10, 1), None);
         assert_eq!(Steps::range(0, u64::MAX, 1), None);
@@ -176,5 +181,6 @@ mod tests {
         check(100, Some(0));
         check(200, Some(0));
         check(201, None);
+        assert_eq!(Steps::instant(u64::MAX, u64::MAX), None);
     }
 }

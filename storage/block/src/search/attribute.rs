@@ -1,8 +1,8 @@
 //! The rows of a table in a row group in which an attribute or a field matches, or is there.
 
 use crate::columns::{Field, ValueType};
-use crate::directory::Chunk;
-use crate::error::{OrDamaged, Result};
+use crate::directory::{Chunk, Mode};
+use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::table::TableReader;
 use crate::search::bits::{Bits, Set};
 use crate::search::column::{Dictionaries, Question, is_dear, matching, quick};
@@ -10,6 +10,7 @@ use crate::search::counters::Touched;
 use crate::search::judge::{Fate, Form, Judge};
 use crate::search::rows::{Rows, extract};
 use crate::search::source::{Named, Source};
+use crate::seq::SeqView;
 use spanloom_traceql::value::Value;
 
 /// What a search remembers of a block from one row group to the next.
@@ -104,11 +105,15 @@ pub(crate) fn column_rows(
     if chunk.mode.is_by_class() {
         let classes = rows.classes().or_damaged("a column is by class where there are no classes")?;
         let values = matching(rows.block, chunk, ask, dictionaries, touched, None)?;
-        let mut table = rows.label_table(|shape| names(rows, shape, column))?;
+        let mut table = rows.names(column)?;
         let fits = matches!(values, Set::None | Set::All) || chunk.seq.len == classes as u64;
         fits.then_some(()).or_damaged("a column has another count of values than there are classes")?;
         table.iter_mut().enumerate().for_each(|(class, entry)| *entry &= u8::from(values.has(class)));
         return rows.labels.rows_where(&table);
+    }
+    if SeqView::open_constant(&chunk.seq).is_some() && matches!(chunk.mode, Mode::Plain | Mode::Templates) {
+        // A damaged block may claim any number of texts that take no room.
+        rows.fits(column, chunk.seq.len)?;
     }
     let values = match wanted {
         Some(Set::Some(wanted)) if is_dear(chunk, ask.form, ask.judge) => {
@@ -123,10 +128,6 @@ pub(crate) fn column_rows(
         _ => matching(rows.block, chunk, ask, dictionaries, touched, None)?,
     };
     rows.place(column, values)
-}
-
-fn names(rows: &Rows<'_>, shape: u32, column: u32) -> Result<bool> {
-    Ok(rows.shape(shape)?.1.iter().any(|item| item.to_native() == column))
 }
 
 /// The rows in which a field that every row has matches.
@@ -153,9 +154,10 @@ pub(crate) fn dense_rows(
         return rows.labels.rows_where(&table);
     }
     let keep = |at: usize| wanted.is_none_or(|wanted| wanted.has(at));
-    let found = matching(rows.block, &chunk, ask, dictionaries, touched, Some(&keep))?;
-    let fits = chunk.seq.len == rows.len() as u64;
-    fits.then_some(found).or_damaged("a column has another count of values than its rows name")
+    if chunk.seq.len != rows.len() as u64 {
+        return Err(BlockError::Damaged("a column has another count of values than its rows name"));
+    }
+    matching(rows.block, &chunk, ask, dictionaries, touched, Some(&keep))
 }
 
 /// Goes through the items of each row.
@@ -211,13 +213,21 @@ pub(crate) fn known_of_presence(rows: &Rows<'_>, source: &Source) -> Result<Vec<
     })
 }
 
-/// What is known of each class by its number and shape.
+/// What is known of each class by its number and shape; where there are no classes, of all rows as one.
 pub(crate) fn known_by_shape(
     rows: &Rows<'_>,
     mut of: impl FnMut(usize, u32) -> Result<Known>,
 ) -> Result<Vec<Known>> {
-    let classes = rows.classes().unwrap_or(0);
-    (0..classes).map(|class| of(class, rows.shape_of(class as u32)?)).collect()
+    if let Some(classes) = rows.classes() {
+        return (0..classes).map(|class| of(class, rows.shape_of(class as u32)?)).collect();
+    }
+    let (mut all, mut one) = (MAY | MUST, 0);
+    for shape in 0..rows.shapes() {
+        let known = of(0, shape)?;
+        all &= known;
+        one |= known;
+    }
+    Ok(vec![all & MUST | one & MAY])
 }
 
 /// What is known of a column's values.

@@ -15,7 +15,7 @@ use crate::search::counters::Touched;
 use crate::search::judge::{Fate, Form, Judge};
 use crate::seq::SeqView;
 use crate::store::{StoreKind, StoreView};
-use crate::template::{Parsed, parse};
+use crate::template::{MAX_NUMBERS, Parsed, fill, parse};
 
 /// Most values that a column may have in a row group, and most entries of a dictionary: more than fit into what a
 /// row group or dictionary may take. A damaged block may claim more where they are all equal.
@@ -155,15 +155,7 @@ pub(crate) fn matching(
         }
         ColumnReader::Templates(mut values) => match by_numbers(&mut values, ask)? {
             Some(found) => inverted(found, ask),
-            None => {
-                let mut out = Bits::none(chunk.seq.len as usize);
-                for at in (0..chunk.seq.len).filter(|&at| keep(at)) {
-                    if ask.judge.bytes(ask.form, values.get(at)?) {
-                        out.set(at as usize);
-                    }
-                }
-                Set::Some(out).tidy()
-            }
+            None => by_text(&mut values, ask, keep)?,
         },
     })
 }
@@ -190,9 +182,7 @@ pub(crate) fn quick(
                 _ => None,
             }
         }
-        (Mode::Ints | Mode::ClassInts, Storage::Ints) => {
-            constant.map(|value| ask.judge.int(ask.form, value))
-        }
+        (Mode::Ints | Mode::ClassInts, Storage::Ints) => constant.map(|value| ask.judge.int(ask.form, value)),
         _ => None,
     })
 }
@@ -255,7 +245,8 @@ fn ints(values: SeqView<'_>, ask: Question<'_>) -> Result<Set> {
         SeqView::Packed(values) => match judge.ranges(form) {
             Some(ranges) => ranges.iter().try_for_each(|&(low, high)| values.select(low, high, &mut out)),
             None => values.runs(|first, run| {
-                let holds = run.iter().enumerate().map(|(at, &value)| u64::from(judge.int(form, value)) << at);
+                let holds =
+                    run.iter().enumerate().map(|(at, &value)| u64::from(judge.int(form, value)) << at);
                 out.add_word(first / 64, holds.fold(0, |word, bit| word | bit));
             }),
         },
@@ -275,6 +266,44 @@ fn ints(values: SeqView<'_>, ask: Question<'_>) -> Result<Set> {
         }
     }
     .or_damaged("an integer lies outside of its sequence")?;
+    Ok(Set::Some(out).tidy())
+}
+
+/// Values that match as texts, which are made one after the other.
+fn by_text(values: &mut TemplatesView<'_>, ask: Question<'_>, keep: impl Fn(u64) -> bool) -> Result<Set> {
+    let len = values.codes.len();
+    let mut out = Bits::none(len as usize);
+    let (mut templates, mut ends) = (Vec::new(), vec![0]);
+    values.templates.visit(
+        |_, _| true,
+        |_, template| {
+            templates.extend_from_slice(template);
+            ends.push(templates.len());
+        },
+    )?;
+    let (mut codes, mut numbers) = ([0; 64], [[0; 64]; MAX_NUMBERS]);
+    let mut text = Vec::new();
+    for first in (0..len).step_by(64) {
+        let run = 0..64.min(len - first) as usize;
+        if !run.clone().any(|at| keep(first + at as u64)) {
+            continue;
+        }
+        values.codes.read(first, &mut codes[run.clone()])?;
+        for (numbers, column) in numbers.iter_mut().zip(&values.numbers) {
+            column.read(first, &mut numbers[run.clone()])?;
+        }
+        for at in run.filter(|&at| keep(first + at as u64)) {
+            let code = codes[at] as usize;
+            let template = ends.get(code).zip(ends.get(code.wrapping_add(1)));
+            let template = template.and_then(|(&from, &to)| templates.get(from..to));
+            let number = |place: usize| numbers[..values.numbers.len()].get(place).map(|column| column[at]);
+            let made = template.and_then(|template| fill(template, &mut text, number));
+            made.or_damaged("a template does not fit its numbers")?;
+            if ask.judge.bytes(ask.form, &text) {
+                out.set(first as usize + at);
+            }
+        }
+    }
     Ok(Set::Some(out).tidy())
 }
 
@@ -309,15 +338,33 @@ fn by_numbers(values: &mut TemplatesView<'_>, ask: Question<'_>) -> Result<Optio
         }
         // Numbers are read first: they tell texts apart, where templates hardly do.
         let mut rows = Set::All;
-        for (number, column) in wanted.iter().zip(&values.numbers) {
-            rows = rows.and(equal(*column, *number)?);
-        }
-        if !rows.is_none() {
-            rows = rows.and(equal(values.codes, code)?);
+        let columns = wanted.iter().copied().zip(values.numbers.iter().copied());
+        for (number, column) in columns.chain([(code, values.codes)]) {
+            rows = where_equal(rows, column, number)?;
         }
         found = found.or(rows);
     }
     Ok(Some(found))
+}
+
+/// Few enough places to look at each of them.
+const FEW: usize = 64;
+
+/// Those of some places where a sequence has a value.
+fn where_equal(places: Set, values: SeqView<'_>, wanted: u64) -> Result<Set> {
+    match places {
+        Set::None => Ok(Set::None),
+        Set::Some(few) if few.count() <= FEW => {
+            let mut out = Bits::none(few.len());
+            for at in few.iter() {
+                if values.get(at as u64)? == wanted {
+                    out.set(at);
+                }
+            }
+            Ok(Set::Some(out).tidy())
+        }
+        places => Ok(places.and(equal(values, wanted)?)),
+    }
 }
 
 /// The places of a value.

@@ -31,12 +31,6 @@ pub(crate) enum Fate {
     Depends,
 }
 
-impl Fate {
-    fn of(all: bool) -> Self {
-        if all { Self::Always } else { Self::Never }
-    }
-}
-
 /// The texts that match.
 #[derive(Debug, Clone)]
 enum Texts {
@@ -198,7 +192,8 @@ impl Judge {
             }
             Form::SpanId => {
                 let (texts, is_out) = self.texts(form)?;
-                let points = texts.iter().filter_map(|id| Some(u64::from_be_bytes(id.as_ref().try_into().ok()?)));
+                let points =
+                    texts.iter().filter_map(|id| Some(u64::from_be_bytes(id.as_ref().try_into().ok()?)));
                 let mut points: Vec<u64> = points.collect();
                 points.sort_unstable();
                 Some(if is_out { gaps(&points) } else { points.into_iter().map(|p| (p, p)).collect() })
@@ -213,7 +208,9 @@ impl Judge {
         match form {
             Form::Attribute(ValueType::Str) | Form::Text => Some((texts.clone(), *is_out)),
             // Digits that cannot stand there match nothing.
-            Form::Hex | Form::SpanId => Some((texts.iter().filter_map(|text| from_hex(text)).collect(), *is_out)),
+            Form::Hex | Form::SpanId => {
+                Some((texts.iter().filter_map(|text| from_hex(text)).collect(), *is_out))
+            }
             _ => None,
         }
     }

@@ -260,9 +260,8 @@ impl<'a> Measure<'a> {
                     *place = self.table.place_of_row(row, *place).or_damaged("a row belongs to no trace")?;
                     let of = OfTrace {
                         id: &self.table.ids()[*place as usize],
-                        start: self.table.start(*place),
                         first_row: self.table.rows(*place).start,
-                        first_orphan: self.lookup.block.trace_row((*place).into())?.first_orphan,
+                        place: (*place).into(),
                     };
                     let mut first = None;
                     let values = &mut self.values;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::columns::{Field, Table};
+use crate::directory::NO_RANK;
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::contents::Contents;
 use crate::search::bits::{Bits, Set};
@@ -14,6 +15,10 @@ use crate::search::counters::Touched;
 use crate::seq::SeqView;
 use crate::shape::{ArchivedShapes, ShapesView};
 use crate::writer::GROUP_ROWS;
+use crate::writer::table::RANK_STEP;
+
+/// Few enough values to find the row of each.
+const FEW: usize = 32;
 
 /// A small number for each row.
 pub(crate) struct Labels<'a> {
@@ -75,7 +80,9 @@ impl<'a> Labels<'a> {
         if self.unpacked.is_none() {
             let mut labels = Vec::with_capacity(self.len());
             match self.seq {
-                SeqView::Packed(packed) => packed.unpack_codes(&mut labels).or_damaged("a row has no label")?,
+                SeqView::Packed(packed) => {
+                    packed.unpack_codes(&mut labels).or_damaged("a row has no label")?
+                }
                 seq => {
                     for row in 0..seq.len() {
                         labels.push(u32::try_from(seq.get(row)?).ok().or_damaged("a row has no label")?);
@@ -88,6 +95,23 @@ impl<'a> Labels<'a> {
     }
 }
 
+/// The shapes of classes: many classes differ in scope and name alone, so what a shape says is looked at once.
+struct ClassShapes {
+    distinct: Vec<u32>,
+    /// Place of each class's shape among the distinct ones.
+    of: Vec<u32>,
+}
+
+impl ClassShapes {
+    fn new(shapes: Vec<u32>) -> Self {
+        let mut distinct = shapes.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let of = shapes.iter().map(|shape| distinct.binary_search(shape).unwrap_or(0) as u32).collect();
+        Self { distinct, of }
+    }
+}
+
 /// The rows of a table in one row group.
 pub(crate) struct Rows<'a> {
     pub block: &'a Contents,
@@ -95,18 +119,24 @@ pub(crate) struct Rows<'a> {
     pub group: u32,
     shapes: ShapesView<'a>,
     pub labels: Labels<'a>,
-    /// Shape of each class, where there are classes.
-    shape_of: Option<Vec<u32>>,
+    /// Where there are classes.
+    classes: Option<ClassShapes>,
     /// Rows that have a value in a column.
     presence: HashMap<u32, Rc<Set>, foldhash::fast::RandomState>,
 }
 
 impl<'a> Rows<'a> {
     /// Opens the rows; `None` when the table has none in this group.
-    pub fn open(block: &'a Contents, table: Table, group: u32, touched: &mut Touched) -> Result<Option<Self>> {
+    pub fn open(
+        block: &'a Contents,
+        table: Table,
+        group: u32,
+        touched: &mut Touched,
+    ) -> Result<Option<Self>> {
         let Some(column) = block.field_column(table, Field::Shape) else { return Ok(None) };
         let Some(shape_chunk) = block.chunk(column, group) else { return Ok(None) };
-        let class_chunk = block.field_column(table, Field::Class).and_then(|column| block.chunk(column, group));
+        let class_chunk =
+            block.field_column(table, Field::Class).and_then(|column| block.chunk(column, group));
         if shape_chunk.mode.is_by_class() != class_chunk.is_some() {
             return Err(BlockError::Damaged(
                 "a row group has classes without shapes, or shapes without classes",
@@ -116,10 +146,10 @@ impl<'a> Rows<'a> {
         touched.section(block, block.shapes[table as usize]);
         let shapes = block.sections.archive::<ArchivedShapes>(block.shapes[table as usize])?;
         let shape_codes = SeqView::open(&block.sections, &shape_chunk.seq)?;
-        let (labels, shape_of) = match class_chunk {
+        let (labels, classes) = match class_chunk {
             Some(chunk) => {
                 touched.chunk(block, chunk);
-                (SeqView::open(&block.sections, &chunk.seq)?, Some(by_class(shape_codes)?))
+                (SeqView::open(&block.sections, &chunk.seq)?, Some(ClassShapes::new(by_class(shape_codes)?)))
             }
             None => (shape_codes, None),
         };
@@ -128,7 +158,7 @@ impl<'a> Rows<'a> {
             return Err(BlockError::Damaged("a row group has more rows than it can have"));
         }
         let (shapes, labels) = (ShapesView::new(shapes), Labels::new(labels));
-        Ok(Some(Self { block, table, group, shapes, labels, shape_of, presence: HashMap::default() }))
+        Ok(Some(Self { block, table, group, shapes, labels, classes, presence: HashMap::default() }))
     }
 
     /// How many rows.
@@ -138,16 +168,20 @@ impl<'a> Rows<'a> {
 
     /// The classes' number, where there are classes.
     pub fn classes(&self) -> Option<usize> {
-        self.shape_of.as_ref().map(Vec::len)
+        self.classes.as_ref().map(|classes| classes.of.len())
+    }
+
+    /// How many shapes the rows of the table have, in all row groups.
+    pub fn shapes(&self) -> u32 {
+        self.shapes.len() as u32
     }
 
     /// The shape of a label.
     #[inline]
     pub fn shape_of(&self, label: u32) -> Result<u32> {
-        match &self.shape_of {
-            Some(shapes) => shapes.get(label as usize).copied().or_damaged("a row has an unknown class"),
-            None => Ok(label),
-        }
+        let Some(ClassShapes { distinct, of }) = &self.classes else { return Ok(label) };
+        let shape = of.get(label as usize).and_then(|&place| distinct.get(place as usize));
+        shape.copied().or_damaged("a row has an unknown class")
     }
 
     /// A shape's head and columns.
@@ -158,10 +192,16 @@ impl<'a> Rows<'a> {
 
     /// A byte for each label, by its shape.
     pub fn label_table(&self, mut of: impl FnMut(u32) -> Result<bool>) -> Result<Vec<u8>> {
-        match &self.shape_of {
-            Some(shapes) => shapes.iter().map(|&shape| Ok(u8::from(of(shape)?))).collect(),
-            None => (0..self.shapes.len() as u32).map(|shape| Ok(u8::from(of(shape)?))).collect(),
-        }
+        let Some(ClassShapes { distinct, of: classes }) = &self.classes else {
+            return (0..self.shapes()).map(|shape| Ok(u8::from(of(shape)?))).collect();
+        };
+        let by_shape = distinct.iter().map(|&shape| Ok(u8::from(of(shape)?))).collect::<Result<Vec<u8>>>()?;
+        Ok(classes.iter().map(|&place| by_shape.get(place as usize).copied().unwrap_or(0)).collect())
+    }
+
+    /// A byte for each label: whether its shape names a column.
+    pub fn names(&self, column: u32) -> Result<Vec<u8>> {
+        self.label_table(|shape| Ok(self.shape(shape)?.1.iter().any(|item| item.to_native() == column)))
     }
 
     /// The rows whose shape names a column.
@@ -169,9 +209,8 @@ impl<'a> Rows<'a> {
         if let Some(known) = self.presence.get(&column) {
             return Ok(known.clone());
         }
-        let table = self.label_table(|shape| {
-            Ok(self.shape(shape)?.1.iter().any(|item| item.to_native() == column))
-        })?;
+        let table =
+            self.label_table(|shape| Ok(self.shape(shape)?.1.iter().any(|item| item.to_native() == column)))?;
         let found = Rc::new(self.labels.rows_where(&table)?);
         self.presence.insert(column, found.clone());
         Ok(found)
@@ -183,22 +222,75 @@ impl<'a> Rows<'a> {
         if values.is_none() {
             return Ok(values);
         }
+        if let Set::Some(few) = &values
+            && few.count() <= FEW
+            && !self.presence.contains_key(&column)
+            && let Some(found) = self.place_few(column, few)?
+        {
+            return Ok(found);
+        }
         let presence = self.presence(column)?;
         match (values, &*presence) {
             (Set::Some(values), Set::All) => {
-                self.fits(values.len(), self.len())?;
+                self.fits(column, values.len() as u64)?;
                 Ok(Set::Some(values))
             }
             (Set::Some(values), Set::Some(rows)) => {
-                self.fits(values.len(), rows.count())?;
+                self.fits(column, values.len() as u64)?;
                 Ok(Set::Some(deposit(&values, rows)))
             }
             (_, rows) => Ok(rows.clone()),
         }
     }
 
-    fn fits(&self, found: usize, expected: usize) -> Result<()> {
-        (found == expected)
+    /// The rows of few values, found through the ranks; `None` where the column has none.
+    fn place_few(&mut self, column: u32, values: &Bits) -> Result<Option<Set>> {
+        let block = self.block;
+        let chunk = block.chunk(self.global(column), self.group);
+        let ranks =
+            block.field_column(self.table, Field::Ranks).and_then(|ranks| block.chunk(ranks, self.group));
+        let Some((chunk, ranks)) = chunk.zip(ranks).filter(|(chunk, _)| chunk.rank != NO_RANK) else {
+            return Ok(None);
+        };
+        let ranks = SeqView::open(&block.sections, &ranks.seq)?;
+        let steps = self.len().div_ceil(RANK_STEP).saturating_sub(1) as u64;
+        let first = u64::from(chunk.rank).checked_mul(steps).or_damaged("a rank is out of range")?;
+        let names =
+            self.label_table(|shape| Ok(self.shape(shape)?.1.iter().any(|item| item.to_native() == column)))?;
+        let mut out = Bits::none(self.len());
+        for value in values.iter().map(|value| value as u64) {
+            // The last step before which there are no more values than lie before this one.
+            let (mut low, mut high) = (0, steps);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if ranks.get(first + middle)? <= value { low = middle + 1 } else { high = middle }
+            }
+            let before = if low == 0 { 0 } else { ranks.get(first + low - 1)? };
+            let mut left = value.checked_sub(before).or_damaged("a rank is out of range")?;
+            let mut row = low as usize * RANK_STEP;
+            loop {
+                let label = self.labels.get(row)?;
+                if names.get(label as usize).is_some_and(|&named| named != 0) {
+                    match left.checked_sub(1) {
+                        Some(less) => left = less,
+                        None => break,
+                    }
+                }
+                row += 1;
+            }
+            out.set(row);
+        }
+        Ok(Some(Set::Some(out)))
+    }
+
+    /// Checks that a column has as many values as rows name it.
+    pub fn fits(&mut self, column: u32, values: u64) -> Result<()> {
+        let expected = match &*self.presence(column)? {
+            Set::None => 0,
+            Set::All => self.len(),
+            Set::Some(rows) => rows.count(),
+        };
+        (values == expected as u64)
             .then_some(())
             .or_damaged("a column has another count of values than its rows name")
     }

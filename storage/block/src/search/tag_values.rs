@@ -266,9 +266,8 @@ impl List<'_, '_> {
                 place = table.place_of_row(first_row + row, place).or_damaged("a row belongs to no trace")?;
                 let of = OfTrace {
                     id: &table.ids()[place as usize],
-                    start: table.start(place),
                     first_row: table.rows(place).start,
-                    first_orphan: block.trace_row(place.into())?.first_orphan,
+                    place: place.into(),
                 };
                 lookup.see(at, of, 0, &mut |value| self.out.add(value, self.limits))
             })?;

@@ -233,10 +233,7 @@ impl BlockTrace<'_, '_> {
         services.begin(lookup);
         while let Some((group, rows)) = pieces.next()? {
             let base = lookup.group(group)?.first_row + rows.start - first_row;
-            let keep = match keep {
-                Some(keep) => Some(keep.get(base as usize..).unwrap_or_default()),
-                None => None,
-            };
+            let keep = keep.map(|keep| keep.get(base as usize..).unwrap_or_default());
             scratch.keys.clear();
             lookup.group(group)?.spans.keys_of(rows.clone(), &mut scratch.keys)?;
             services.count(lookup, group, rows, &scratch.keys, keep)?;
@@ -297,9 +294,8 @@ impl Fragment for BlockTrace<'_, '_> {
         let at = self.at(span)?;
         let of = OfTrace {
             id: self.traces.ids.get(self.place as usize).unwrap_or(&[0; 16]),
-            start: self.start,
             first_row: self.rows.start,
-            first_orphan: self.first_orphan,
+            place: self.place,
         };
         Ok(self.traces.lookup.see(at, of, field.0.into(), see)?)
     }

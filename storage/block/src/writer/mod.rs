@@ -45,7 +45,7 @@ use span::{SpanHead, SpanTables};
 use table::TableBuilder;
 use trace::{OpenTrace, ParentLink};
 
-/// Rows of a row group.
+/// Most rows of a row group.
 pub const GROUP_ROWS: usize = 65_536;
 
 /// A row group is cut early when its values take more than this many bytes.
@@ -64,11 +64,14 @@ pub struct BuilderOptions {
     pub created: u64,
     /// zstd level of pages that are worth compressing: 1 is fast, 3 smaller; negative ones are faster still.
     pub zstd_level: i32,
+    /// Rows of a row group, 1 to [`GROUP_ROWS`]; fewer where their values take more than 16 MiB. Fewer rows are only
+    /// good for tests: what is written once a row group then weighs more.
+    pub group_rows: usize,
 }
 
 impl Default for BuilderOptions {
     fn default() -> Self {
-        Self { created: 0, zstd_level: 1 }
+        Self { created: 0, zstd_level: 1, group_rows: GROUP_ROWS }
     }
 }
 
@@ -97,6 +100,7 @@ pub struct BlockBuilder {
     tables: SpanTables,
     scopes: ScopeTables,
     head: SpanHead,
+    group_rows: usize,
     trace: OpenTrace,
     last_trace: Option<TraceId>,
     ids: Vec<TraceId>,
@@ -153,6 +157,7 @@ impl BlockBuilder {
             },
             scopes: ScopeTables::new(),
             head: SpanHead::default(),
+            group_rows: options.group_rows.clamp(1, GROUP_ROWS),
             trace: OpenTrace::default(),
             last_trace: None,
             ids: Vec::new(),
@@ -274,7 +279,7 @@ impl BlockBuilder {
         self.meta.raw_bytes += body.len() as u64;
         let pending = [&self.tables.spans, &self.tables.events, &self.tables.links];
         let pending: usize = pending.iter().map(|table| table.pending_bytes).sum();
-        if self.tables.spans.rows() >= GROUP_ROWS || pending >= GROUP_BYTES {
+        if self.tables.spans.rows() >= self.group_rows || pending >= GROUP_BYTES {
             self.cut_group()?;
         }
         Ok(())

@@ -32,7 +32,13 @@ pub fn parts_of(requests: &[Trace]) -> Parts {
 
 /// Builds a block of parts.
 pub fn build(parts: &Parts) -> (FinishedBlock, Vec<PushedTrace>) {
-    let options = BuilderOptions { created: 1_700_000_000_000_000_000, ..BuilderOptions::default() };
+    build_in_groups(parts, spanloom_block::GROUP_ROWS)
+}
+
+/// Builds a block of parts, with so many rows in a row group.
+pub fn build_in_groups(parts: &Parts, group_rows: usize) -> (FinishedBlock, Vec<PushedTrace>) {
+    let options =
+        BuilderOptions { created: 1_700_000_000_000_000_000, group_rows, ..BuilderOptions::default() };
     let mut builder = BlockBuilder::new(&Tenant::new("team-a").unwrap(), options).unwrap();
     let pushed = parts.iter().map(|(id, parts)| {
         let sealed_through = parts.last().unwrap().seq;

@@ -35,8 +35,7 @@ pub struct Identity {
     pub duration: u64,
 }
 
-/// The spans of one trace that one source holds, in order of arrival, numbered from 0. Within a fragment no two
-/// spans agree in id and kind.
+/// The spans of one trace that one source holds, in order of arrival, numbered from 0.
 pub trait Fragment {
     /// How many spans.
     fn len(&self) -> u32;
@@ -50,6 +49,8 @@ pub trait Fragment {
     fn identities(&mut self, out: &mut Vec<Identity>) -> Result<(), ReadError>;
 
     /// Whether no two spans of the fragment share an id, if the source knows; `None` when it would have to look.
+    /// A source that knows, either way, has no two spans that agree in id and kind; of others' they are looked for,
+    /// and the first one stays.
     fn ids_are_distinct(&self) -> Option<bool> {
         None
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `fragment.rs` | what a source must tell of its part of a trace |
 //! | `model.rs` | a decoded trace as a fragment |
+//! | `place.rs` | the spans of fragments in order, each once |
 //! | `whole.rs` | fragments joined into a whole trace |
 //! | `tree.rs` | parents and children |
 //! | `judge.rs` | a pipeline run over a whole trace |
@@ -16,6 +17,7 @@ mod found;
 mod fragment;
 mod judge;
 mod model;
+mod place;
 mod structure;
 mod tree;
 mod whole;
@@ -24,5 +26,6 @@ pub use found::found_trace;
 pub use fragment::{Fragment, Identity, ParentId, ReadError};
 pub use judge::{Matched, Spanset, judge};
 pub use model::ModelFragment;
+pub use place::Scratch;
 pub use tree::Tree;
-pub use whole::{Scratch, WholeTrace};
+pub use whole::WholeTrace;

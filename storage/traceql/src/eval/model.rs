@@ -22,14 +22,13 @@ pub struct ModelFragment<'a> {
 }
 
 impl<'a> ModelFragment<'a> {
-    /// The spans of `trace`, as the plan's fields; of spans that agree in id and kind the first.
+    /// The spans of `trace`, as the plan's fields.
     pub fn new(plan: &'a Plan, trace: &'a Trace) -> Self {
-        let mut seen = HashSet::new();
         let mut spans = Vec::new();
         for resource_spans in &trace.resource_spans {
             for scope_spans in &resource_spans.scope_spans {
-                let fresh = scope_spans.spans.iter().filter(|span| seen.insert((span.span_id, span.kind)));
-                spans.extend(fresh.map(|span| (&resource_spans.resource, &scope_spans.scope, span)));
+                let of_scope = scope_spans.spans.iter();
+                spans.extend(of_scope.map(|span| (&resource_spans.resource, &scope_spans.scope, span)));
             }
         }
         Self { plan, spans, buffer: Vec::new(), text: String::new() }

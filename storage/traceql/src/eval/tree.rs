@@ -5,7 +5,7 @@
 use foldhash::HashMap;
 
 use super::fragment::{Identity, ParentId};
-use super::whole::NONE;
+use super::place::NONE;
 
 /// OTLP's codes.
 const SERVER: i32 = 2;

@@ -4,39 +4,12 @@
 use spanloom_span::{SpanId, TraceId};
 
 use super::fragment::{Fragment, Identity, ParentId, ReadError};
+use super::place::{NONE, Placed, Scratch};
 use super::tree::Tree;
 use crate::answer::ServiceStats;
 use crate::ast::{Intrinsic, Scope};
 use crate::plan::{FieldId, Origin, Plan};
 use crate::value::Value;
-
-/// A number that no span has.
-pub(super) const NONE: u32 = u32::MAX;
-
-/// Memory that is used for one trace after another.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    identities: Vec<Identity>,
-    spans: Vec<Placed>,
-    starts: Vec<(u64, u32)>,
-    sorted: Vec<Placed>,
-    /// By fragment, where its spans begin in `whole`.
-    begins: Vec<usize>,
-    /// The number in the whole trace of each fragment's spans; [`NONE`] for duplicates. Empty when one fragment's
-    /// spans are the trace's, in order.
-    whole: Vec<u32>,
-    tree: Tree,
-    root_name: Vec<u8>,
-    root_service: Vec<u8>,
-}
-
-/// A span of a whole trace, and where it lies.
-#[derive(Debug, Clone, Copy)]
-struct Placed {
-    identity: Identity,
-    fragment: u32,
-    number: u32,
-}
 
 /// A trace with all its spans, each once, numbered from 0 in the order of spans.
 pub struct WholeTrace<'a, 'f> {
@@ -304,73 +277,5 @@ impl<'a, 'f> WholeTrace<'a, 'f> {
             same
         });
         Ok(found)
-    }
-}
-
-impl Identity {
-    /// Nanoseconds since 1970; a span that ends before it starts ends at its start.
-    #[inline]
-    pub fn end(&self) -> u64 {
-        self.start.saturating_add(self.duration)
-    }
-
-    /// The order of spans within a trace.
-    #[inline]
-    pub fn order(&self) -> (u64, u64, i32) {
-        (self.start, self.id, self.kind)
-    }
-}
-
-impl Scratch {
-    /// Puts the fragments' spans in order, each once; says whether duplicates were dropped.
-    fn place(&mut self, fragments: &mut [&mut (dyn Fragment + '_)]) -> Result<bool, ReadError> {
-        self.spans.clear();
-        self.begins.clear();
-        self.whole.clear();
-        let mut total = 0;
-        for (fragment, source) in (0..).zip(fragments.iter_mut()) {
-            self.begins.push(total);
-            self.identities.clear();
-            source.identities(&mut self.identities)?;
-            total += self.identities.len();
-            let placed = (0..).zip(&self.identities);
-            self.spans.extend(placed.map(|(number, identity)| Placed {
-                identity: *identity,
-                fragment,
-                number,
-            }));
-        }
-        let may_repeat = fragments.len() > 1 || fragments.iter().any(|one| one.ids_are_distinct().is_none());
-        if may_repeat {
-            let key = |span: &Placed| (span.identity.id, span.identity.kind);
-            self.spans.sort_unstable_by_key(|span| (key(span), span.fragment, span.number));
-            self.spans.dedup_by_key(|span| key(span));
-        }
-        let sorted = self.spans.is_sorted_by_key(|span| span.identity.order());
-        if !sorted {
-            self.sort();
-        }
-        if !sorted || may_repeat {
-            self.whole.resize(total, NONE);
-            for (whole, span) in (0..).zip(&self.spans) {
-                self.whole[self.begins[span.fragment as usize] + span.number as usize] = whole;
-            }
-        }
-        Ok(self.spans.len() < total)
-    }
-    /// Sorts by start first, which tells most spans apart and moves little memory.
-    fn sort(&mut self) {
-        let Self { spans, starts, sorted, .. } = self;
-        starts.clear();
-        starts.extend((0..).zip(spans.iter()).map(|(at, span)| (span.identity.start, at)));
-        starts.sort_unstable();
-        sorted.clear();
-        sorted.extend(starts.iter().map(|(_, at)| spans[*at as usize]));
-        for at_once in sorted.chunk_by_mut(|left, right| left.identity.start == right.identity.start) {
-            if at_once.len() > 1 {
-                at_once.sort_unstable_by_key(|span| span.identity.order());
-            }
-        }
-        std::mem::swap(spans, sorted);
     }
 }

@@ -73,7 +73,7 @@ impl Accumulator {
             Measure::Max(_) => Counts::Greatest(Bounded::new(groups(16))),
             Measure::Avg(_) | Measure::Sum(_) => Counts::Sums(Bounded::new(groups(64))),
             Measure::Histogram(_) | Measure::Quantile(..) => Counts::Buckets(Bounded::new(groups(256))),
-            Measure::Compare(_) => Counts::Compare(Box::new(Comparison::new(limits.max_bytes))),
+            Measure::Compare(_) => Counts::Compare(Box::new(Comparison::new(limits.max_bytes, steps.count))),
         };
         let most_series = match counts {
             Counts::Compare(_) => (limits.max_bytes / (16 * steps.count.max(1) as usize)).max(1),

@@ -10,8 +10,8 @@ use spanloom_span::model::AnyValue;
 /// More values than these in a half are reported.
 const MANY_VALUES: usize = 1000;
 
-/// About how many bytes a value takes.
-const VALUE_BYTES: usize = 512;
+/// About how many bytes a value takes at least.
+const VALUE_BYTES: usize = 256;
 
 /// Where a compared value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub fn new(max_bytes: usize) -> Self {
-        let limit = max_bytes / VALUE_BYTES / 2;
+    pub fn new(max_bytes: usize, count: u32) -> Self {
+        let limit = max_bytes / VALUE_BYTES.max((count as usize).saturating_mul(8)) / 2;
         Self { values: Bounded::new(limit), totals: Bounded::new(limit) }
     }
 

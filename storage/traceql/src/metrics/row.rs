@@ -2,8 +2,8 @@
 
 use super::cell::Cell;
 
-/// How full a row must be to be kept dense: one sample of so many.
-const SPARSE: usize = 4;
+/// How full a row must be to be kept dense: one sample of so many. A list is kept in order, so it must be short.
+const SPARSE: usize = 64;
 
 /// Cells by sample: few as a list, many as they lie.
 #[derive(Debug)]
@@ -68,6 +68,30 @@ impl<C: Cell> Row<C> {
             if let Some(mine) = self.at(sample, count) {
                 mine.merge(cell);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn sparse_and_dense_rows_hold_the_same() {
+        let samples = |count: u32| (0..count * 3).map(move |at| at.wrapping_mul(2_654_435_761) % count);
+        for count in [1, 10, 100, 5000] {
+            let (mut row, mut late, mut expected) = (Row::<u64>::default(), Row::default(), BTreeMap::new());
+            for (at, sample) in samples(count).enumerate() {
+                let half = if at % 2 == 0 { &mut row } else { &mut late };
+                *half.at(sample, count).unwrap() += 1;
+                *expected.entry(sample).or_insert(0) += 1;
+            }
+            assert_eq!(matches!(row, Row::Dense(_)), count > 10, "{count}");
+            row.merge(late, count);
+            let found: Vec<(u32, u64)> = row.cells().map(|(sample, cell)| (sample, *cell)).collect();
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{count}");
         }
     }
 }

@@ -13,6 +13,8 @@
 //! | `random.rs` | random traces and filters |
 //! | `laws.rs` | what holds for all of them |
 
+#![allow(clippy::expect_used, reason = "a test ends where what it needs is not there")]
+
 mod answers;
 mod filters;
 mod laws;

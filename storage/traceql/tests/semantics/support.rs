@@ -45,10 +45,10 @@ fn resource_spans(line: &str) -> ResourceSpans {
             let (time, attributes) = bracketed(event);
             let mut event =
                 Event { time_unix_nano: time.parse().expect("time"), attributes, ..Event::default() };
-            if let Some(at) = event.attributes.iter().position(|attribute| attribute.key == "name") {
-                if let AnyValue::Str(name) = event.attributes.remove(at).value {
-                    event.name = name;
-                }
+            if let Some(at) = event.attributes.iter().position(|attribute| attribute.key == "name")
+                && let AnyValue::Str(name) = event.attributes.remove(at).value
+            {
+                event.name = name;
             }
             span.events.push(event);
             continue;

@@ -87,11 +87,10 @@ pub(crate) struct SpanRow {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OfTrace<'t> {
     pub id: &'t [u8; 16],
-    /// Earliest start.
-    pub start: u64,
     /// First row in the block.
     pub first_row: u64,
-    pub first_orphan: u64,
+    /// Its number among the block's traces.
+    pub place: u64,
 }
 
 /// A row group that is open.
@@ -589,8 +588,12 @@ impl<'a> Lookup<'a> {
             return Ok(None);
         }
         if code.is_multiple_of(2) {
-            let orphan =
-                of.first_orphan.checked_add((code - 2) / 2).or_damaged("an orphan is out of range")?;
+            let orphan = self
+                .block
+                .trace_column(Field::FirstOrphan)?
+                .get(of.place)?
+                .checked_add((code - 2) / 2)
+                .or_damaged("an orphan is out of range")?;
             return self.block.orphan(orphan).map(Some);
         }
         let row = self.group(at.group)?.first_row + at.row;
