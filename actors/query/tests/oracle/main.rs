@@ -58,8 +58,11 @@ const QUESTIONS: usize = 50;
 
 /// A store that was pushed, and what the judge knows of it.
 pub struct Filled {
+    /// Whose it is; each store has a tenant of its own.
     pub tenant: Tenant,
+    /// As they are judged.
     pub traces: Vec<model::Trace>,
+    /// As they were pushed.
     pub requests: Vec<spanloom_span::model::Trace>,
 }
 
