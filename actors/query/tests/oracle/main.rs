@@ -104,9 +104,9 @@ impl Bench {
                 "seed {seed}, which fails now and then (not when asked again)\n{asked}\n  {why}\n"
             );
         }
-        let question = &shrink::shrink(question.clone(), Question::smaller, |q| fails(store, q));
+        let question = &shrink::shrink(question.clone(), Question::less, |q| fails(store, q));
         let store = &shrink::shrink(store.clone(), shrink::smaller_stores, |s| fails(s, question));
-        let question = &shrink::shrink(question.clone(), Question::smaller, |q| fails(store, q));
+        let question = &shrink::shrink(question.clone(), Question::less, |q| fails(store, q));
         let small = self.put(store, question);
         let (Outcome::Different(why) | Outcome::Refused(why)) = (match small.is_failure() {
             true => &small,

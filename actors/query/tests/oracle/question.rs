@@ -153,7 +153,7 @@ impl Question {
         format!("{}\n  {around}", self.text())
     }
 
-    pub fn smaller(&self) -> Vec<Self> {
+    fn smaller(&self) -> Vec<Self> {
         match self {
             Self::Search { stages, start, end, limit, spans_per_spanset, walk, .. } => {
                 let with = |stages, start, end| Self::Search {
@@ -191,6 +191,11 @@ impl Question {
             }
             Self::Names { .. } | Self::Values { .. } => Vec::new(),
         }
+    }
+
+    /// The same, one by one.
+    pub fn less(&self) -> shrink::Smaller<'_, Self> {
+        Box::new(self.smaller().into_iter())
     }
 
     /// Asks the engine and the judge.
