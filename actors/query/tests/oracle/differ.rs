@@ -1,5 +1,6 @@
 //! Two answers held against each other: the first difference, in words.
 
+use spanloom_span::TraceId;
 use spanloom_span::model::AnyValue;
 use spanloom_traceql::answer::{FoundSpan, FoundSpanset, FoundTrace, Series};
 
@@ -36,7 +37,15 @@ macro_rules! same {
 /// Equal traces in equal order.
 pub fn traces(found: &[FoundTrace], expected: &[FoundTrace]) -> Result<(), String> {
     let ids = |traces: &[FoundTrace]| traces.iter().map(|trace| trace.id).collect::<Vec<_>>();
-    same!("traces", ids(found), ids(expected));
+    let (found_ids, expected_ids) = (ids(found), ids(expected));
+    if found_ids != expected_ids {
+        let without = |a: &[TraceId], b: &[TraceId]| -> Vec<TraceId> {
+            a.iter().filter(|id| !b.contains(id)).copied().collect()
+        };
+        let (missing, unheard) = (without(&expected_ids, &found_ids), without(&found_ids, &expected_ids));
+        let what = format!("traces (missing {missing:?}, not expected {unheard:?})");
+        return differ(&what, found_ids, expected_ids);
+    }
     for (found, expected) in found.iter().zip(expected) {
         trace(found, expected).map_err(|why| format!("trace {}: {why}", found.id))?;
     }

@@ -44,7 +44,8 @@ impl Value {
             Self::Nil => AnyValue::Str("nil".to_owned()),
             Self::Str(text) => AnyValue::Str(text.clone()),
             Self::Int(value) | Self::Duration(value) => AnyValue::Int(*value),
-            Self::Float(value) => AnyValue::Double(*value),
+            // Of the two zeros, which are one group, the one without a sign.
+            Self::Float(value) => AnyValue::Double(*value + 0.0),
             Self::Bool(value) => AnyValue::Bool(*value),
             Self::Status(code) => word(status_word(*code), *code),
             Self::Kind(code) => word(kind_word(*code), *code),

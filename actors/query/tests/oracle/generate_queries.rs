@@ -530,9 +530,8 @@ pub fn metrics(dice: &mut Dice) -> Metrics {
             }
             series
         }
-        // What is reckoned may hold NaN, for which "largest" is not defined: only comparisons follow.
-        2 => match (reckoned_series(dice), dice.percent(30)) {
-            (series, true) => Metrics::Then(Box::new(series), keep(dice)),
+        2 => match (reckoned_series(dice), dice.percent(40)) {
+            (series, true) => Metrics::Then(Box::new(series), second(dice)),
             (series, false) => series,
         },
         _ => compare(dice),

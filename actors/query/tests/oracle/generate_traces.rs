@@ -21,6 +21,7 @@ pub const NAMES: [&str; 5] = ["GET /", "ab", "cart", "query", ""];
 pub const MESSAGES: [&str; 3] = ["", "Error", "timed out"];
 pub const INTS: [i64; 10] = [-5, -1, 0, 1, 2, 3, 5, 7, 100, 500];
 pub const FLOATS: [f64; 7] = [-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 100.0];
+const ODD_FLOATS: [f64; 5] = [-0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300];
 pub const EVENT_NAMES: [&str; 3] = ["exception", "log", ""];
 pub const VERSIONS: [&str; 3] = ["", "1.0", "2.1"];
 
@@ -53,11 +54,13 @@ struct Loose {
     span: Span,
 }
 
-pub fn store(dice: &mut Dice) -> Store {
+/// A store of this many traces, or of 20 to 60.
+pub fn store(dice: &mut Dice, traces: Option<usize>) -> Store {
     let resources: Vec<Resource> = (0..dice.between(2, 6)).map(|_| resource(dice)).collect();
     let scopes: Vec<Scope> = (0..dice.between(1, 3)).map(|_| scope(dice)).collect();
     let mut requests: Vec<Vec<Loose>> = (0..dice.between(1, 7)).map(|_| Vec::new()).collect();
-    for number in 0..dice.between(20, 60) {
+    let some = dice.between(20, 60);
+    for number in 0..traces.unwrap_or(some) {
         let id = trace_id(dice, number);
         let first = dice.below(requests.len());
         for span in trace(dice, id) {
@@ -75,7 +78,7 @@ pub fn store(dice: &mut Dice) -> Store {
 
 fn trace_id(dice: &mut Dice, number: usize) -> TraceId {
     let mut id = [0; 16];
-    id[15] = number as u8 + 1;
+    id[12..].copy_from_slice(&(number as u32 + 1).to_be_bytes());
     if dice.percent(50) {
         id[0] = dice.below(256) as u8;
     }
@@ -110,7 +113,11 @@ fn packed(dice: &mut Dice, loose: Vec<Loose>, resources: &[Resource], scopes: &[
 fn resource(dice: &mut Dice) -> Resource {
     let mut attributes = attributes(dice, 3);
     if dice.percent(85) {
-        let name = AnyValue::Str((*dice.one(&SERVICES)).to_owned());
+        let name = match dice.below(30) {
+            0 => AnyValue::Int(5),
+            1 => AnyValue::Empty,
+            _ => AnyValue::Str((*dice.one(&SERVICES)).to_owned()),
+        };
         attributes.insert(0, KeyValue { key: "service.name".to_owned(), value: name });
     }
     Resource { attributes, ..Resource::default() }
@@ -140,6 +147,7 @@ fn any_value(dice: &mut Dice, key: &str) -> AnyValue {
     match key {
         "s" | "odd key" => string(dice),
         "n" => int(dice),
+        "f" if dice.percent(5) => AnyValue::Double(*dice.one(&ODD_FLOATS)),
         "f" => float(dice),
         "flag" => AnyValue::Bool(dice.percent(50)),
         "list" => array(dice),
@@ -210,23 +218,21 @@ fn share(dice: &mut Dice, spans: &[Span], span: &mut Span) {
     span.span_id = other.span_id;
     if dice.percent(70) {
         span.kind = if other.kind == 2 { 3 } else { 2 };
-        // Without a parent id the page leaves open whether it is a root or the other's child.
-        if !other.parent_span_id.is_empty() {
-            span.parent_span_id.clone_from(&other.parent_span_id);
-        }
+        span.parent_span_id.clone_from(&other.parent_span_id);
     }
 }
 
 fn parent(dice: &mut Dice, number: usize, count: usize) -> Vec<u8> {
     let id = |number: usize| span_id(number).0.to_vec();
-    match dice.weighted(&[8, 2, 70, 8, 4, 2]) {
+    match dice.weighted(&[8, 2, 70, 8, 4, 2, 2]) {
         0 => Vec::new(),
         1 => vec![0; 8],
         2 if number > 1 => id(dice.between(1, number - 1)),
         2 => Vec::new(),
         3 => id(dice.between(1, count)),
         4 => id(1000 + number),
-        _ => id(number),
+        5 => id(number),
+        _ => vec![0, 0, 0, 1],
     }
 }
 
@@ -263,7 +269,7 @@ fn span(dice: &mut Dice, id: TraceId, begin: u64) -> Span {
 
 fn event(dice: &mut Dice, start: u64) -> Event {
     Event {
-        time_unix_nano: start + *dice.one(&[0, 1, 3, 1_000_000, TICK]),
+        time_unix_nano: start + *dice.one(&[0, 1, 3, 1_000_000, TICK]) - *dice.one(&[0, 0, 0, 0, 2, TICK]),
         name: (*dice.one(&EVENT_NAMES)).to_owned(),
         attributes: attributes(dice, 3),
         ..Event::default()

@@ -163,7 +163,7 @@ fn aggregated(aggregate: Aggregate, values: &[Value]) -> Value {
     let is_nan = |value: &Value| value.number().is_some_and(f64::is_nan);
     let better = |op, v: &Value, best: &Value| compare(op, v, best) || is_nan(best) && !is_nan(v);
     let best = |op| values.iter().fold(first, |best, v| if better(op, v, best) { v } else { best });
-    let float = || values.iter().filter_map(Value::number).sum::<f64>();
+    let float = || values.iter().filter_map(Value::number).fold(0.0, |sum, value| sum + value);
     let whole = |of: fn(&Value) -> Option<i64>| values.iter().map(of).collect::<Option<Vec<i64>>>();
     let ints = whole(|v| if let Value::Int(v) = v { Some(*v) } else { None });
     let durations = whole(|v| if let Value::Duration(v) = v { Some(*v) } else { None });

@@ -152,18 +152,19 @@ fn left_by(stages: &[Stage]) -> String {
     sets.iter().map(names).collect::<Vec<_>>().join(" ")
 }
 
+fn check_condition(condition: Expr, expected: &str) {
+    let shown = condition.text(Spelling::Canonical);
+    assert_eq!(left_by(&[Stage::Spans(filter(condition))]), expected, "{{ {shown} }}");
+}
+
+fn nil() -> Expr {
+    Expr::Literal(Literal::Nil)
+}
+
 #[test]
 fn conditions_hold_for_the_spans_the_page_says() {
-    use Intrinsic::{
-        ChildCount, Duration, EventTime, Kind, NestedSetLeft, NestedSetParent, ParentId, Status,
-    };
-    use Op::{Add, And, Divide, Equal, Greater, GreaterEqual, Less, Multiply, NotEqual, Or, Subtract};
-    let check = |condition: Expr, expected: &str| {
-        let shown = condition.text(Spelling::Canonical);
-        assert_eq!(left_by(&[Stage::Spans(filter(condition))]), expected, "{{ {shown} }}");
-    };
-    let nil = || Expr::Literal(Literal::Nil);
-    let status = |code| Expr::Literal(Literal::Status(code));
+    use Op::{Equal, Greater, GreaterEqual, Less, NotEqual};
+    let check = check_condition;
     let pattern = |negated, name: &str, text, matches| Expr::Match {
         negated,
         left: Box::new(at(name)),
@@ -177,8 +178,8 @@ fn conditions_hold_for_the_spans_the_page_says() {
     check(bin(int(0), Greater, at("span.n")), "e");
     check(bin(at("span.n"), Equal, word("1")), "");
     check(bin(at("span.n"), NotEqual, word("1")), "");
-    check(bin(it(Duration), GreaterEqual, int(10)), "abce");
-    check(bin(it(Duration), Equal, int(0)), "d");
+    check(bin(it(Intrinsic::Duration), GreaterEqual, int(10)), "abce");
+    check(bin(it(Intrinsic::Duration), Equal, int(0)), "d");
     // What is not there.
     check(bin(at("span.n"), Equal, nil()), "d");
     check(bin(at("span.s"), NotEqual, nil()), "ad");
@@ -196,6 +197,14 @@ fn conditions_hold_for_the_spans_the_page_says() {
     check(pattern(false, "span.list", "x|z", |t| t == "x" || t == "z"), "a");
     check(pattern(true, "span.list", "x|z", |t| t == "x" || t == "z"), "df");
     check(pattern(true, ".s", "cart", |t| t == "cart"), "b");
+}
+
+#[test]
+fn conditions_on_bools_events_and_places_hold_too() {
+    use Intrinsic::{ChildCount, EventTime, Kind, NestedSetLeft, NestedSetParent, ParentId, Status};
+    use Op::{Add, And, Divide, Equal, Less, Multiply, NotEqual, Or, Subtract};
+    let check = check_condition;
+    let status = |code| Expr::Literal(Literal::Status(code));
     // Bools.
     check(at("span.flag"), "a");
     check(not(at("span.flag")), "b");

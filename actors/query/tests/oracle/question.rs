@@ -153,7 +153,7 @@ impl Question {
         format!("{}\n  {around}", self.text())
     }
 
-    pub fn smaller(&self) -> Vec<Self> {
+    fn smaller(&self) -> Vec<Self> {
         match self {
             Self::Search { stages, start, end, limit, spans_per_spanset, walk, .. } => {
                 let with = |stages, start, end| Self::Search {
@@ -193,6 +193,11 @@ impl Question {
         }
     }
 
+    /// The same, one by one.
+    pub fn less(&self) -> shrink::Smaller<'_, Self> {
+        Box::new(self.smaller().into_iter())
+    }
+
     /// Asks the engine and the judge.
     pub fn put(&self, house: &House, filled: &Filled) -> Outcome {
         let outcome = match self {
@@ -220,7 +225,7 @@ impl Question {
                     step: range.step,
                     exemplars: *exemplars,
                     max_series: 0,
-                    stream: false,
+                    stream: *exemplars % 2 == 1,
                 };
                 let expected = series::metrics(&filled.traces, query, range);
                 let agrees = |found: Vec<Series>| differ::series(&found, &expected, *exemplars);

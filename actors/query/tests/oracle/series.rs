@@ -155,18 +155,21 @@ fn plain(times: &[u64], mut group: Group<'_>, function: &Function, range: &Range
     let mut samples = Vec::new();
     for (sample, time) in times.iter().enumerate() {
         let spans: Vec<&Counted<'_>> = group.spans.iter().filter(|c| c.sample == sample).collect();
-        let measured: Vec<f64> = match function.measured() {
-            Some(field) => spans.iter().filter_map(|c| measure(c, field)).collect(),
+        // Durations are added up as nanoseconds, so that nothing of them is lost.
+        let values: Vec<Value> = match function.measured() {
+            Some(field) => spans.iter().map(|c| first_value(c.trace, c.span, field)).collect(),
             None => Vec::new(),
         };
-        let count = measured.len() as f64;
+        let unit = if values.iter().any(|v| matches!(v, Value::Duration(_))) { SECOND } else { 1.0 };
+        let measured: Vec<f64> = values.iter().filter_map(Value::number).collect();
+        let sum = measured.iter().copied().reduce(|a, b| a + b);
         let value = match function {
             Function::Count => Some(spans.len() as f64),
             Function::Rate => Some(spans.len() as f64 / range.seconds()),
-            Function::Min(_) => measured.iter().copied().reduce(f64::min),
-            Function::Max(_) => measured.iter().copied().reduce(f64::max),
-            Function::Sum(_) => measured.iter().copied().reduce(|a, b| a + b),
-            _ => measured.iter().copied().reduce(|a, b| a + b).map(|sum| sum / count),
+            Function::Min(_) => measured.iter().copied().reduce(f64::min).map(|least| least / unit),
+            Function::Max(_) => measured.iter().copied().reduce(f64::max).map(|most| most / unit),
+            Function::Sum(_) => sum.map(|sum| sum / unit),
+            _ => sum.map(|sum| sum / measured.len() as f64 / unit),
         };
         samples.extend(value.map(|value| (*time, value)));
     }
@@ -317,12 +320,14 @@ fn then(mut series: Vec<Series>, second: &Second) -> Vec<Series> {
     series
 }
 
-/// How many series have a better sample at a time; of equal ones, those that come first are better.
+/// How many series have a better sample at a time; of equal ones, those that come first are better. NaN is neither
+/// large nor small: any number is better.
 fn rank_at(all: &[Series], index: usize, time: u64, is_better: impl Fn(f64) -> bool) -> usize {
     let at = |series: &Series| series.samples.iter().find(|(t, _)| *t == time).map(|(_, value)| *value);
-    let own = at(&all[index]);
+    let own = at(&all[index]).unwrap_or(f64::NAN);
     let ahead = |(other, series): &(usize, &Series)| match at(series) {
-        Some(value) => is_better(value) || (Some(value) == own && *other < index),
+        Some(value) if value.is_nan() || own.is_nan() => !value.is_nan() || own.is_nan() && *other < index,
+        Some(value) => is_better(value) || value == own && *other < index,
         None => false,
     };
     all.iter().enumerate().filter(ahead).count()

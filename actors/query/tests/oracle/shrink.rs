@@ -10,53 +10,63 @@ use crate::query::{Expr, Metrics, Spans, Stage};
 /// Most attempts for one failure.
 const ATTEMPTS: usize = 4000;
 
+/// Smaller ones of something, made one by one.
+pub type Smaller<'a, T> = Box<dyn Iterator<Item = T> + 'a>;
+
 /// The smallest of its kind that still fails, as far as single cuts lead.
-pub fn shrink<T>(mut failing: T, smaller: impl Fn(&T) -> Vec<T>, fails: impl Fn(&T) -> bool) -> T {
+pub fn shrink<T>(
+    mut failing: T,
+    smaller: impl for<'a> Fn(&'a T) -> Smaller<'a, T>,
+    fails: impl Fn(&T) -> bool,
+) -> T {
     let mut attempts = 0;
-    'again: loop {
-        for candidate in smaller(&failing) {
+    loop {
+        let still = smaller(&failing).take_while(|_| {
             attempts += 1;
-            if attempts > ATTEMPTS {
-                return failing;
-            }
-            if fails(&candidate) {
-                failing = candidate;
-                continue 'again;
-            }
-        }
-        return failing;
+            attempts <= ATTEMPTS
+        });
+        let Some(found) = { still }.find(&fails) else {
+            return failing;
+        };
+        failing = found;
     }
 }
 
-/// Stores with one thing less, the large things first.
-pub fn smaller_stores(store: &Store) -> Vec<Store> {
-    let mut out = Vec::new();
-    for index in 0..store.requests.len() {
+/// Stores with something less, the large things first.
+pub fn smaller_stores(store: &Store) -> Smaller<'_, Store> {
+    let requests = (0..store.requests.len()).map(|index| {
         let mut requests = store.requests.clone();
         requests.remove(index);
-        out.push(Store { requests });
-    }
+        Store { requests }
+    });
     let spans = || store.requests.iter().flat_map(|request| request.spans.spans());
     let ids: BTreeSet<_> = spans().map(|span| span.trace_id).collect();
-    for id in &ids {
-        out.push(kept(store, |span, _| span.trace_id != *id));
-    }
-    if ids.len() > 3 {
-        // Single cuts of many traces at once would take too long.
-        return out;
-    }
-    for cut in 0..spans().count() {
-        out.push(kept(store, |_, index| index != cut));
-    }
+    let ids: Vec<_> = ids.into_iter().collect();
+    let count = ids.len();
+    // Half of the traces, a quarter, and so on to each alone.
+    let sizes = std::iter::successors(Some(count.div_ceil(2)), |size| (*size > 1).then(|| size / 2));
+    let cuts: Vec<(usize, usize)> =
+        sizes.flat_map(|size| (0..count).step_by(size.max(1)).map(move |from| (from, from + size))).collect();
+    let traces = cuts.into_iter().map(move |(from, to)| {
+        let cut = &ids[from..to.min(ids.len())];
+        kept(store, |span, _| !cut.contains(&span.trace_id))
+    });
+    // Within many traces single cuts would take too long.
+    let details = (count <= 3).then(|| with_fewer_details(store));
+    Box::new(requests.chain(traces).chain(details.into_iter().flatten()))
+}
+
+fn with_fewer_details(store: &Store) -> Vec<Store> {
+    let mut out = Vec::new();
+    let count = store.requests.iter().flat_map(|request| request.spans.spans()).count();
+    out.extend((0..count).map(|cut| kept(store, |_, index| index != cut)));
     for index in 0..store.requests.len() {
         let mut smaller = store.clone();
         if std::mem::take(&mut smaller.requests[index].seal) {
             out.push(smaller);
         }
     }
-    for cut in 0..spans().count() {
-        out.extend(smaller_spans(store, cut));
-    }
+    (0..count).for_each(|cut| out.extend(smaller_spans(store, cut)));
     out.extend(smaller_origins(store));
     out
 }

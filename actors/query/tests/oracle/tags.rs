@@ -152,6 +152,10 @@ pub fn field_values(
         } else {
             let lone = Trace { id: span.own.trace_id, spans: vec![span.clone()] };
             most.extend(values(&lone, &span, field).iter().filter_map(told));
+            if is(Intrinsic::RootServiceName) {
+                // Blocks list what a resource has for its name, though it be no string.
+                most.extend(told(&attribute(&span.resource.attributes, "service.name")));
+            }
         }
     }
     between("values", &found.values, &least, &most)
