@@ -198,7 +198,7 @@ async fn names<Q: Queries>(
 ) -> Result<Parts, Failure> {
     let asked = NamesAsked::from_message(request::Tags::decode(message)?)?;
     let message = match version {
-        1 => names::find(inner, asked, tenants).await?.proto_v1(),
+        1 => names::find(inner, asked.without_query(), tenants).await?.proto_v1(),
         _ => names::find(inner, asked.with_known_fields(), tenants).await?.proto_v2(),
     };
     Ok(one(message))
@@ -212,7 +212,7 @@ async fn values<Q: Queries>(
 ) -> Result<Parts, Failure> {
     let asked = ValuesAsked::from_message(request::TagValues::decode(message)?)?;
     let message = match version {
-        1 => values::find_v1(inner, asked, tenants).await?.proto_v1(),
+        1 => values::find_v1(inner, asked.without_query(), tenants).await?.proto_v1(),
         _ => values::find_v2(inner, asked, tenants).await?.proto_v2(),
     };
     Ok(one(message))
