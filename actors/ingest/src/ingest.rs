@@ -99,12 +99,9 @@ impl Ingest {
         metrics: Arc<IngestMetrics>,
         options: IngestOptions,
     ) -> Result<(Self, ReplayReport), StartError> {
-        let budget = Budget::new(options.live_bytes);
-        let states: Arc<[Arc<ShardState>]> =
-            (0..options.shards.get()).map(|_| Arc::new(ShardState::default())).collect();
-        let live = Arc::new(LiveRequests::default());
-        let home = Arc::new(Home { budget: budget.clone(), live: live.clone() });
-        let shards = start_shards(stage, &states, &home, &clock, &metrics, &options);
+        let home = Arc::new(Home { budget: Budget::new(options.live_bytes), live: Arc::default() });
+        let Home { budget, live } = &*home;
+        let (states, shards) = start_shards(stage, &home, &clock, &metrics, &options);
         let tenants = Arc::new(Tenants::new(options.max_tenants));
         let limits =
             LiveLimits { max_live_traces: options.max_live_traces, max_trace_bytes: options.max_trace_bytes };
@@ -125,8 +122,8 @@ impl Ingest {
             tenants: &tenants,
             distributor: &distributor,
             shards: &shards,
-            live: &live,
-            budget: &budget,
+            live,
+            budget,
             hurry: &hurry,
             metrics: &metrics,
         };
@@ -147,8 +144,6 @@ impl Ingest {
             max_requests: options.max_requests,
             metrics: metrics.clone(),
         })?;
-        let threads = Mutex::new(vec![head_thread, seal_thread]);
-        let stopping = AtomicBool::new(false);
         let inner = Inner {
             options,
             distributor,
@@ -156,13 +151,13 @@ impl Ingest {
             states,
             head,
             seal,
-            budget,
-            live,
+            budget: budget.clone(),
+            live: live.clone(),
             tenants,
             ledger: account,
             metrics,
-            stopping,
-            threads,
+            stopping: AtomicBool::new(false),
+            threads: Mutex::new(vec![head_thread, seal_thread]),
         };
         Ok((Self { inner: Arc::new(inner) }, report))
     }
@@ -330,12 +325,13 @@ impl Peer for Ingest {
 
 fn start_shards(
     stage: &Stage,
-    states: &[Arc<ShardState>],
     home: &Arc<Home>,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<IngestMetrics>,
     options: &IngestOptions,
-) -> Vec<Door<Shard>> {
+) -> (Arc<[Arc<ShardState>]>, Vec<Door<Shard>>) {
+    let states: Arc<[Arc<ShardState>]> =
+        (0..options.shards.get()).map(|_| Arc::new(ShardState::default())).collect();
     let start = |(number, state): (usize, &Arc<ShardState>)| {
         let parts = ShardParts {
             number,
@@ -348,7 +344,8 @@ fn start_shards(
         };
         stage.start(number, options.max_requests, move |_| Shard::new(parts))
     };
-    states.iter().enumerate().map(start).collect()
+    let shards = states.iter().enumerate().map(start).collect();
+    (states, shards)
 }
 
 #[cfg(test)]

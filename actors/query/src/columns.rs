@@ -150,8 +150,7 @@ pub(crate) fn count(
     };
     let mut columns = Columns::new(reader, &matches.table, &by, MAX_GROUPS)?;
     let wants_durations = measured == Measured::Duration || counted.wants_exemplars();
-    let steps = counted.steps();
-    let (mut known, mut place, mut spans) = (Vec::<Option<Option<GroupId>>>::new(), 0, 0);
+    let mut tally = Tally { counted, measured, labels: leaf.by.len(), known: Vec::new(), place: 0, spans: 0 };
     for (number, (first_row, bits)) in (0..).zip(&matches.groups) {
         let Some(rows) = bits.filter(filter) else { continue };
         let rows = without(rows, *first_row, &matches.table, shared);
@@ -160,43 +159,66 @@ pub(crate) fn count(
             if piece.groups.contains(&NO_GROUP) {
                 return Ok(Counted::No);
             }
-            spans += piece.rows.len() as u64;
-            for (at, (&start, &number)) in piece.starts.iter().zip(piece.groups).enumerate() {
-                let Some(sample) = steps.sample_of(start) else { continue };
-                let number = number as usize;
-                let duration = piece.durations.get(at).copied().unwrap_or(0);
-                let value = match measured {
-                    Measured::Nothing => Value::Nil,
-                    Measured::Duration => Value::Duration(i64::try_from(duration).unwrap_or(i64::MAX)),
-                    Measured::Field => values.last_value(number as u32),
-                };
-                if measured != Measured::Nothing && !counted.takes(value) {
-                    continue;
-                }
-                if known.len() <= number {
-                    known.resize(number + 1, None);
-                }
-                let group = *known[number].get_or_insert_with(|| {
-                    let of = values.group(number as u32);
-                    counted.group(of.get(..leaf.by.len()).unwrap_or_default())
-                });
-                let Some(group) = group else { continue };
-                match measured {
-                    Measured::Nothing => counted.add(group, sample, 1),
-                    _ => counted.add_value(group, sample, value),
-                }
-                if counted.wants_exemplars() {
-                    let row = first_row + u64::from(piece.rows[at]);
-                    if let Some(found) = matches.table.place_of_row(row, place) {
-                        place = found;
-                        let id = matches.table.id(found);
-                        counted.add_exemplar(group, start, value, id, duration);
-                    }
-                }
+            tally.add(*first_row, &piece, values, &matches.table);
+        }
+    }
+    Ok(Counted::Yes { spans: tally.spans })
+}
+
+/// Spans of a block on their way into an accumulator.
+struct Tally<'c> {
+    counted: &'c mut Accumulator,
+    measured: Measured,
+    /// How many of a group's fields are labels.
+    labels: usize,
+    /// The accumulator's group of each of the block's; `None` within when it is given up for others.
+    known: Vec<Option<Option<GroupId>>>,
+    /// Place of the trace that was looked up last.
+    place: u32,
+    spans: u64,
+}
+
+impl Tally<'_> {
+    /// Counts the spans of a piece.
+    fn add(
+        &mut self,
+        first_row: u64,
+        piece: &spanloom_block::Measured<'_>,
+        values: &Columns<'_>,
+        table: &TraceTable<'_>,
+    ) {
+        let Self { counted, measured, labels, known, place, spans } = self;
+        let steps = counted.steps();
+        *spans += piece.rows.len() as u64;
+        for (at, (&start, &number)) in piece.starts.iter().zip(piece.groups).enumerate() {
+            let Some(sample) = steps.sample_of(start) else { continue };
+            let duration = piece.durations.get(at).copied().unwrap_or(0);
+            let value = match measured {
+                Measured::Nothing => Value::Nil,
+                Measured::Duration => Value::Duration(i64::try_from(duration).unwrap_or(i64::MAX)),
+                Measured::Field => values.last_value(number),
+            };
+            if *measured != Measured::Nothing && !counted.takes(value) {
+                continue;
+            }
+            let group = number as usize;
+            if known.len() <= group {
+                known.resize(group + 1, None);
+            }
+            let find = || counted.group(values.group(number).get(..*labels).unwrap_or_default());
+            let Some(group) = *known[group].get_or_insert_with(find) else { continue };
+            match measured {
+                Measured::Nothing => counted.add(group, sample, 1),
+                _ => counted.add_value(group, sample, value),
+            }
+            if counted.wants_exemplars()
+                && let Some(found) = table.place_of_row(first_row + u64::from(piece.rows[at]), *place)
+            {
+                *place = found;
+                counted.add_exemplar(group, start, value, table.id(found), duration);
             }
         }
     }
-    Ok(Counted::Yes { spans })
 }
 
 /// What is measured of each span.

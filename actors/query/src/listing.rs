@@ -40,6 +40,9 @@ pub(crate) struct Found {
     pub values: Values,
 }
 
+/// Where what was found goes.
+pub(crate) type Answer = oneshot::Sender<Result<(Found, SearchStats), QueryError>>;
+
 /// A listing under way.
 pub(crate) struct Listing {
     listed: Listed,
@@ -50,7 +53,7 @@ pub(crate) struct Listing {
     pieces: Vec<Piece>,
     found: Mutex<Found>,
     progress: Progress,
-    answer: Mutex<Option<oneshot::Sender<Result<(Found, SearchStats), QueryError>>>>,
+    answer: Mutex<Option<Answer>>,
     failed: AtomicBool,
 }
 
@@ -71,7 +74,7 @@ impl Listing {
         time: (u64, u64),
         limits: ListLimits,
         progress: Progress,
-        answer: oneshot::Sender<Result<(Found, SearchStats), QueryError>>,
+        answer: Answer,
     ) -> Arc<Self> {
         Arc::new(Self {
             pieces: pieces(&sources),
