@@ -268,6 +268,9 @@ fn a_shop_is_searched() {
         }
     };
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let either = |of: &str| {
+        format!("{{ ({of} && span.thread.id > 50) || (!({of}) && span.http.response.body.size < 900) }}")
+    };
     let table: Vec<(String, bool)> = [
         (format!("{{ span.url.path = \"{}\" }}", value("url.path", 1000)), true),
         (format!("{{ span.url.path != \"{}\" }}", value("url.path", 1000)), true),
@@ -299,6 +302,12 @@ fn a_shop_is_searched() {
         ("{ duration > 1h }".into(), false),
         ("{ status = error }".into(), false),
         ("{ rootName = \"GET /api/v1/1\" && kind = server }".into(), true),
+        // What classes decide, and differently for rows that they leave open.
+        (either("span.http.route = \"/api/v1/1/items/{id}\""), true),
+        (either("resource.service.name = \"service-3\""), true),
+        (either("name = \"GET /api/v1/7\""), true),
+        (either("kind = server"), true),
+        (either("span.db.system != nil"), true),
         ("{ }".into(), true),
     ]
     .into();

@@ -159,18 +159,29 @@ pub(crate) struct Parents<'a> {
     codes: SeqView<'a>,
     /// Span ids of the row groups that were needed.
     ids: Vec<(u32, SeqView<'a>)>,
-    /// Ids that have not 8 bytes, and whether a row has one, by label.
-    odd: Option<(ColumnReader<'a>, Vec<u8>)>,
+    odd: Option<OddParents<'a>>,
+}
+
+/// Parent ids that have not 8 bytes.
+struct OddParents<'a> {
+    reader: ColumnReader<'a>,
+    is_by_class: bool,
+    /// Whether a row has one, by label.
+    named: Vec<u8>,
 }
 
 impl<'a> Parents<'a> {
     pub fn open(rows: &Rows<'a>) -> Result<Self> {
         let odd = match rows.field(Field::ParentBytes) {
-            Some(column) if rows.block.chunk(rows.global(column), rows.group).is_some() => {
-                let named = rows.names(column)?;
-                Some((ColumnReader::open(rows.block, rows.global(column), rows.group)?, named))
-            }
-            _ => None,
+            Some(column) => match rows.block.chunk(rows.global(column), rows.group) {
+                Some(chunk) => Some(OddParents {
+                    reader: ColumnReader::of_chunk(rows.block, chunk)?,
+                    is_by_class: chunk.mode.is_by_class(),
+                    named: rows.names(column)?,
+                }),
+                None => None,
+            },
+            None => None,
         };
         Ok(Self { codes: dense(rows.block, Field::Parent, rows.group)?, ids: Vec::new(), odd })
     }
@@ -189,10 +200,10 @@ impl<'a> Parents<'a> {
             let mut first_orphan = None;
             for row in within(&trace, group) {
                 let is_wanted = wanted.is_none_or(|wanted| wanted.has(row));
-                if let Some((reader, named)) = &mut self.odd {
+                if let Some(OddParents { reader, is_by_class, named }) = &mut self.odd {
                     let label = rows.labels.get(row)?;
                     if named.get(label as usize).is_some_and(|&named| named != 0) {
-                        let bytes = reader.bytes(next_odd)?;
+                        let bytes = reader.bytes(if *is_by_class { u64::from(label) } else { next_odd })?;
                         next_odd += 1;
                         if is_wanted {
                             see(row, Some(bytes).filter(|id| id.iter().any(|&byte| byte != 0)));

@@ -226,6 +226,7 @@ pub fn any_span() -> impl Strategy<Value = Span> {
         1 => Just(Vec::new()),
         4 => (1u64..20).prop_map(|id| id.to_be_bytes().to_vec()),
         1 => Just(vec![0; 8]),
+        1 => prop_oneof![Just(vec![1, 2, 3]), Just(vec![0; 3])],
     ];
     let ids = (1u8..6, 1u64..16, parent, "[a-b=]{0,3}", count());
     let of_span = ("[a-c ]{0,3}", kind, time(), time(), attributes(), status(), unknown());
