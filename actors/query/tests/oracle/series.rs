@@ -351,7 +351,9 @@ fn reckon(op: Op, left: &[Series], right: &[Series]) -> Vec<Series> {
     for a in left {
         for b in right {
             let (a_labels, b_labels) = (unnamed(&a.labels), unnamed(&b.labels));
-            if a_labels != b_labels && !is_lone(left) && !is_lone(right) {
+            // By their text: a label that is not a number is equal to itself.
+            let same = format!("{a_labels:?}") == format!("{b_labels:?}");
+            if !same && !is_lone(left) && !is_lone(right) {
                 continue;
             }
             let labels = if a_labels.is_empty() { b_labels } else { a_labels };
