@@ -81,8 +81,8 @@ impl<'a> Matches<'a> {
     }
 
     /// Places of traces with rows for which the plan's needs are met, ascending; of the `shared` ones, of which
-    /// rows may lie elsewhere, those with any row that matches any filter.
-    pub fn candidates(&self, needs: &Needs, shared: &[u32]) -> Vec<u32> {
+    /// rows may lie elsewhere, those with any row that matches any filter, or `every` one.
+    pub fn candidates(&self, needs: &Needs, shared: &[u32], every: bool) -> Vec<u32> {
         let count = self.table.len() as usize;
         if *needs == Needs::Nothing {
             return (0..count as u32).collect();
@@ -103,7 +103,7 @@ impl<'a> Matches<'a> {
         let mut out = Vec::new();
         for place in 0..count {
             let is_shared = shared.next_if_eq(&(place as u32)).is_some();
-            if if is_shared { any(place) } else { met(place) } {
+            if if is_shared { every || any(place) } else { met(place) } {
                 out.push(place as u32);
             }
         }

@@ -153,7 +153,7 @@ impl Listing {
             return Ok(matches.rows(FILTER));
         }
         let mut rows: Vec<Bits> = matches.rows(FILTER).iter().map(|rows| Bits::none(rows.len())).collect();
-        for place in matches.candidates(&self.plan.needs, &[]) {
+        for place in matches.candidates(&self.plan.needs, &[], false) {
             if self.is_over() {
                 return Ok(rows);
             }

@@ -24,7 +24,7 @@ use crate::explain::{Explaining, Looked};
 use crate::piece::{LIVE_PIECE, Piece, pieces};
 use crate::pool::Work;
 use crate::progress::Progress;
-use crate::sources::Sources;
+use crate::sources::{SourceBlock, Sources};
 use crate::top::Top;
 use crate::{QueryError, SearchPart, SearchRequest};
 
@@ -91,6 +91,12 @@ impl Search {
         self.request.end.unwrap_or(u64::MAX)
     }
 
+    /// Whether no span of a block overlaps the time asked for.
+    fn is_out(&self, block: &SourceBlock) -> bool {
+        let meta = block.listed.block.meta();
+        meta.min_start > self.end() || meta.max_end < self.start()
+    }
+
     fn run(&self, piece: Piece) -> Result<(), QueryError> {
         let Some(pipeline) = self.plan.pipeline() else { return Ok(()) };
         let readers = Readers::new(&self.sources);
@@ -121,7 +127,7 @@ impl Search {
     fn block(&self, number: usize, pipeline: &PipelinePlan, desk: &mut Desk<'_>) -> Result<(), QueryError> {
         let block = &self.sources.blocks[number];
         let meta = block.listed.block.meta();
-        let is_out = meta.min_start > self.end() || meta.max_end < self.start();
+        let is_out = self.is_out(block);
         if is_out || !self.top.wants_start(meta.max_end) {
             self.explain.passed(&block.listed, is_out);
             return Ok(());
@@ -133,9 +139,11 @@ impl Search {
         self.progress.read(matches.counters.bytes_touched);
         self.progress.scanned(matches.counters.rows_read);
         let mut looked = Looked::default();
-        if matches.is_some() || self.plan.needs == Needs::Nothing {
+        // The spans that match may lie in a block that is out of the time asked for, where nobody looks for them.
+        let every = self.sources.blocks.iter().any(|block| self.is_out(block));
+        if matches.is_some() || self.plan.needs == Needs::Nothing || every {
             let shared = desk.shared_places(number, matches.table.ids())?;
-            let candidates = matches.candidates(&self.plan.needs, &shared);
+            let candidates = matches.candidates(&self.plan.needs, &shared, every);
             looked.candidates = candidates.len() as u64;
             looked.scan = begun.elapsed();
             let found = Found { number, matches: &matches, shared: &shared };

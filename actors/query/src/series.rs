@@ -151,7 +151,7 @@ impl Counting {
         }
         let every = vec![true; counted.len()];
         let needs = self.plan.needs.clone();
-        let candidates = matches.candidates(&needs, &shared);
+        let candidates = matches.candidates(&needs, &shared, false);
         for place in candidates {
             if self.is_over() {
                 return Ok(());
