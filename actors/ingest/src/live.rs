@@ -18,7 +18,7 @@ use spanloom_span::Batch;
 const CHUNK: usize = 256;
 
 /// Chunks that are looked through for requests that are gone, each time a chunk is full.
-const SWEEP: usize = 4;
+const SWEEP: usize = 16;
 
 struct Entry {
     tenant: u32,
@@ -74,13 +74,14 @@ impl LiveRequests {
 }
 
 impl Chunks {
-    /// Looks through a few chunks, and drops the entries that are gone when they are most of a chunk.
+    /// Looks through a few chunks, and drops the entries that are gone when they are half of a chunk: each still holds
+    /// the memory of an emptied request.
     fn sweep(&mut self) {
         for _ in 0..SWEEP.min(self.full.len()) {
             self.swept = if self.swept < self.full.len() { self.swept } else { 0 };
             let chunk = &self.full[self.swept];
             let left = chunk.iter().filter(|entry| entry.batch.strong_count() > 0).count();
-            if left * 8 > chunk.len() {
+            if left * 2 > chunk.len() {
                 self.swept += 1;
                 continue;
             }

@@ -143,9 +143,13 @@ impl Batch {
         &self.bytes[stretch.range()]
     }
 
-    /// Memory that the batch holds: its bytes and its slices.
+    /// Memory that the batch holds: its bytes, its slices and itself, with what those who hold it keep beside it.
     pub fn held_bytes(&self) -> usize {
+        /// Counts of holders, a place in lists, a message on its way.
+        const HOLDERS: usize = 256;
         self.bytes.len()
+            + size_of::<Self>()
+            + HOLDERS
             + self.resources.capacity() * size_of::<ResourceSlice>()
             + self.scopes.capacity() * size_of::<ScopeSlice>()
             + self.spans.capacity() * size_of::<SpanSlice>()

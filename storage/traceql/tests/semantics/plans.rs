@@ -116,7 +116,7 @@ fn many_alternatives_are_one_lookup() {
 
 #[test]
 fn patterns_have_room_together() {
-    let large = |at: usize| format!(".a{at} =~ \"\\\\w{{15}}x{at}\"");
+    let large = |at: usize| format!(".a{at} =~ \"\\\\pL{{15}}x{at}\"");
     let query = |count: usize| {
         let terms: Vec<_> = (0..count).map(large).collect();
         parse(&format!("{{ {} }}", terms.join(" || "))).expect("a query")
