@@ -157,6 +157,7 @@ fn serve_stream(
             let api_config = ApiConfig {
                 address: config.address(port)?,
                 multitenancy: config.multitenancy,
+                timeout: config.query.timeout.0,
                 serve: config.serve_config(config.query.max_connections),
                 ..ApiConfig::default()
             };
