@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `find.rs` | trace by id |
 //! | `options.rs` | what can be set |
+//! | `asked.rs` | what every kind of question has beside its own work |
 //! | `querier.rs` | takes questions |
 //! | `search.rs` | the newest traces that a query finds |
 //! | `series.rs` | the series that a query makes of spans over time |
@@ -23,6 +24,7 @@
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod ask;
+mod asked;
 mod columns;
 mod desk;
 mod explain;

@@ -1,7 +1,6 @@
 //! Tags: which attributes there are, and which values a field has.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use spanloom_block::{Bits, ListLimits, Names, Values, Wanted};
@@ -10,14 +9,13 @@ use spanloom_traceql::ast::{Body, Field, FieldExpr, Pipeline, Query, Scope, Set,
 use spanloom_traceql::eval::Fragment;
 use spanloom_traceql::plan::{Expr, FieldId, FilterId, Plan};
 use spanloom_traceql::value::Value;
-use tokio::sync::oneshot;
 
+use crate::asked::Asked;
 use crate::columns::Matches;
 use crate::desk::{Desk, Readers};
 use crate::live::LivePart;
-use crate::piece::{LIVE_PIECE, Piece, pieces};
+use crate::piece::{LIVE_PIECE, Piece};
 use crate::pool::Work;
-use crate::progress::Progress;
 use crate::sources::Sources;
 use crate::{QueryError, SearchStats, TagScope, TagType, TagValues, Tags};
 
@@ -40,9 +38,6 @@ pub(crate) struct Found {
     pub values: Values,
 }
 
-/// Where what was found goes.
-pub(crate) type Answer = oneshot::Sender<Result<(Found, SearchStats), QueryError>>;
-
 /// A listing under way.
 pub(crate) struct Listing {
     listed: Listed,
@@ -50,11 +45,8 @@ pub(crate) struct Listing {
     sources: Sources,
     time: (u64, u64),
     limits: ListLimits,
-    pieces: Vec<Piece>,
+    asked: Asked<(Found, SearchStats)>,
     found: Mutex<Found>,
-    progress: Progress,
-    answer: Mutex<Option<Answer>>,
-    failed: AtomicBool,
 }
 
 /// A plan with one filter that reads, beside it, the given field.
@@ -66,28 +58,16 @@ pub(crate) fn plan(filter: Option<FieldExpr>, field: Option<&Field>) -> Result<P
 }
 
 impl Listing {
-    /// A listing that sends what it found to `answer`.
+    /// A listing of what is in these sources, which comes as one part.
     pub fn new(
         listed: Listed,
         plan: Plan,
         sources: Sources,
         time: (u64, u64),
         limits: ListLimits,
-        progress: Progress,
-        answer: Answer,
+        asked: Asked<(Found, SearchStats)>,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            pieces: pieces(&sources),
-            listed,
-            plan,
-            sources,
-            time,
-            limits,
-            found: Mutex::default(),
-            progress,
-            answer: Mutex::new(Some(answer)),
-            failed: AtomicBool::new(false),
-        })
+        Arc::new(Self { listed, plan, sources, time, limits, asked, found: Mutex::default() })
     }
 
     fn run(&self, piece: Piece) -> Result<(), QueryError> {
@@ -98,7 +78,7 @@ impl Listing {
             Piece::Block(number) => self.block(number, &mut desk, &mut found)?,
             Piece::Live(from) => {
                 for id in self.sources.index().ids.iter().skip(from).take(LIVE_PIECE) {
-                    if self.is_over() {
+                    if self.asked.is_over() {
                         return Ok(());
                     }
                     self.live(*id, &mut desk, &mut found)?;
@@ -130,7 +110,7 @@ impl Listing {
         let reader = desk.reader(number)?;
         let failed = |error| block.failed(error);
         let matches = Matches::read(reader, &self.plan, Some(self.time)).map_err(failed)?;
-        self.progress.read(matches.counters.bytes_touched);
+        self.asked.progress.read(matches.counters.bytes_touched);
         let rows = if self.is_all() { None } else { Some(self.rows(number, &matches, desk)?) };
         let wanted = Wanted { time: Some(self.time), rows: rows.as_deref() };
         match &self.listed {
@@ -154,7 +134,7 @@ impl Listing {
         }
         let mut rows: Vec<Bits> = matches.rows(FILTER).iter().map(|rows| Bits::none(rows.len())).collect();
         for place in matches.candidates(&self.plan.needs, &[], false) {
-            if self.is_over() {
+            if self.asked.is_over() {
                 return Ok(rows);
             }
             let id = matches.table.id(place);
@@ -175,7 +155,7 @@ impl Listing {
         desk: &mut Desk<'_>,
     ) -> Result<Vec<(usize, u32)>, QueryError> {
         let found = desk.whole(id, blocks, |whole| {
-            self.progress.judged(whole.len());
+            self.asked.progress.judged(whole.len());
             let mut found = Vec::new();
             let Some(filter) = self.plan.filter(FILTER) else { return Ok(found) };
             for span in 0..whole.len() {
@@ -232,44 +212,20 @@ impl Listing {
         }
         Ok(())
     }
-
-    fn is_over(&self) -> bool {
-        let is_gone = || self.answer.lock().as_ref().is_none_or(oneshot::Sender::is_closed);
-        self.failed.load(Ordering::Relaxed) || self.progress.is_late() || is_gone()
-    }
-
-    fn send(&self, answer: Result<(Found, SearchStats), QueryError>) {
-        if let Some(sender) = self.answer.lock().take() {
-            // Whoever asked may have gone.
-            let _ = sender.send(answer);
-        }
-    }
 }
 
 impl Work for Listing {
     fn pieces(&self) -> usize {
-        self.pieces.len().max(1)
+        self.asked.pieces()
     }
 
     fn piece(&self, number: usize) -> bool {
-        if self.is_over() {
-            return false;
-        }
-        let Some(piece) = self.pieces.get(number) else { return false };
-        if let Err(error) = self.run(*piece) {
-            self.failed.store(true, Ordering::Relaxed);
-            self.send(Err(error));
-            return false;
-        }
-        self.progress.piece_done();
-        !self.is_over()
+        let no_part = None::<fn() -> (Found, SearchStats)>;
+        self.asked.piece(number, |piece| self.run(piece), no_part)
     }
 
     fn finish(&self) {
-        match self.progress.unfinished() {
-            Some(error) => self.send(Err(error)),
-            None => self.send(Ok((std::mem::take(&mut *self.found.lock()), self.progress.stats()))),
-        }
+        self.asked.finish(|| (std::mem::take(&mut *self.found.lock()), self.asked.progress.stats()));
     }
 }
 

@@ -19,8 +19,3 @@ pub(crate) fn pieces(sources: &Sources) -> Vec<Piece> {
     let live = (0..sources.index().ids.len()).step_by(LIVE_PIECE).map(Piece::Live);
     live.chain((0..sources.blocks.len()).rev().map(Piece::Block)).collect()
 }
-
-/// How many pieces there are.
-pub(crate) fn count(sources: &Sources) -> usize {
-    sources.index().ids.len().div_ceil(LIVE_PIECE) + sources.blocks.len()
-}

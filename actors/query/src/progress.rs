@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::sources::Sources;
-use crate::{QueryError, SearchStats, piece};
+use crate::{QueryError, SearchStats};
 
 /// What was done for a question so far.
 pub(crate) struct Progress {
@@ -35,8 +35,8 @@ impl Progress {
     }
 
     /// What is known before the work begins: pieces of work, blocks and their bytes.
-    pub fn plan(&mut self, sources: &Sources) {
-        self.pieces = piece::count(sources) as u64;
+    pub fn plan(&mut self, sources: &Sources, pieces: usize) {
+        self.pieces = pieces as u64;
         let bytes = sources.blocks.iter().map(|block| block.listed.block.meta().file_bytes);
         let (blocks, block_bytes) = (sources.blocks.len() as u64, bytes.sum());
         self.known = SearchStats { blocks, block_bytes, jobs: self.pieces, ..SearchStats::default() };

@@ -10,8 +10,9 @@ use spanloom_traceql::answer::Steps;
 use spanloom_traceql::ast::{Body, Field, Stage};
 use spanloom_traceql::metrics::Limits;
 use spanloom_traceql::plan::Plan;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use crate::asked::Asked;
 use crate::listing::{self, Listed, Listing};
 use crate::pool::{Pool, Work};
 use crate::progress::Progress;
@@ -52,7 +53,7 @@ impl Querier {
 
     /// Searches for traces. What was acknowledged before is found.
     pub async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {
-        let mut progress = Progress::begin(self.inner.options.timeout);
+        let progress = Progress::begin(self.inner.options.timeout);
         let plan = plan(&request.query)?;
         if plan.pipeline().is_none() {
             return Err(QueryError::Invalid(format!(
@@ -65,15 +66,15 @@ impl Querier {
         }
         let most = self.inner.options.max_answer_bytes;
         self.ask(request.tenants.clone(), move |sources, answer| {
-            progress.plan(&sources);
-            Search::new(request, plan, sources, progress, most, answer)
+            let asked = Asked::new(&sources, progress, answer);
+            Search::new(request, plan, sources, asked, most)
         })
         .await
     }
 
     /// Counts spans over time. What was acknowledged before is counted.
     pub async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
-        let mut progress = Progress::begin(self.inner.options.timeout);
+        let progress = Progress::begin(self.inner.options.timeout);
         let plan = plan(&request.query)?;
         let Some(metrics) = plan.metrics() else {
             return Err(QueryError::Invalid(format!(
@@ -100,8 +101,8 @@ impl Querier {
             exemplars: metrics.exemplars.map_or(request.exemplars, |hint| hint.min(request.exemplars)),
         };
         self.ask(request.tenants.clone(), move |sources, answer| {
-            progress.plan(&sources);
-            Counting::new(request, plan, sources, steps, limits, progress, answer)
+            let asked = Asked::new(&sources, progress, answer);
+            Counting::new(request, plan, sources, steps, limits, asked)
         })
         .await
     }
@@ -136,15 +137,15 @@ impl Querier {
         time: (u64, u64),
         limit: usize,
     ) -> Result<(listing::Found, SearchStats), QueryError> {
-        let mut progress = Progress::begin(self.inner.options.timeout);
+        let progress = Progress::begin(self.inner.options.timeout);
         let limits = ListLimits { count: limit, bytes: self.inner.options.max_tag_bytes };
-        let (tell, told) = oneshot::channel();
-        self.set_to_work(tenants, move |sources| {
-            progress.plan(&sources);
-            Listing::new(listed, plan, sources, time, limits, progress, tell)
-        })
-        .await?;
-        told.await.map_err(|_| QueryError::Stopping)?
+        let mut told = self
+            .ask(tenants, move |sources, answer| {
+                let asked = Asked::new(&sources, progress, answer);
+                Listing::new(listed, plan, sources, time, limits, asked)
+            })
+            .await?;
+        told.next_part().await.unwrap_or(Err(QueryError::Stopping))
     }
 
     /// Sets the threads to work on an answer that comes in parts.

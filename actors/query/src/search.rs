@@ -8,28 +8,21 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use foldhash::HashSet;
-use parking_lot::Mutex;
 use spanloom_span::TraceId;
 use spanloom_traceql::eval::{ReadError, found_trace, judge};
 use spanloom_traceql::plan::{Needs, PipelinePlan, Plan};
-use tokio::sync::mpsc;
 
+use crate::asked::Asked;
 use crate::columns::Matches;
 use crate::desk::{Desk, Readers};
 use crate::explain::{Explaining, Looked};
-use crate::piece::{LIVE_PIECE, Piece, pieces};
+use crate::piece::{LIVE_PIECE, Piece};
 use crate::pool::Work;
-use crate::progress::Progress;
 use crate::sources::{SourceBlock, Sources};
 use crate::top::Top;
 use crate::{QueryError, SearchPart, SearchRequest};
-
-/// How often parts of an answer are sent while it grows.
-const PART_EVERY: Duration = Duration::from_millis(100);
 
 /// What a block was found to hold.
 struct Found<'m> {
@@ -44,43 +37,23 @@ pub(crate) struct Search {
     pub request: SearchRequest,
     pub plan: Plan,
     pub sources: Sources,
-    pieces: Vec<Piece>,
+    asked: Asked<SearchPart>,
     top: Top,
-    /// Traces that lie in several places and are judged already.
-    claimed: Mutex<HashSet<TraceId>>,
-    progress: Progress,
     explain: Explaining,
-    answer: mpsc::Sender<Result<SearchPart, QueryError>>,
-    last_part: Mutex<Instant>,
-    failed: AtomicBool,
 }
 
 impl Search {
-    /// A search that sends its answer to `answer`.
+    /// A search of these sources.
     pub fn new(
         request: SearchRequest,
         plan: Plan,
         sources: Sources,
-        progress: Progress,
+        asked: Asked<SearchPart>,
         max_answer_bytes: usize,
-        answer: mpsc::Sender<Result<SearchPart, QueryError>>,
     ) -> Arc<Self> {
-        let pieces = pieces(&sources);
         let explain = Explaining::new(request.explain);
         let top = Top::new(request.limit, max_answer_bytes, request.after);
-        Arc::new(Self {
-            top,
-            request,
-            plan,
-            sources,
-            pieces,
-            claimed: Mutex::default(),
-            progress,
-            explain,
-            answer,
-            last_part: Mutex::new(Instant::now()),
-            failed: AtomicBool::new(false),
-        })
+        Arc::new(Self { request, plan, sources, asked, top, explain })
     }
 
     fn start(&self) -> u64 {
@@ -111,11 +84,11 @@ impl Search {
         let begun = Instant::now();
         let ids = &self.sources.index().ids;
         for id in ids.iter().skip(from).take(LIVE_PIECE) {
-            if self.is_over() {
+            if self.asked.is_over() {
                 return Ok(());
             }
             let blocks = self.sources.blocks_with(id)?;
-            if !blocks.is_empty() && !self.claim(id) {
+            if !blocks.is_empty() && !self.asked.claim(id) {
                 continue;
             }
             self.judge(*id, &blocks, None, pipeline, desk)?;
@@ -136,8 +109,8 @@ impl Search {
         let reader = desk.reader(number)?;
         let failed = |error| block.failed(error);
         let matches = Matches::read(reader, &self.plan, None).map_err(failed)?;
-        self.progress.read(matches.counters.bytes_touched);
-        self.progress.scanned(matches.counters.rows_read);
+        self.asked.progress.read(matches.counters.bytes_touched);
+        self.asked.progress.scanned(matches.counters.rows_read);
         let mut looked = Looked::default();
         // The spans that match may lie in a block that is out of the time asked for, where nobody looks for them.
         let every = self.sources.blocks.iter().any(|block| self.is_out(block));
@@ -175,12 +148,12 @@ impl Search {
         };
         let mut newest: BinaryHeap<(u64, Reverse<u32>)> = candidates.into_iter().map(latest).collect();
         while let Some((start, Reverse(place))) = newest.pop() {
-            if self.is_over() || !self.top.wants_start(start) {
+            if self.asked.is_over() || !self.top.wants_start(start) {
                 break;
             }
             let id = table.id(place);
             if is_shared(place) {
-                if self.claim(&id) {
+                if self.asked.claim(&id) {
                     looked.joined += 1;
                     let places = self.sources.blocks_with(&id)?;
                     self.judge(id, &places, Some((found, place)), pipeline, desk)?;
@@ -194,11 +167,6 @@ impl Search {
             }
         }
         Ok(())
-    }
-
-    /// Takes a trace that lies in several places; false when it was taken before.
-    fn claim(&self, id: &TraceId) -> bool {
-        self.claimed.lock().insert(*id)
     }
 
     fn judge(
@@ -215,7 +183,7 @@ impl Search {
             Some((fragment, found.matches.table.rows(place), found.matches))
         });
         let found = desk.whole(id, blocks, |whole| {
-            self.progress.judged(whole.len());
+            self.asked.progress.judged(whole.len());
             if !whole.overlaps(self.start(), self.end()) || !self.top.wants(whole.start(), id) {
                 return Ok(None);
             }
@@ -236,69 +204,28 @@ impl Search {
             None => Ok(()),
         }
     }
-
-    /// Whether there is no point in going on.
-    fn is_over(&self) -> bool {
-        self.failed.load(Ordering::Relaxed) || self.answer.is_closed() || self.progress.is_late()
-    }
-
-    fn fail(&self, error: QueryError) {
-        if !self.failed.swap(true, Ordering::Relaxed) {
-            self.send(Err(error));
-        }
-    }
-
-    fn send(&self, part: Result<SearchPart, QueryError>) {
-        // Whoever asked may have gone.
-        let _ = self.answer.blocking_send(part);
-    }
-
-    fn send_fresh(&self) {
-        let Some(mut last) = self.last_part.try_lock().filter(|last| last.elapsed() >= PART_EVERY) else {
-            return;
-        };
-        *last = Instant::now();
-        // Room is kept for the last part; one that does not fit now comes with the next.
-        if self.answer.capacity() > 1 {
-            let (traces, stats) = (self.top.fresh(), self.progress.stats());
-            self.send(Ok(SearchPart { traces, stats, ..SearchPart::default() }));
-        }
-    }
 }
 
 impl Work for Search {
     fn pieces(&self) -> usize {
-        self.pieces.len().max(1)
+        self.asked.pieces()
     }
 
     fn piece(&self, number: usize) -> bool {
-        if self.is_over() {
-            return false;
-        }
-        let Some(piece) = self.pieces.get(number) else { return false };
-        if let Err(error) = self.run(*piece) {
-            self.fail(error);
-            return false;
-        }
-        self.progress.piece_done();
-        if self.request.stream {
-            self.send_fresh();
-        }
-        !self.is_over()
+        let fresh = || {
+            let (traces, stats) = (self.top.fresh(), self.asked.progress.stats());
+            SearchPart { traces, stats, ..SearchPart::default() }
+        };
+        self.asked.piece(number, |piece| self.run(piece), self.request.stream.then_some(fresh))
     }
 
     fn finish(&self) {
-        if self.failed.load(Ordering::Relaxed) || self.answer.is_closed() {
-            return;
-        }
-        if let Some(error) = self.progress.unfinished() {
-            return self.fail(error);
-        }
-        let (traces, next) = self.top.take();
-        let stats = self.progress.stats();
-        let asked = self.request.explain;
-        let explain = asked.then(|| self.explain.all(&self.plan, &self.sources, &self.progress));
-        self.send(Ok(SearchPart { traces, stats, next, explain, done: true }));
+        self.asked.finish(|| {
+            let (traces, next) = self.top.take();
+            let progress = &self.asked.progress;
+            let explain = self.request.explain.then(|| self.explain.all(&self.plan, &self.sources, progress));
+            SearchPart { traces, stats: progress.stats(), next, explain, done: true }
+        });
     }
 }
 

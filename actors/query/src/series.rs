@@ -5,27 +5,20 @@
 //! whole. Each piece counts for itself and adds what it counted at its end, in any order: the result is the same.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use foldhash::HashSet;
 use parking_lot::Mutex;
 use spanloom_span::TraceId;
 use spanloom_traceql::answer::Steps;
-use spanloom_traceql::metrics::{Accumulator, Limits, count_trace, finish};
+use spanloom_traceql::metrics::{Accumulator, Limits, MetricsAnswer, count_trace, finish};
 use spanloom_traceql::plan::{MetricsPlan, Needs, Plan};
-use tokio::sync::mpsc;
 
+use crate::asked::Asked;
 use crate::columns::{self, Counted};
 use crate::desk::{Desk, Readers};
-use crate::piece::{LIVE_PIECE, Piece, pieces};
+use crate::piece::{LIVE_PIECE, Piece};
 use crate::pool::Work;
-use crate::progress::Progress;
 use crate::sources::Sources;
 use crate::{MetricsPart, MetricsRequest, QueryError};
-
-/// How often progress is sent.
-const PART_EVERY: Duration = Duration::from_millis(100);
 
 /// A query for series under way.
 pub(crate) struct Counting {
@@ -34,44 +27,25 @@ pub(crate) struct Counting {
     sources: Sources,
     steps: Steps,
     limits: Limits,
-    pieces: Vec<Piece>,
+    asked: Asked<MetricsPart>,
     /// One for each leaf.
     counted: Mutex<Vec<Accumulator>>,
-    /// Traces that lie in several places and are counted already.
-    claimed: Mutex<HashSet<TraceId>>,
-    progress: Progress,
-    answer: mpsc::Sender<Result<MetricsPart, QueryError>>,
-    last_part: Mutex<Instant>,
-    failed: AtomicBool,
 }
 
 impl Counting {
-    /// A query that sends its answer to `answer`. The plan is one for series.
+    /// A query put to these sources. The plan is one for series.
     pub fn new(
         request: MetricsRequest,
         plan: Plan,
         sources: Sources,
         steps: Steps,
         limits: Limits,
-        progress: Progress,
-        answer: mpsc::Sender<Result<MetricsPart, QueryError>>,
+        asked: Asked<MetricsPart>,
     ) -> Arc<Self> {
         let leaves = plan.metrics().map(|metrics| &metrics.leaves[..]).unwrap_or_default();
         let counted = leaves.iter().map(|leaf| Accumulator::new(leaf, steps, &limits)).collect();
-        Arc::new(Self {
-            pieces: pieces(&sources),
-            request,
-            sources,
-            steps,
-            limits,
-            counted: Mutex::new(counted),
-            claimed: Mutex::default(),
-            progress,
-            answer,
-            last_part: Mutex::new(Instant::now()),
-            failed: AtomicBool::new(false),
-            plan,
-        })
+        let counted = Mutex::new(counted);
+        Arc::new(Self { request, plan, sources, steps, limits, asked, counted })
     }
 
     fn run(&self, piece: Piece, metrics: &MetricsPlan) -> Result<(), QueryError> {
@@ -98,11 +72,11 @@ impl Counting {
     ) -> Result<(), QueryError> {
         let every = vec![true; counted.len()];
         for id in self.sources.index().ids.iter().skip(from).take(LIVE_PIECE) {
-            if self.is_over() {
+            if self.asked.is_over() {
                 return Ok(());
             }
             let blocks = self.sources.blocks_with(id)?;
-            if blocks.is_empty() || self.claim(id) {
+            if blocks.is_empty() || self.asked.claim(id) {
                 self.count(*id, &blocks, metrics, &every, desk, counted)?;
             }
         }
@@ -127,7 +101,7 @@ impl Counting {
         let is_simple = metrics.leaves.iter().all(|leaf| leaf.simple_filter().is_some());
         let time = Some((from, until)).filter(|_| is_simple);
         let matches = columns::Matches::read(reader, &self.plan, time).map_err(failed)?;
-        self.progress.read(matches.counters.bytes_touched);
+        self.asked.progress.read(matches.counters.bytes_touched);
         if !matches.is_some() && self.plan.needs != Needs::Nothing {
             return Ok(());
         }
@@ -139,7 +113,7 @@ impl Counting {
                 columns::count(reader, &self.plan, leaf, &matches, &shared, counted).map_err(failed)?;
             rest[at] = match done {
                 Counted::Yes { spans } => {
-                    self.progress.scanned(spans);
+                    self.asked.progress.scanned(spans);
                     false
                 }
                 Counted::No => {
@@ -153,13 +127,13 @@ impl Counting {
         let needs = self.plan.needs.clone();
         let candidates = matches.candidates(&needs, &shared, false);
         for place in candidates {
-            if self.is_over() {
+            if self.asked.is_over() {
                 return Ok(());
             }
             let id = matches.table.id(place);
             if shared.binary_search(&place).is_ok() {
                 let places = self.sources.blocks_with(&id)?;
-                if self.claim(&id) {
+                if self.asked.claim(&id) {
                     self.count(id, &places, metrics, &every, desk, counted)?;
                 }
             } else if rest.contains(&true) {
@@ -180,7 +154,7 @@ impl Counting {
         counted: &mut [Accumulator],
     ) -> Result<(), QueryError> {
         desk.whole(id, blocks, |whole| {
-            self.progress.judged(whole.len());
+            self.asked.progress.judged(whole.len());
             for ((leaf, counted), _) in
                 metrics.leaves.iter().zip(counted).zip(wanted).filter(|(_, wanted)| **wanted)
             {
@@ -190,79 +164,29 @@ impl Counting {
         })?;
         Ok(())
     }
-
-    /// Takes a trace that lies in several places; false when it was taken before.
-    fn claim(&self, id: &TraceId) -> bool {
-        self.claimed.lock().insert(*id)
-    }
-
-    /// Whether there is no point in going on.
-    fn is_over(&self) -> bool {
-        self.failed.load(Ordering::Relaxed) || self.answer.is_closed() || self.progress.is_late()
-    }
-
-    fn fail(&self, error: QueryError) {
-        if !self.failed.swap(true, Ordering::Relaxed) {
-            self.send(Err(error));
-        }
-    }
-
-    fn send(&self, part: Result<MetricsPart, QueryError>) {
-        // Whoever asked may have gone.
-        let _ = self.answer.blocking_send(part);
-    }
-
-    fn send_progress(&self) {
-        let Some(mut last) = self.last_part.try_lock().filter(|last| last.elapsed() >= PART_EVERY) else {
-            return;
-        };
-        *last = Instant::now();
-        // Room is kept for the last part.
-        if self.answer.capacity() > 1 {
-            let stats = self.progress.stats();
-            self.send(Ok(MetricsPart { stats, steps: Some(self.steps), ..MetricsPart::default() }));
-        }
-    }
 }
 
 impl Work for Counting {
     fn pieces(&self) -> usize {
-        self.pieces.len().max(1)
+        self.asked.pieces()
     }
 
     fn piece(&self, number: usize) -> bool {
-        if self.is_over() {
-            return false;
-        }
-        let (Some(piece), Some(metrics)) = (self.pieces.get(number), self.plan.metrics()) else {
-            return false;
+        let Some(metrics) = self.plan.metrics() else { return false };
+        let so_far = || {
+            let stats = self.asked.progress.stats();
+            MetricsPart { stats, steps: Some(self.steps), ..MetricsPart::default() }
         };
-        if let Err(error) = self.run(*piece, metrics) {
-            self.fail(error);
-            return false;
-        }
-        self.progress.piece_done();
-        if self.request.stream {
-            self.send_progress();
-        }
-        !self.is_over()
+        self.asked.piece(number, |piece| self.run(piece, metrics), self.request.stream.then_some(so_far))
     }
 
     fn finish(&self) {
-        if self.failed.load(Ordering::Relaxed) || self.answer.is_closed() {
-            return;
-        }
-        if let Some(error) = self.progress.unfinished() {
-            return self.fail(error);
-        }
         let Some(metrics) = self.plan.metrics() else { return };
-        let answer = finish(metrics, &std::mem::take(&mut *self.counted.lock()));
-        self.send(Ok(MetricsPart {
-            series: answer.series,
-            partial: answer.partial,
-            steps: Some(self.steps),
-            stats: self.progress.stats(),
-            done: true,
-        }));
+        self.asked.finish(|| {
+            let MetricsAnswer { series, partial } =
+                finish(metrics, &std::mem::take(&mut *self.counted.lock()));
+            let stats = self.asked.progress.stats();
+            MetricsPart { series, partial, steps: Some(self.steps), stats, done: true }
+        });
     }
 }
