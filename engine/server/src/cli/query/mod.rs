@@ -37,17 +37,18 @@ use server::{Failure, Server, ServerFlags};
 use terminal::Terminal;
 
 const EXAMPLES: &str = "Examples:
-  spanloom query '{ status = error }'                       the newest traces with an error, of 15 minutes
-  spanloom query '{ duration > 1s }' --since 6h --spans     with the spans that are so slow
-  spanloom query '{ span.user = \"ada\" }' --since 7d --all    every trace, page by page
-  spanloom query '{ .cart.items > 9 }' --explain            what was read for it, and what was not
-  spanloom query '{ } | rate() by (resource.service.name)'  a plot for each service, of an hour
-  spanloom query '{ } | histogram_over_time(duration)'      a heat map of durations
+  spanloom query '{ status = error }'                the newest traces with an error, of 15 minutes
+  spanloom query '{ duration > 1s }' --since 6h --spans   with the spans that are so slow
+  spanloom query '{ span.user = \"ada\" }' --since 7d --all   every trace, page by page
+  spanloom query '{ .items > 9 }' --explain          what was read for it, and what was not
+  spanloom query '{ } | rate() by (resource.service.name)'
+                                                     a line or a plot for each service, of an hour
+  spanloom query '{ } | histogram_over_time(duration)'    a heat map of durations
   spanloom query '{ } | quantile_over_time(duration, .99) by (name)' --instant
-  spanloom query '{ } | compare({ status = error })'        what failing spans have in common
-  spanloom query trace 5b8efff798038103d269b633813fc60c     a trace as a tree with bars
-  spanloom query tags --scope resource                      names to ask by
-  spanloom query values resource.service.name               values to ask for
+  spanloom query '{ } | compare({ status = error })' what failing spans have in common
+  spanloom query trace 5b8efff798038103d269b633813fc60c   a trace as a tree with bars
+  spanloom query tags --scope resource               names to ask by
+  spanloom query values resource.service.name        values to ask for
   spanloom query '{ }' --json --endpoint http://traces.example:3200 | jq .traces";
 
 /// Flags of `query`.

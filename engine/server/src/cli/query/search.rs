@@ -30,9 +30,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let mut cursor = asked.cursor.clone();
     let mut traces = 0u64;
-    if !json {
-        terminal.say(&found::heading(&terminal.style))?;
-    }
+    let mut heading = Some(found::heading(&terminal.style));
     loop {
         let answer = to.get(&path(query, asked, cursor.as_deref()), JSON).await?;
         let next = answer.headers.get(NEXT_CURSOR).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -44,6 +42,9 @@ pub(super) async fn run(
         let reads = match json {
             true => terminal.say_json(&answer.body)?,
             false => {
+                if let Some(heading) = heading.take().filter(|_| !page.traces.is_empty()) {
+                    terminal.say(&heading)?;
+                }
                 for trace in &page.traces {
                     terminal.say(&found::trace(&terminal.style, trace, asked.spans))?;
                 }

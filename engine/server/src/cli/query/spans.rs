@@ -136,9 +136,9 @@ impl Spans {
         &self.services[self.row(span).resource as usize]
     }
 
-    /// Different services.
+    /// Different services, those without a name left out.
     pub fn service_count(&self) -> usize {
-        self.services.iter().collect::<HashSet<_>>().len()
+        self.services.iter().filter(|name| !name.is_empty()).collect::<HashSet<_>>().len()
     }
 
     /// Spans that failed.

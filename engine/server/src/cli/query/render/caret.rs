@@ -15,7 +15,10 @@ pub fn wrong_query(style: &Style, query: &str, error: &QueryError) -> String {
         QueryError::Check(error) => (error.line, error.column),
     };
     let mut out = format!("the query is wrong: {}", escape(&error.to_string()));
-    let Some(text) = query.split('\n').nth(line.saturating_sub(1)) else { return out };
+    let text = query.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    if text.trim().is_empty() {
+        return out;
+    }
     let room = style.width - 2 * MARGIN.len();
     let before: Vec<char> = text.chars().take(column.saturating_sub(1)).collect();
     // As much of what stands before the caret as fits in two thirds of the line.
@@ -47,26 +50,49 @@ mod tests {
 
     #[test]
     fn the_caret_stands_under_the_place() {
-        check(
-            100,
-            "{ .a = }",
-            "the query is wrong: line 1, column 8: found `}`, expected a value, a field or `(`\n  { .a = }\n         ^",
-        );
+        let wrong = "the query is wrong:";
+        let expected = "found `}`, expected an attribute, an intrinsic, a value or `(`";
+        check(100, "{ .a = }", &format!("{wrong} line 1, column 8: {expected}\n  {{ .a = }}\n         ^"));
         check(
             100,
             "{ .a = 1 }\n| cuont() > 2",
-            "the query is wrong: line 2, column 3: unknown pipeline stage `cuont`, did you mean `count`?\n  \
+            "the query is wrong: line 2, column 3: unknown function `cuont`, did you mean `count`?\n  \
              | cuont() > 2\n    ^",
         );
         check(
             100,
             "{ .a = \"漢字\" && }",
-            "the query is wrong: line 1, column 16: found `}`, expected a value, a field or `(`\n  \
-             { .a = \"漢字\" && }\n                   ^",
+            &format!("{wrong} line 1, column 16: {expected}\n  {{ .a = \"漢字\" && }}\n                   ^"),
         );
-        check(100, "\t{ \u{1b} }", "");
-        check(40, "{ .a = 1 && .b = 2 && .c = 3 && .d = 4 && }", "");
-        check(40, "", "");
-        check(40, "{ 1 + true && .a = 1 && .b = 2 && .c = 3 }", "");
+        check(
+            100,
+            "\t{ \u{1b} }",
+            &format!(
+                "{wrong} line 1, column 4: found '\\u{{1b}}', which begins nothing in TraceQL\n  \
+                 \\t{{ \\u{{1b}} }}\n      ^"
+            ),
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        check(
+            40,
+            "{ .a = 1 && .b = 2 && .c = 3 && .d = 4 && }",
+            "the query is wrong: line 1, column 43: found `}`, expected an attribute, an intrinsic, a value or `(`\n  \
+             …&& .c = 3 && .d = 4 && }\n                          ^",
+        );
+        check(
+            40,
+            "{ 1 + true && .a = 1 && .b = 2 && .c = 3 }",
+            "the query is wrong: line 1, column 3: `1 + true`: found an integer and a boolean, expected two numbers\n  \
+             { 1 + true && .a = 1 && .b = 2 && .…\n    ^",
+        );
+        check(
+            40,
+            "",
+            "the query is wrong: line 1, column 1: found the end of the query, expected `{`, `(`, or a function such \
+             as `count()`",
+        );
     }
 }

@@ -6,7 +6,7 @@ use super::super::answer::{Attribute, Series, SeriesAnswer};
 use super::number::{count, counted, percent};
 use super::series::notes;
 use super::table::{Side, Table};
-use super::text::{clip, escape, line};
+use super::text::{escape, line, wrap};
 use super::{Paint, Style, bar};
 
 /// Columns of the bar.
@@ -15,6 +15,8 @@ const BAR: usize = 10;
 /// A value of an attribute, and how many spans have it.
 struct Row {
     name: String,
+    /// The value first, so that it is not what is cut off.
+    short_name: String,
     selection: Half,
     baseline: Half,
 }
@@ -39,7 +41,7 @@ impl Half {
     fn print(self, all: f64) -> [String; 2] {
         match self {
             Self::Spans(spans) => [count(spans as u64), percent(self.share(all))],
-            Self::Few => ["few".to_owned(), String::new()],
+            Self::Few => ["few".to_owned(), "few".to_owned()],
         }
     }
 }
@@ -83,8 +85,9 @@ fn rows(by_attribute: &BTreeMap<String, Counted>, all: [f64; 2]) -> Vec<Row> {
                 None if told[half] >= counted.totals[half] => Half::Spans(0.0),
                 None => Half::Few,
             };
-            let name = format!("{} = {}", escape(attribute), escape(value));
-            rows.push(Row { name, selection: half(0), baseline: half(1) });
+            let (attribute, value) = (escape(attribute), escape(value));
+            let (name, short_name) = (format!("{attribute} = {value}"), format!("{value} · {attribute}"));
+            rows.push(Row { name, short_name, selection: half(0), baseline: half(1) });
         }
     }
     rows.sort_by(|left, right| {
@@ -115,7 +118,7 @@ pub fn compare(style: &Style, answer: &SeriesAnswer, top: usize) -> String {
         counted(all[0] as u64, "span"),
         counted(all[1] as u64, "span")
     );
-    line(&mut out, &style.paint(Paint::Dim, &clip(&caption, style.width)));
+    line(&mut out, &style.paint(Paint::Dim, &wrap(&caption, style.width)));
     let mut columns = vec![
         ("ATTRIBUTE", Side::Left),
         ("SELECTION", Side::Right),
@@ -148,7 +151,7 @@ pub fn compare(style: &Style, answer: &SeriesAnswer, top: usize) -> String {
                 format!("{sign}{}", percent(apart.abs())),
                 format!("{sign}{length}"),
             ],
-            false => vec![row.name.clone(), selected_share, others_share],
+            false => vec![row.short_name.clone(), selected_share, others_share],
         });
     }
     table.print(style, &mut out);

@@ -2,7 +2,7 @@
 
 use super::super::answer::{Attribute, FoundSpan, FoundTrace, Inspected, SpanSet};
 use super::number::{bytes, count, counted, duration, moment};
-use super::text::{clip, escape, left, line, right, width};
+use super::text::{clip, escape, left, line, right, width, wrap};
 use super::{Paint, Style};
 
 /// Digits of a trace id.
@@ -54,7 +54,11 @@ pub fn heading(style: &Style) -> String {
 /// A trace, and with `spans` the spans that were found in it.
 pub fn trace(style: &Style, found: &FoundTrace, spans: bool) -> String {
     let id = padded(&found.trace_id, ID);
-    let took = duration(found.duration_ms.saturating_mul(1_000_000));
+    // The API cuts to whole milliseconds.
+    let took = match found.duration_ms {
+        0 => "<1ms".to_owned(),
+        ms => duration(ms.saturating_mul(1_000_000)),
+    };
     let matched: u64 = found.span_sets.iter().map(|set| set.matched).fold(0, u64::saturating_add);
     let root = root(found);
     let services = services(found);
@@ -124,7 +128,7 @@ fn put_spans(style: &Style, found: &FoundTrace, set: &SpanSet, out: &mut String)
         let text = clip(&format!("    with {}", attributes(&set.attributes)), style.width);
         line(out, &style.paint(Paint::Bold, &text));
     }
-    set.spans.iter().for_each(|span| line(out, &clip(&one_span(found, span), style.width)));
+    set.spans.iter().for_each(|span| put_span(style, found, span, out));
     let shown = set.spans.len() as u64;
     if set.matched > shown {
         let more = counted(set.matched - shown, "more span");
@@ -132,17 +136,22 @@ fn put_spans(style: &Style, found: &FoundTrace, set: &SpanSet, out: &mut String)
     }
 }
 
-fn one_span(found: &FoundTrace, span: &FoundSpan) -> String {
+/// A span on a line, or on two where that is narrow.
+fn put_span(style: &Style, found: &FoundTrace, span: &FoundSpan, out: &mut String) {
     let after = span.start_time_unix_nano.saturating_sub(found.start_time_unix_nano);
+    let after = format!("+{}", duration(after));
+    let took = duration(span.duration_nanos);
     let name = escape(&span.name);
-    format!(
-        "    {}  {}  {}  {}  {}",
-        padded(&span.span_id, 16),
-        right(&format!("+{}", duration(after)), SHORT),
-        right(&duration(span.duration_nanos), SHORT),
-        if name.is_empty() { "(no name)".into() } else { name },
-        attributes(&span.attributes)
-    )
+    let name = if name.is_empty() { "(no name)".into() } else { name };
+    let name = format!("{name}  {}", attributes(&span.attributes));
+    let id = padded(&span.span_id, 16);
+    if style.width < TABLE {
+        line(out, &format!("    {id}"));
+        line(out, &clip(&format!("      {after}  {took}  {name}"), style.width));
+    } else {
+        let text = format!("    {id}  {}  {}  {name}", right(&after, SHORT), right(&took, SHORT));
+        line(out, &clip(&text, style.width));
+    }
 }
 
 /// `key=value` after `key=value`.
@@ -164,6 +173,7 @@ pub fn footer(style: &Style, traces: u64, took: &Inspected, next: Option<&str>) 
         counted(took.total_blocks, "block"),
         bytes(took.inspected_bytes)
     ));
+    out = wrap(&out, style.width);
     if let Some(next) = next {
         out.push_str(&format!("\nthere may be more: --all, or --cursor {}", escape(next)));
     }

@@ -27,7 +27,7 @@ impl Grid {
         let (first, last) = (times().min()?, times().max()?);
         // Samples stand at multiples of the step from the first one on.
         let step = times().fold(0, |step, time| greatest_common(step, time - first));
-        let count = if step == 0 { 1 } else { (last - first) / step + 1 };
+        let count = if step == 0 { 1 } else { ((last - first) / step).saturating_add(1) };
         let most = most.max(1);
         let columns = match usize::try_from(count) {
             Ok(count) if count <= most => count * (most / count).clamp(1, WIDEST_SAMPLE),
@@ -64,22 +64,22 @@ impl Grid {
         out
     }
 
-    /// From when to when, and what a column is; `joined` says what becomes of several samples in one.
-    pub fn caption(&self, joined: &str) -> String {
+    /// From when to when, and what a column is, each on a line where they are wider than `most`; `joined` says what
+    /// becomes of several samples in one column.
+    pub fn caption(&self, joined: &str, most: usize) -> String {
         let (first, last) = (self.nanos(0), self.nanos(self.count - 1));
         let digits = if self.step.is_multiple_of(1000) { 0 } else { 3 };
-        let mut out = match self.count {
-            1 => format!("at {}", moment(first, digits)),
-            _ => format!("{} to {}", moment(first, digits), moment(last, digits)),
-        };
-        let step = duration(self.step.saturating_mul(MILLISECOND));
-        let samples = self.count.div_ceil(self.columns as u64);
-        match (self.count, samples) {
-            (1, _) => {}
-            (_, 1) => out.push_str(&format!(", a sample every {step}")),
-            _ => out.push_str(&format!(", a sample every {step}, up to {samples} in a column ({joined})")),
+        if self.count == 1 {
+            return format!("at {}", moment(first, digits));
         }
-        out
+        let times = format!("{} to {}", moment(first, digits), moment(last, digits));
+        let step = duration(self.step.saturating_mul(MILLISECOND));
+        let columns = match self.count.div_ceil(self.columns as u64) {
+            1 => format!("a sample every {step}"),
+            samples => format!("a sample every {step}, up to {samples} in a column ({joined})"),
+        };
+        let fits = width(&times) + width(&columns) + 2 <= most;
+        format!("{times}{}{columns}", if fits { ", " } else { "\n" })
     }
 
     /// Times below the columns: at the left, in the middle and at the right, as many as there is room for.
@@ -149,7 +149,7 @@ mod tests {
         let hour: Vec<(u64, f64)> = (0..61).map(|at| (1_700_000_000_000 + at * 60_000, 1.0)).collect();
         let check = |most: usize, axis: &str, caption: &str| {
             let grid = Grid::over(&series(&hour), most).unwrap();
-            assert_eq!((grid.axis().as_str(), grid.caption("the largest").as_str()), (axis, caption));
+            assert_eq!((grid.axis().as_str(), grid.caption("the largest", 99).as_str()), (axis, caption));
         };
         check(
             61,

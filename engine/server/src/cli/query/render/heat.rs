@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::answer::{Attribute, Series, SeriesAnswer};
 use super::grid::Grid;
-use super::number::{count, counted, percent};
+use super::number::{count, counted, percent, plain};
 use super::series::{exemplars, name, notes};
-use super::text::{clip, line, right};
+use super::text::{clip, line, right, wrap};
 use super::unit::Unit;
 use super::{Paint, Style, bar};
 
@@ -18,7 +18,7 @@ const BUCKET: &str = "__bucket";
 
 /// Columns of a bucket's bound, with the sign before it, and of a count.
 const BOUND: usize = 9;
-const COUNT: usize = 9;
+const COUNT: usize = 10;
 
 /// Groups have a picture each, at most so many rows in it: as there are powers of two.
 const MOST_ROWS: usize = 64;
@@ -77,10 +77,10 @@ fn total(series: Option<&Series>) -> f64 {
     samples.iter().map(|sample| sample.value).filter(|value| value.is_finite()).sum()
 }
 
-/// Whole spans; a value that is none, as it is.
+/// Spans in full as long as they fit, and what is no count as it is.
 fn spans(value: f64) -> String {
-    let is_count = value >= 0.0 && value < u64::MAX as f64 && value.fract() == 0.0;
-    if is_count { count(value as u64) } else { super::number::plain(value) }
+    let is_short = (0.0..10_000_000.0).contains(&value) && value.fract() == 0.0;
+    if is_short { count(value as u64) } else { plain(value) }
 }
 
 fn bound(unit: Unit, value: f64) -> String {
@@ -97,8 +97,13 @@ pub fn map(style: &Style, unit: Unit, answer: &SeriesAnswer, top: usize) -> Stri
         out.push_str(&notes(style, answer, 0));
         return out;
     };
-    let heat = format!("spans by {}, {}", unit.name(), grid.caption("they are added"));
-    line(&mut out, &style.paint(Paint::Dim, &heat));
+    let caption = grid.caption("added", style.width);
+    let heat = format!(
+        "spans by {}
+{caption}",
+        unit.name()
+    );
+    line(&mut out, &style.paint(Paint::Dim, &wrap(&heat, style.width)));
     for group in groups.iter().take(top) {
         out.push('\n');
         put_map(style, unit, &grid, group, &mut out);
@@ -124,18 +129,21 @@ fn put_map(style: &Style, unit: Unit, grid: &Grid, group: &Group<'_>, out: &mut 
     }
     line(out, &format!("{} └{}┘{}", " ".repeat(BOUND), "─".repeat(grid.columns), right("spans", COUNT)));
     line(out, &format!("{}  {}", " ".repeat(BOUND), grid.axis()));
-    let [_, shades @ ..] = SHADES;
-    let quarters: Vec<String> = (1..)
-        .zip(shades)
-        .map(|(at, shade)| format!("{shade} to {}", spans((most * f64::from(at) / 4.0).floor().max(1.0))))
-        .collect();
-    line(
-        out,
-        &style.paint(
-            Paint::Dim,
-            &clip(&format!("{}  {}", " ".repeat(BOUND), quarters.join("  ")), style.width),
-        ),
-    );
+    line(out, &style.paint(Paint::Dim, &wrap(&shades(most), style.width)));
+}
+
+/// How many spans a shade stands for at most, where that differs from the shade before.
+fn shades(most: f64) -> String {
+    let mut below = 0.0;
+    let mut out = Vec::new();
+    for (quarter, shade) in (0..).zip(SHADES) {
+        let bound = (most * f64::from(quarter) / 4.0).floor();
+        if bound > below {
+            out.push(format!("{shade} to {}", plain(bound)));
+            below = bound;
+        }
+    }
+    out.join(", ")
 }
 
 /// What is more than nothing is never shown as nothing.

@@ -98,6 +98,25 @@ fn bar(share: f64, columns: usize) -> String {
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }
 
+/// Golden texts: what is rendered, compared with `tests/golden/NAME.txt`.
+#[cfg(test)]
+mod golden {
+    use std::path::Path;
+
+    /// With `SPANLOOM_GOLDEN=write` the file is written, to be looked at before it is kept.
+    #[track_caller]
+    pub fn check(name: &str, found: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/query/render/tests/golden");
+        let file = folder.join(format!("{name}.txt"));
+        if std::env::var_os("SPANLOOM_GOLDEN").is_some_and(|what| what == "write") {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&file, found).unwrap();
+        }
+        let expected = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(found == expected, "{name}: found\n{found}\nexpected ({})\n{expected}", file.display());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

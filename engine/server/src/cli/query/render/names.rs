@@ -48,10 +48,8 @@ pub fn values(style: &Style, answer: &ValuesAnswer) -> String {
         line(&mut out, &style.paint(Paint::Bold, &format!("{}  VALUE", left("TYPE", TYPE))));
     }
     for value in &answer.tag_values {
-        if typed {
-            out.push_str(&style.paint(Paint::Dim, &format!("{}  ", left(&escape(&value.kind), TYPE))));
-        }
-        line(&mut out, &escape(&value.value));
+        let kind = if typed { format!("{}  ", left(&escape(&value.kind), TYPE)) } else { String::new() };
+        line(&mut out, &format!("{}{}", style.paint(Paint::Dim, &kind), escape(&value.value)));
     }
     out
 }
@@ -72,7 +70,7 @@ mod tests {
                 {"name":"event","tags":["exception.type"]},{"name":"intrinsic","tags":["duration","span:id"]}]}"#,
             "resource.service.name\nspan.\"a b\"\nspan.http.method\nevent.exception.type\nduration\nspan:id\n",
         );
-        check(r#"{"scopes":[{"name":"span","tags":["a\u001b[2J"]}]}"#, "span.\"a\\u{1b}[2J\"\n");
+        check(r#"{"scopes":[{"name":"span","tags":["a\u001b[2J"]}]}"#, "span.a\\u{1b}[2J\n");
         check("{}", "no attribute was found\n");
     }
 

@@ -120,7 +120,7 @@ pub fn moment(nanos: u64, digits: usize) -> String {
 
 /// What tells a moment from others of a range so long: the time of day, with the date when it is more than a day.
 pub fn clock(nanos: u64, range_nanos: u64) -> String {
-    let text = moment(nanos, if range_nanos < 10 * SECOND { 3 } else { 0 });
+    let text = moment(nanos, if (1..10 * SECOND).contains(&range_nanos) { 3 } else { 0 });
     let text = text.trim_end_matches('Z');
     let (date, time) = text.split_once('T').unwrap_or(("", text));
     if range_nanos < 86_400 * SECOND {

@@ -1,6 +1,6 @@
-//! One series as a plot of blocks, and as a line of them. Both are drawn on a scale that all series share.
+//! One series as a plot of blocks, and as a line of them, each on a scale of its own: its numbers stand beside it.
 
-use super::super::answer::{Sample, Series};
+use super::super::answer::Sample;
 use super::grid::Grid;
 use super::text::{line, right};
 use super::unit::Unit;
@@ -17,15 +17,15 @@ const ROWS: usize = 8;
 
 /// What the bottom and the top stand for. 0 is always between them or at one of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scale {
+struct Scale {
     least: f64,
     most: f64,
 }
 
 impl Scale {
-    /// A scale on which all samples of these series fit.
-    pub fn of<'a>(series: impl Iterator<Item = &'a Series>) -> Self {
-        let values = series.flat_map(|one| &one.samples).map(|sample| sample.value);
+    /// A scale on which all finite samples fit.
+    fn of(samples: &[Sample]) -> Self {
+        let values = samples.iter().map(|sample| sample.value);
         let (mut least, mut most) = (0.0f64, 0.0f64);
         for value in values.filter(|value| value.is_finite()) {
             (least, most) = (least.min(value), most.max(value));
@@ -45,7 +45,8 @@ impl Scale {
 }
 
 /// A plot with values at the left and times below.
-pub fn plot(style: &Style, unit: Unit, scale: &Scale, grid: &Grid, samples: &[Sample]) -> String {
+pub fn plot(style: &Style, unit: Unit, grid: &Grid, samples: &[Sample]) -> String {
+    let scale = Scale::of(samples);
     let columns = grid.largest(samples);
     let mut out = String::new();
     for row in (0..ROWS).rev() {
@@ -55,7 +56,7 @@ pub fn plot(style: &Style, unit: Unit, scale: &Scale, grid: &Grid, samples: &[Sa
             _ => String::new(),
         };
         let mark = if label.is_empty() { '│' } else { '┤' };
-        let cells: String = columns.iter().map(|value| block(scale, *value, row)).collect();
+        let cells: String = columns.iter().map(|value| block(&scale, *value, row)).collect();
         let cells = style.paint(Paint::Cyan, cells.trim_end());
         line(&mut out, &format!("{} {mark}{cells}", right(&label, LABEL)));
     }
@@ -71,13 +72,15 @@ fn block(scale: &Scale, value: Option<f64>, row: usize) -> char {
 }
 
 /// One line of blocks.
-pub fn spark(scale: &Scale, grid: &Grid, samples: &[Sample]) -> String {
+pub fn spark(grid: &Grid, samples: &[Sample]) -> String {
+    let scale = Scale::of(samples);
     let columns = grid.largest(samples);
     columns.iter().map(|value| value.map_or(' ', |value| BLOCKS[scale.eighths(value, 8)])).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::answer::Series;
     use super::*;
 
     fn series(values: &[f64]) -> Series {
@@ -90,7 +93,7 @@ mod tests {
         let check = |values: &[f64], expected: &str| {
             let all = [series(values)];
             let grid = Grid::over(&all, values.len()).unwrap();
-            assert_eq!(spark(&Scale::of(all.iter()), &grid, &all[0].samples), expected, "{values:?}");
+            assert_eq!(spark(&grid, &all[0].samples), expected, "{values:?}");
         };
         check(&[0.0, 1.0, 2.0, 4.0, 8.0], "▁▁▂▄█");
         check(&[0.0, f64::NAN, 8.0, f64::INFINITY], "▁ █ ");

@@ -3,8 +3,8 @@
 use super::super::answer::{Attribute, Exemplar, Series, SeriesAnswer};
 use super::grid::Grid;
 use super::number::{count, counted, moment};
-use super::plot::{self, LABEL, Scale};
-use super::text::{clip, escape, left, line, right};
+use super::plot::{self, LABEL};
+use super::text::{clip, escape, left, line, right, wrap};
 use super::unit::Unit;
 use super::{Paint, Style};
 
@@ -39,19 +39,18 @@ pub fn range(style: &Style, unit: Unit, answer: &SeriesAnswer, top: usize) -> St
         out.push_str(&notes(style, answer, 0));
         return out;
     };
-    let scale = Scale::of(shown.iter().copied());
-    let caption = format!("{}, {}", unit.name(), grid.caption("the largest is drawn"));
-    line(&mut out, &style.paint(Paint::Dim, &caption));
+    let caption = grid.caption("the largest is drawn", style.width);
+    let caption = format!("{}, each series on a scale of its own\n{caption}", unit.name());
+    line(&mut out, &style.paint(Paint::Dim, &wrap(&caption, style.width)));
     if plots {
         for one in &shown {
             out.push('\n');
             line(&mut out, &style.paint(Paint::Bold, &clip(&name(&one.labels), style.width)));
-            out.push_str(&plot::plot(style, unit, &scale, &grid, &one.samples));
+            out.push_str(&plot::plot(style, unit, &grid, &one.samples));
         }
     }
     out.push('\n');
-    let lines = (!plots).then_some((&scale, &grid));
-    put_legend(style, unit, &shown, lines, &mut out);
+    put_legend(style, unit, &shown, (!plots).then_some(&grid), &mut out);
     out.push_str(&notes(style, answer, shown.len()));
     out.push_str(&exemplars(style, unit, answer));
     out
@@ -73,14 +72,13 @@ pub fn largest(series: &[Series], top: usize, value: fn(&Series) -> f64) -> Vec<
 pub fn notes(style: &Style, answer: &SeriesAnswer, shown: usize) -> String {
     let mut out = String::new();
     if let Some(rest) = answer.series.len().checked_sub(shown).filter(|rest| shown > 0 && *rest > 0) {
-        let (shown, rest) = (counted(shown as u64, "series"), count(rest as u64));
-        let shown = shown.replace("seriess", "series");
-        let text = format!("{shown} with the largest values, {rest} more are not shown (--top N)");
-        line(&mut out, &style.paint(Paint::Dim, &text));
+        let (shown, rest) = (count(shown as u64), count(rest as u64));
+        let text = format!("{shown} series with the largest values, {rest} more are not shown (--top N)");
+        line(&mut out, &style.paint(Paint::Dim, &wrap(&text, style.width)));
     }
     if let Some(message) = &answer.message {
         let text = format!("the answer is not whole: {}", escape(message));
-        line(&mut out, &style.paint(Paint::Red, &text));
+        line(&mut out, &style.paint(Paint::Red, &wrap(&text, style.width)));
     }
     out
 }
@@ -128,13 +126,7 @@ fn spark_columns(style: &Style) -> usize {
 }
 
 /// Smallest, mean, largest and last value of each series, with a line of blocks where there is no plot.
-fn put_legend(
-    style: &Style,
-    unit: Unit,
-    shown: &[&Series],
-    lines: Option<(&Scale, &Grid)>,
-    out: &mut String,
-) {
+fn put_legend(style: &Style, unit: Unit, shown: &[&Series], lines: Option<&Grid>, out: &mut String) {
     let narrow = style.width < WIDE;
     let columns = match (narrow, lines) {
         (true, _) => 2,
@@ -152,8 +144,7 @@ fn put_legend(
             true => format!(" {}", right("-", STATISTIC)),
             false => format!(" {}", right(&unit.print(value), STATISTIC)),
         });
-        let blocks =
-            lines.map(|(scale, grid)| style.paint(Paint::Cyan, &plot::spark(scale, grid, &one.samples)));
+        let blocks = lines.map(|grid| style.paint(Paint::Cyan, &plot::spark(grid, &one.samples)));
         let label = name(&one.labels);
         if narrow {
             line(out, &clip(&label, style.width));

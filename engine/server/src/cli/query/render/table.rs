@@ -1,6 +1,6 @@
 //! Rows in columns: each column as wide as its widest cell, the last one as wide as there is room.
 
-use super::text::{left, line, right, width};
+use super::text::{clip, left, line, right, width, wrap};
 use super::{Paint, Style};
 
 /// Between two columns.
@@ -33,10 +33,13 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The rows under their headings. Where there is not room for all, the first column gives way to no less than a
-    /// quarter of the width, and then the others are cut.
+    /// The rows under their headings. Where there is not room for all, columns of words give way; where that is not
+    /// enough, each row has a few lines: a number is never cut.
     pub fn print(&self, style: &Style, out: &mut String) {
-        let widths = self.widths(style.width);
+        let Some(widths) = self.widths(style.width) else {
+            self.rows.iter().for_each(|row| self.put_lines(style, row, out));
+            return;
+        };
         let mut heading = String::new();
         for (at, ((name, side), columns)) in self.columns.iter().zip(&widths).enumerate() {
             cell(&mut heading, at, name, *side, *columns);
@@ -53,20 +56,33 @@ impl Table {
         }
     }
 
-    fn widths(&self, most: usize) -> Vec<usize> {
+    /// The first cell, and below it the others with their headings.
+    fn put_lines(&self, style: &Style, row: &[String], out: &mut String) {
+        let [first, rest @ ..] = row else { return };
+        line(out, &style.paint(Paint::Bold, &clip(first, style.width)));
+        let named = self.columns.iter().skip(1).zip(rest).filter(|(_, cell)| !cell.is_empty());
+        let named =
+            named.map(|((name, _), cell)| format!("{} {cell}", name.to_lowercase()).trim().to_owned());
+        let text = named.collect::<Vec<_>>().join(", ");
+        wrap(&text, style.width - GAP.len()).lines().for_each(|text| line(out, &format!("{GAP}{text}")));
+    }
+
+    /// The width of each column; none when the table does not fit.
+    fn widths(&self, most: usize) -> Option<Vec<usize>> {
         let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| width(name)).collect();
         for row in &self.rows {
             widths.iter_mut().zip(row).for_each(|(known, cell)| *known = width(cell).max(*known));
         }
         let gaps = GAP.len() * widths.len().saturating_sub(1);
         let mut over = (widths.iter().sum::<usize>() + gaps).saturating_sub(most);
-        for (at, columns) in widths.iter_mut().enumerate() {
-            let least = if at == 0 { most / 4 } else { 4 };
-            let given = over.min(columns.saturating_sub(least));
-            *columns -= given;
-            over -= given;
+        for (columns, (_, side)) in widths.iter_mut().zip(&self.columns) {
+            if *side == Side::Left {
+                let given = over.min(columns.saturating_sub(most / 4));
+                *columns -= given;
+                over -= given;
+            }
         }
-        widths
+        (over == 0).then_some(widths)
     }
 }
 
@@ -112,9 +128,25 @@ mod tests {
         );
         check(
             40,
-            "NAME        SPANS  WHY\n\
-             live           12\n\
-             012345678…  1,2…  out of the time asked…\n",
+            "NAME            SPANS  WHY\n\
+             live               12\n\
+             012345678…  1,234,567  out of the time …\n",
         );
+    }
+
+    #[test]
+    fn numbers_are_never_cut() {
+        let mut table = Table::new(&[
+            ("NAME", Side::Left),
+            ("SPANS", Side::Right),
+            ("TRACES", Side::Right),
+            ("", Side::Left),
+        ]);
+        table.row(vec!["漢字".into(), "1,234,567,890,123".into(), "1,234,567,890,123".into(), "why".into()]);
+        table.row(vec!["x".into(), String::new(), "1".into(), String::new()]);
+        let mut out = String::new();
+        table.print(&Style::new(40, false), &mut out);
+        let expected = "漢字\n  spans 1,234,567,890,123, traces\n  1,234,567,890,123, why\nx\n  traces 1\n";
+        assert_eq!(out, expected);
     }
 }

@@ -83,6 +83,31 @@ pub fn fill(text: &mut String, columns: usize) {
     text.extend(std::iter::repeat_n(' ', missing));
 }
 
+/// A text broken between words into lines of at most so many columns; a longer word is cut.
+pub fn wrap(text: &str, columns: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, paragraph) in text.split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let mut used = 0;
+        for word in paragraph.split(' ') {
+            let word = clip(word, columns);
+            let more = width(&word);
+            if used > 0 && used + 1 + more > columns {
+                out.push('\n');
+                used = 0;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(&word);
+            used += more;
+        }
+    }
+    out
+}
+
 /// A line without the spaces at its end.
 pub fn line(out: &mut String, text: &str) {
     out.push_str(text.trim_end_matches(' '));
@@ -122,5 +147,14 @@ mod tests {
         check("xy", 1, "…");
         assert_eq!(right("7", 3), "  7");
         assert_eq!(clip(&"x".repeat(1000), 4), "xxx…");
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        let check = |text: &str, expected: &str| assert_eq!(wrap(text, 8), expected);
+        check("at most 8", "at most\n8");
+        check("at most\nof 漢字漢", "at most\nof\n漢字漢");
+        check("unbreakable", "unbreak…");
+        check("", "");
     }
 }

@@ -5,7 +5,7 @@ use spanloom_span::model::{AnyValue, KeyValue, Span};
 
 use super::super::spans::{Row, Spans, Top};
 use super::number::{counted, duration, moment};
-use super::text::{clip, escape, fill, left, right, width};
+use super::text::{clip, escape, fill, left, right, width, wrap};
 use super::{Paint, Style};
 
 /// Columns of a duration.
@@ -232,22 +232,23 @@ fn head(style: &Style, columns: &Columns, id: &str, spans: &Spans, start: u64, l
     let failed = spans.failed_count() as u64;
     let mut out = style.paint(Paint::Bold, &format!("trace {id}"));
     let took = format!(
-        "\n{}, took {}, {}, {}",
+        "{}, took {}, {}, {}",
         moment(start, 3),
         duration(length),
         counted(spans.len() as u64, "span"),
         counted(spans.service_count() as u64, "service")
     );
-    out.push_str(&took);
+    out.push('\n');
+    out.push_str(&wrap(&took, style.width));
     if failed > 0 {
-        out.push_str(&format!(", {}", style.paint(Paint::Red, &counted(failed, "error"))));
+        out.push_str(&format!("\n{}", style.paint(Paint::Red, &counted(failed, "error"))));
     }
     if let Some(missing) = &spans.partial {
-        let text = format!("\nthe trace is not whole: {}", escape(missing));
-        out.push_str(&style.paint(Paint::Red, &text));
+        let text = wrap(&format!("the trace is not whole: {}", escape(missing)), style.width);
+        out.push_str(&format!("\n{}", style.paint(Paint::Red, &text)));
     }
-    let mut scale = "0".to_owned();
     let end = duration(length);
+    let mut scale = if columns.bar > width(&end) + 2 { "0".to_owned() } else { String::new() };
     fill(&mut scale, columns.bar.saturating_sub(width(&end)));
     scale.push_str(&end);
     let margin = " ".repeat(columns.tree + DURATION + 4);

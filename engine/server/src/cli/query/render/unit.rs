@@ -52,7 +52,7 @@ impl Unit {
             Self::None => "value",
             Self::Spans => "spans",
             Self::SpansPerSecond => "spans a second",
-            Self::Seconds => "time",
+            Self::Seconds => "duration",
         }
     }
 }
