@@ -182,8 +182,8 @@ async fn series_are_drawn() {
     let out = shop.shown_in_time(&["{ } | count_over_time() by (name)", "--instant"]).await;
     let rows: Vec<&str> = out.lines().map(|line| line.trim_end_matches('█')).collect();
     let expected = [
-        "SERIES                        VALUE  spans",
-        "name=checkout                     5  ",
+        "SERIES                       VALUE  spans",
+        "name=checkout                    5  ",
         "name=read\\u{1b}[2J cart          5  ",
     ];
     assert_eq!(rows, expected);

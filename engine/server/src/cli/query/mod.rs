@@ -95,7 +95,7 @@ struct AskFlags {
     /// Show the spans that were found in each trace
     #[arg(long, help_heading = "Traces")]
     spans: bool,
-    /// Spans shown of each trace; 0 is as many as the server allows [default: 3]
+    /// With --spans: how many of each spanset; 0 is as many as the server allows [default: 20]
     #[arg(long, value_name = "N", help_heading = "Traces")]
     spss: Option<u64>,
     /// Say how the answer was found: blocks left out and why, rows read, time by step

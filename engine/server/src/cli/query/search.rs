@@ -17,7 +17,7 @@ const PAGE: u64 = 1000;
 /// With `--all`, this many traces are enough.
 const MOST_TRACES: u64 = 1_000_000;
 
-/// Spans of a trace when all found ones are asked for by `--spans`; the API's own default is for summaries.
+/// Spans of a spanset with `--spans`; the API's own default is for summaries.
 const SPANS: u64 = 20;
 
 /// Asks and prints.

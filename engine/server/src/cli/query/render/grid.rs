@@ -27,7 +27,7 @@ impl Grid {
         let (first, last) = (times().min()?, times().max()?);
         // Samples stand at multiples of the step from the first one on.
         let step = times().fold(0, |step, time| greatest_common(step, time - first));
-        let count = if step == 0 { 1 } else { ((last - first) / step).saturating_add(1) };
+        let count = (last - first).checked_div(step).unwrap_or(0).saturating_add(1);
         let most = most.max(1);
         let columns = match usize::try_from(count) {
             Ok(count) if count <= most => count * (most / count).clamp(1, WIDEST_SAMPLE),

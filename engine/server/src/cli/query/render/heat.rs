@@ -116,14 +116,11 @@ pub fn map(style: &Style, unit: Unit, answer: &SeriesAnswer, top: usize) -> Stri
 
 fn put_map(style: &Style, unit: Unit, grid: &Grid, group: &Group<'_>, out: &mut String) {
     put_name(style, group, out);
-    let rows: Vec<(f64, Option<&Series>, Vec<Option<f64>>)> = group
-        .rows()
-        .into_iter()
-        .map(|(bound, series)| (bound, series, grid.sums(series.map_or(&[], |one| &one.samples))))
-        .collect();
-    let most = rows.iter().flat_map(|(_, _, cells)| cells).flatten().copied().fold(0.0, f64::max);
-    for (value, series, cells) in rows.iter().rev() {
-        let cells: String = cells.iter().map(|cell| shade(cell.unwrap_or(0.0), most)).collect();
+    let rows = group.rows();
+    let cells = |series: Option<&Series>| grid.sums(series.map_or(&[], |one| &one.samples));
+    let most = rows.iter().flat_map(|(_, series)| cells(*series)).flatten().fold(0.0, f64::max);
+    for (value, series) in rows.iter().rev() {
+        let cells: String = cells(*series).iter().map(|cell| shade(cell.unwrap_or(0.0), most)).collect();
         let cells = style.paint(Paint::Cyan, &cells);
         line(out, &format!("{} │{cells}│{}", bound(unit, *value), right(&spans(total(*series)), COUNT)));
     }

@@ -16,8 +16,10 @@
 //! | `heat.rs` | histograms, over time and at once |
 //! | `compare.rs` | what sets a selection apart |
 //! | `tree.rs` | a trace as a tree with bars |
+//! | `attributes.rs` | what a span of a tree carries |
 //! | `names.rs` | names and values of attributes |
 
+pub mod attributes;
 pub mod caret;
 pub mod compare;
 pub mod explain;

@@ -60,7 +60,7 @@ pub fn plain(value: f64) -> String {
         _ if value.is_nan() => return "NaN".to_owned(),
         f64::INFINITY => "inf".to_owned(),
         0.0 => "0".to_owned(),
-        size if size < 1e-4 || size >= 1e15 => format!("{size:.2e}"),
+        size if !(1e-4..1e15).contains(&size) => format!("{size:.2e}"),
         size if size < 1.0 => {
             let zeros = (-size.log10().floor()).clamp(1.0, 4.0) as usize;
             let text = format!("{size:.*}", zeros + 2);

@@ -1,18 +1,13 @@
 //! A trace as a tree with bars: a line for each span, made when it is asked for, so that a trace of any size takes
 //! no more memory than its spans.
 
-use spanloom_span::model::{AnyValue, KeyValue, Span};
-
 use super::super::spans::{Row, Spans, Top};
 use super::number::{counted, duration, moment};
 use super::text::{clip, escape, fill, left, right, width, wrap};
-use super::{Paint, Style};
+use super::{Paint, Style, attributes};
 
 /// Columns of a duration.
 const DURATION: usize = 8;
-
-/// Deepest nesting of a value that is written out.
-const DEEPEST: usize = 16;
 
 /// The columns of a line: the tree, whether it failed, the duration, the bar.
 struct Columns {
@@ -139,33 +134,13 @@ impl<'a> TreeLines<'a> {
 
     fn put_attributes(&mut self, row: &Row, depth: usize, out: &mut String) {
         let margin = " ".repeat(depth.min(self.columns.levels) * 2 + 4);
-        let mut put = |text: &str| {
+        let mut lines = attributes::of_span(row);
+        if self.seen.insert(row.resource) {
+            lines.extend(attributes::of_resource(self.spans.resource(row.resource)));
+        }
+        for text in lines {
             out.push_str(&self.style.paint(Paint::Dim, &format!("{margin}{text}")));
             out.push('\n');
-        };
-        let span = match row.whole() {
-            Ok(span) => span,
-            Err(error) => return put(&format!("cannot be read: {error}")),
-        };
-        put(&format!("id={} start={}", row.id(), moment(row.start(), 9)));
-        words(&span).iter().for_each(|word| put(word));
-        span.attributes.iter().for_each(|of| put(&pair(of)));
-        for event in &span.events {
-            let after = duration(event.time_unix_nano.saturating_sub(row.start()));
-            put(&format!("event +{after} {}", escape(&event.name)));
-            event.attributes.iter().for_each(|of| put(&format!("  {}", pair(of))));
-        }
-        for link in &span.links {
-            put(&format!("link to trace {} span {}", hex(&link.trace_id), hex(&link.span_id)));
-            link.attributes.iter().for_each(|of| put(&format!("  {}", pair(of))));
-        }
-        if self.seen.insert(row.resource) {
-            match self.spans.resource(row.resource) {
-                Ok(resource) => {
-                    resource.attributes.iter().for_each(|of| put(&format!("resource.{}", pair(of))))
-                }
-                Err(error) => put(&format!("its resource cannot be read: {error}")),
-            }
         }
     }
 
@@ -254,63 +229,6 @@ fn head(style: &Style, columns: &Columns, id: &str, spans: &Spans, start: u64, l
     let margin = " ".repeat(columns.tree + DURATION + 4);
     out.push_str(&format!("\n\n{}\n", style.paint(Paint::Dim, &format!("{margin}{scale}"))));
     out
-}
-
-/// Kind and status, where they say something.
-fn words(span: &Span) -> Vec<String> {
-    let mut out = Vec::new();
-    match span.kind {
-        0 => {}
-        1 => out.push("kind=internal".to_owned()),
-        2 => out.push("kind=server".to_owned()),
-        3 => out.push("kind=client".to_owned()),
-        4 => out.push("kind=producer".to_owned()),
-        5 => out.push("kind=consumer".to_owned()),
-        other => out.push(format!("kind={other}")),
-    }
-    let message = match span.status.message.as_str() {
-        "" => String::new(),
-        message => format!(": {}", escape(message)),
-    };
-    match span.status.code {
-        0 if message.is_empty() => {}
-        0 => out.push(format!("status=unset{message}")),
-        1 => out.push(format!("status=ok{message}")),
-        2 => out.push(format!("status=error{message}")),
-        other => out.push(format!("status={other}{message}")),
-    }
-    out
-}
-
-fn pair(of: &KeyValue) -> String {
-    format!("{}={}", escape(&of.key), value(&of.value, 0))
-}
-
-/// A value as text; what lies deeper than [`DEEPEST`] is left out.
-fn value(of: &AnyValue, depth: usize) -> String {
-    if depth > DEEPEST {
-        return "…".to_owned();
-    }
-    match of {
-        AnyValue::Empty => "nil".to_owned(),
-        AnyValue::Str(text) => escape(text).into_owned(),
-        AnyValue::Bool(value) => value.to_string(),
-        AnyValue::Int(value) => value.to_string(),
-        AnyValue::Double(value) => value.to_string(),
-        AnyValue::Bytes(bytes) => format!("0x{}", hex(bytes)),
-        AnyValue::Array(values) => {
-            let values: Vec<String> = values.iter().map(|of| value(of, depth + 1)).collect();
-            format!("[{}]", values.join(", "))
-        }
-        AnyValue::Map(pairs) => {
-            let pair = |of: &KeyValue| format!("{}: {}", escape(&of.key), value(&of.value, depth + 1));
-            format!("{{{}}}", pairs.iter().map(pair).collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

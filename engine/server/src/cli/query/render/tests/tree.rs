@@ -1,7 +1,9 @@
 //! Trees as golden texts.
 
 use bytes::Bytes;
-use spanloom_span::model::{Event, Link, Resource, ResourceSpans, ScopeSpans, Status, Trace};
+use spanloom_span::model::{
+    AnyValue, Event, KeyValue, Link, Resource, ResourceSpans, ScopeSpans, Span, Status, Trace,
+};
 use spanloom_span::{SpanId, TraceId};
 use spanloom_wire::{TraceReport, trace_proto};
 
