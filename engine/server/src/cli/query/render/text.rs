@@ -53,14 +53,16 @@ pub fn clip(text: &str, columns: usize) -> String {
     for c in text.chars() {
         let more = c.width().unwrap_or(0);
         if used + more + 1 > columns {
-            if columns > 0 {
-                out.push(CUT);
-            }
-            return out;
+            break;
         }
         used += more;
         out.push(c);
     }
+    if columns > 0 {
+        out.push(CUT);
+    }
+    // Some characters, such as the selectors of emoji, make the one before them wider.
+    while width(&out) > columns && out.pop().is_some() {}
     out
 }
 
@@ -117,6 +119,7 @@ pub fn line(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn nothing_drives_the_terminal() {
@@ -147,6 +150,26 @@ mod tests {
         check("xy", 1, "…");
         assert_eq!(right("7", 3), "  7");
         assert_eq!(clip(&"x".repeat(1000), 4), "xxx…");
+    }
+
+    fn any_text() -> impl Strategy<Value = String> {
+        let odd =
+            "[\u{0}-\u{1f}\u{7f}-\u{9f}\u{200b}-\u{202e}\u{300}-\u{310}\u{fe0f}\u{1f3fb}❤☝1👩漢 a-c]{0,40}";
+        prop_oneof![any::<String>(), odd]
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_fits_and_drives_nothing(text in any_text(), columns in 0usize..50) {
+            let text = escape(&text);
+            prop_assert!(!text.contains(drives));
+            prop_assert!(width(&clip(&text, columns)) <= columns);
+            prop_assert_eq!(width(&left(&text, columns)), columns);
+            prop_assert_eq!(width(&right(&text, columns)), columns);
+            for line in wrap(&text, columns.max(1)).lines() {
+                prop_assert!(width(line) <= columns.max(1), "{:?}", line);
+            }
+        }
     }
 
     #[test]
