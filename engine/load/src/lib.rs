@@ -55,3 +55,4 @@ pub use profile::Profile;
 pub use progress::Progress;
 pub use report::LoadReport;
 pub use run::run;
+pub use transport::{Answer, Broken};

@@ -14,8 +14,8 @@ use crate::random::Random;
 use crate::sample::SampledTrace;
 use crate::transport::{Answer, Broken, Chunks, Wire};
 
-/// Largest trace that is read back.
-const MAX_TRACE_BYTES: usize = 256 << 20;
+/// Largest answer that is read.
+pub const MAX_ANSWER_BYTES: usize = 256 << 20;
 
 /// Most findings that are written out.
 const MAX_EXAMPLES: usize = 10;
@@ -199,20 +199,30 @@ impl QueryClient {
         Self { wire: Wire::http1(target), target: target.to_owned(), tenant, timeout }
     }
 
-    /// Asks once and reads the whole answer.
+    /// Asks once and reads the whole answer, in protobuf where there is a choice.
     pub async fn ask(&mut self, method: http::Method, path: &str) -> Result<Answer, Broken> {
+        self.ask_for(method, path, "application/protobuf").await
+    }
+
+    /// Asks once for the form that `accept` names and reads the whole answer, of at most [`MAX_ANSWER_BYTES`].
+    pub async fn ask_for(
+        &mut self,
+        method: http::Method,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<Answer, Broken> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, &self.target)
-            .header(header::ACCEPT, "application/protobuf");
+            .header(header::ACCEPT, accept);
         if let Some(tenant) = &self.tenant {
             request = request.header("x-scope-orgid", tenant);
         }
         let request = request.body(Chunks::default()).map_err(|e| Broken::Unknown(e.to_string()))?;
-        let exchange = self.wire.exchange(request, MAX_TRACE_BYTES);
+        let exchange = self.wire.exchange(request, MAX_ANSWER_BYTES);
         let answer = tokio::time::timeout(self.timeout, exchange).await;
-        answer.unwrap_or_else(|_| Err(Broken::Unknown("no answer in time".to_owned())))
+        answer.unwrap_or_else(|_| Err(Broken::Unknown(format!("no answer within {:?}", self.timeout))))
     }
 
     async fn trace(&mut self, id: TraceId) -> Result<(Answer, Duration), Broken> {

@@ -34,7 +34,7 @@ pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Two spans of a shop's checkout service.
-fn checkout(trace_id: TraceId) -> Result<Trace, Box<dyn std::error::Error>> {
+pub fn checkout(trace_id: TraceId) -> Result<Trace, Box<dyn std::error::Error>> {
     let service = KeyValue { key: "service.name".into(), value: AnyValue::Str("checkout".into()) };
     let parent = Span {
         trace_id,

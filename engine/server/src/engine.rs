@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use prometheus_client::registry::Registry;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Accepted, Ingest, IngestMetrics, Refusal};
-use spanloom_query::{Answers, FoundTrace, Querier, QueryError, SearchPart, SearchRequest};
+use spanloom_query::{
+    Answers, FoundTrace, MetricsPart, MetricsRequest, Querier, QueryError, SearchPart, SearchRequest,
+};
 use spanloom_receive::{Shutdown, Trigger, shutdown};
 use spanloom_span::{Tenant, TraceId};
 use spanloom_stage::Stage;
@@ -108,8 +110,76 @@ impl Engine {
 
     /// The traces that a TraceQL query finds, in parts; what was acknowledged before is found. Dropping the answer
     /// ends the work on it.
+    ///
+    /// A part before the last has the traces found since the part before, when [`SearchRequest::stream`] asks for
+    /// them; the last part, which says `done`, has the whole answer in order: newest first, then by id. Times are
+    /// nanoseconds since 1970, durations nanoseconds. `docs/TRACEQL.md` says what a query means.
+    ///
+    /// ```no_run
+    /// # async fn example(engine: spanloom_server::Engine) -> Result<(), spanloom_server::QueryError> {
+    /// use spanloom_server::{SearchRequest, Tenant};
+    ///
+    /// let slow = SearchRequest {
+    ///     tenants: vec![Tenant::default()],
+    ///     query: "{ resource.service.name = `shop` && duration > 1s }".into(),
+    ///     limit: 20,
+    ///     spans_per_spanset: 3,
+    ///     ..SearchRequest::default()
+    /// };
+    /// let mut answer = engine.search(slow).await?;
+    /// while let Some(part) = answer.next_part().await {
+    ///     let part = part?;
+    ///     for trace in part.traces.iter().filter(|_| part.done) {
+    ///         println!("{} {:?} took {} ns", trace.id, trace.root_name, trace.duration);
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`QueryError::Invalid`] says what is wrong with the request and where in the query; [`QueryError::Busy`]
+    /// asks to come again later. Nothing was changed by either. Parts may fail too, by what is found on the way.
     pub async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {
         self.shared.inner.querier.search(request).await
+    }
+
+    /// The series that a TraceQL query makes of spans over time, in parts; what was acknowledged before is counted.
+    /// Dropping the answer ends the work on it.
+    ///
+    /// Every part has all series as far as they are known and takes the place of the one before; parts before the
+    /// last come when [`MetricsRequest::stream`] asks for them. The last part says `done`; what it leaves out, by a
+    /// limit, its `partial` names. Samples are at nanoseconds since 1970, from the start rounded down to the end
+    /// rounded up to multiples of the step; without a step there is one sample. Rates are in spans a second, values
+    /// of durations in seconds. `docs/TRACEQL.md`, section "Metrics", says what each function counts.
+    ///
+    /// ```no_run
+    /// # async fn example(engine: spanloom_server::Engine, now: u64) -> Result<(), spanloom_server::QueryError> {
+    /// use spanloom_server::{MetricsRequest, Tenant};
+    ///
+    /// const SECOND: u64 = 1_000_000_000;
+    /// let rates = MetricsRequest {
+    ///     tenants: vec![Tenant::default()],
+    ///     query: "{ status = error } | rate() by (resource.service.name)".into(),
+    ///     start: now - 3600 * SECOND,
+    ///     end: now,
+    ///     step: Some(60 * SECOND),
+    ///     stream: true,
+    ///     ..MetricsRequest::default()
+    /// };
+    /// let mut answer = engine.metrics(rates).await?;
+    /// while let Some(part) = answer.next_part().await {
+    ///     let part = part?;
+    ///     for series in &part.series {
+    ///         println!("{:?}: {} samples so far", series.labels, series.samples.len());
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`Engine::search`]; a query for traces, a range that is backwards and a step of 0 are invalid.
+    pub async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
+        self.shared.inner.querier.metrics(request).await
     }
 
     /// Puts everything that is live into blocks.

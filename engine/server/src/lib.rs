@@ -14,7 +14,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `engine.rs` | the engine: start, push, trace, flush, stop |
+//! | `engine.rs` | the engine: start, push, trace, search, metrics, flush, stop |
 //! | `builder.rs` | how it is put together |
 //! | `batch.rs` | spans to push |
 //! | `listen.rs` | the engine behind listeners and the query API |
@@ -37,5 +37,9 @@ pub use builder::{Builder, StartError};
 pub use config::Config;
 pub use engine::{Engine, PushError, Started, TraceError};
 pub use spanloom_ingest::{Accepted, Refusal};
-pub use spanloom_query::FoundTrace;
+pub use spanloom_query::{
+    Answers, Cursor, Explain, ExplainSource, FoundTrace, MetricsPart, MetricsRequest, QueryError, SearchPart,
+    SearchRequest, SearchStats,
+};
 pub use spanloom_span::{SpanId, Tenant, TraceId, model};
+pub use spanloom_traceql::answer;

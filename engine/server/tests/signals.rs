@@ -192,6 +192,10 @@ fn the_command_line_says_what_it_is() {
         &["load", "--help"],
         &["block", "--help"],
         &["block", "verify", "--help"],
+        &["query", "--help"],
+        &["query", "trace", "--help"],
+        &["query", "tags", "--help"],
+        &["query", "values", "--help"],
     ] {
         let (code, out, error) = spanloom(args);
         assert_eq!((code, error.as_str()), (Some(0), ""), "{args:?}");

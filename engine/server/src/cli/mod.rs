@@ -6,12 +6,14 @@
 //! | `walk.rs` | `spanloom walk`: one trace through the stops, timed |
 //! | `allocator.rs` | memory given back at once |
 //! | `load.rs` | `spanloom load`: the load generator |
+//! | `query/` | `spanloom query`: a running server asked |
 //! | `block.rs` | `spanloom block`: blocks listed, inspected, verified |
 //! | `say.rs` | what is printed |
 
 mod allocator;
 mod block;
 mod load;
+mod query;
 mod say;
 mod serve;
 mod walk;
@@ -31,6 +33,9 @@ const EXAMPLES: &str = "Examples:
   spanloom --port-offset 1000 --data-dir b   a second one on the same host
   spanloom walk                              one trace through the nine stops, timed
   spanloom load --spans 1000000              send a million spans to it and read traces back
+  spanloom query '{ status = error }'        the newest traces with an error
+  spanloom query '{ } | rate()'              spans a second, as a plot
+  spanloom query trace <ID>                  a trace as a tree with bars
   spanloom block list                        what is on disk";
 
 /// A distributed tracing backend: spans in by OTLP, traces out by the Tempo API.
@@ -55,6 +60,8 @@ enum Command {
     Walk(walk::WalkFlags),
     /// Send generated traces to a running engine, read some back, and compare.
     Load(Box<load::LoadFlags>),
+    /// Ask a running engine: traces and series by TraceQL, a trace by id, names and values of attributes.
+    Query(Box<query::QueryFlags>),
     /// Look at the blocks of a data directory; the engine may be running.
     #[command(subcommand)]
     Block(block::BlockCommand),
@@ -122,6 +129,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(flags)) => serve::run(flags.or(cli.serve)),
         Some(Command::Walk(flags)) => walk::run(flags),
         Some(Command::Load(flags)) => load::run(*flags),
+        Some(Command::Query(flags)) => query::run(*flags),
         Some(Command::Block(command)) => block::run(command),
     }
 }

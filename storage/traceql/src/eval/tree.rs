@@ -65,7 +65,7 @@ struct Children {
 
 impl Tree {
     /// Finds the parents of the spans of a trace, in the order of spans.
-    pub(super) fn grow<'i>(&mut self, spans: impl Iterator<Item = &'i Identity> + Clone) {
+    pub fn grow<'i>(&mut self, spans: impl Iterator<Item = &'i Identity> + Clone) {
         self.ids.clear();
         self.shared.clear();
         self.parents.clear();
