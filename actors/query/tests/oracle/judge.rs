@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use spanloom_query::Cursor;
 use spanloom_traceql::answer::{FoundSpan, FoundSpanset, FoundTrace, ServiceStats};
 
 use crate::field::{Value, arithmetic, compare, constant, first_value, holds, service, value};
 use crate::model::{ERROR, Trace};
-use crate::query::{Aggregate, Expr, Field, Intrinsic, Relation, Scalar, SetOp, Spans, Spelling, Stage};
+use crate::query::{
+    Aggregate, Expr, Field, Intrinsic, Relation, Scalar, SetOp, Spans, Spelling, Stage, pipeline_text,
+};
 
 /// Spans by index, ascending, which is the order of spans; never empty once it is the result of a stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,6 +141,17 @@ fn stands(trace: &Trace, relation: Relation, a: usize, b: usize) -> bool {
 fn scalar(trace: &Trace, expr: &Scalar, spanset: &Spanset, shown: &mut Vec<(String, Value)>) -> Value {
     let value = match expr {
         Scalar::Literal(number) => return constant(number),
+        Scalar::Pipeline(stages, inner) => {
+            let spans =
+                joined(&run_from(trace, stages, Spanset { attributes: Vec::new(), ..spanset.clone() }));
+            let (left, mut of_inner) = (Spanset { spans, attributes: Vec::new() }, Vec::new());
+            let value = scalar(trace, inner, &left, &mut of_inner);
+            for (name, value) in of_inner {
+                let name = format!("({} | {name})", pipeline_text(stages, Spelling::Canonical));
+                set(shown, name, value);
+            }
+            return value;
+        }
         Scalar::Arithmetic(op, left, right) => {
             let left = scalar(trace, left, spanset, shown);
             let right = scalar(trace, right, spanset, shown);
@@ -219,6 +233,10 @@ fn in_scalar(scalar: &Scalar, out: &mut Vec<Field>) {
     match scalar {
         Scalar::Literal(_) | Scalar::Count => {}
         Scalar::Of(_, expr) => in_expr(expr, out),
+        Scalar::Pipeline(stages, scalar) => {
+            stages.iter().for_each(|stage| in_stage(stage, out));
+            in_scalar(scalar, out);
+        }
         Scalar::Arithmetic(_, left, right) => {
             in_scalar(left, out);
             in_scalar(right, out);
@@ -261,6 +279,11 @@ pub fn search(
     }
     found.sort_by_key(|trace| (std::cmp::Reverse(trace.start), trace.id));
     found
+}
+
+/// Whether a trace follows after a place in the order of an answer.
+pub fn is_behind(found: &FoundTrace, after: &Cursor) -> bool {
+    found.start < after.start || found.start == after.start && found.id > after.id
 }
 
 fn summary(trace: &Trace) -> FoundTrace {
