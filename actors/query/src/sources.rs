@@ -152,3 +152,6 @@ impl Sources {
         Ok(parts.iter().filter(is_open).copied().collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
