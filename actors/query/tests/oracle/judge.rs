@@ -10,6 +10,7 @@ use crate::model::{ERROR, Trace};
 use crate::query::{
     Aggregate, Expr, Field, Intrinsic, Relation, Scalar, SetOp, Spans, Spelling, Stage, pipeline_text,
 };
+use crate::sum::exact_sum;
 
 /// Spans by index, ascending, which is the order of spans; never empty once it is the result of a stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,7 +178,6 @@ fn aggregated(aggregate: Aggregate, values: &[Value]) -> Value {
     let is_nan = |value: &Value| value.number().is_some_and(f64::is_nan);
     let better = |op, v: &Value, best: &Value| compare(op, v, best) || is_nan(best) && !is_nan(v);
     let best = |op| values.iter().fold(first, |best, v| if better(op, v, best) { v } else { best });
-    let float = || values.iter().filter_map(Value::number).fold(0.0, |sum, value| sum + value);
     let whole = |of: fn(&Value) -> Option<i64>| values.iter().map(of).collect::<Option<Vec<i64>>>();
     let ints = whole(|v| if let Value::Int(v) = v { Some(*v) } else { None });
     let durations = whole(|v| if let Value::Duration(v) = v { Some(*v) } else { None });
@@ -186,9 +186,9 @@ fn aggregated(aggregate: Aggregate, values: &[Value]) -> Value {
         (Aggregate::Max, ..) => best(Greater).clone(),
         (Aggregate::Sum, Some(ints), _) => Value::Int(ints.into_iter().fold(0, i64::wrapping_add)),
         (Aggregate::Sum, _, Some(all)) => Value::Duration(all.into_iter().sum()),
-        (Aggregate::Sum, ..) => Value::Float(float()),
+        (Aggregate::Sum, ..) => Value::Float(exact_sum(values)),
         (Aggregate::Avg, _, Some(all)) => Value::Duration(all.iter().sum::<i64>() / all.len() as i64),
-        (Aggregate::Avg, ..) => Value::Float(float() / values.len() as f64),
+        (Aggregate::Avg, ..) => Value::Float(exact_sum(values) / values.len() as f64),
     }
 }
 

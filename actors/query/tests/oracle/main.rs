@@ -11,6 +11,7 @@
 //! | `field.rs` | naive values of fields and expressions |
 //! | `judge.rs` | naive pipelines and search |
 //! | `series.rs`, `contrast.rs` | naive metrics; `compare` |
+//! | `sum.rs` | sums that are exact |
 //! | `tags.rs` | naive names and values |
 //! | `generate_traces.rs`, `generate_queries.rs` | random stores and questions |
 //! | `question.rs` | a question of any sort, put to both |
@@ -46,6 +47,7 @@ mod query;
 mod question;
 mod series;
 mod shrink;
+mod sum;
 mod tags;
 
 use std::cell::Cell;
@@ -60,7 +62,7 @@ use crate::generate_queries::Scene;
 use crate::generate_traces::{Request, Store};
 use crate::question::{Outcome, Question};
 
-const STORES: u64 = 120;
+const STORES: u64 = 112;
 const QUESTIONS: usize = 50;
 /// Questions that are asked again at every later age.
 const LASTING: usize = 10;

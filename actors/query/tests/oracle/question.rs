@@ -183,7 +183,7 @@ impl Asks {
             2 => " with(trace_sample=true)",
             _ => "",
         };
-        match dice.weighted(&[57, 35, 3, 4, 1]) {
+        match dice.weighted(&[54, 34, 4, 6, 2]) {
             0 => {
                 let limit = if dice.percent(60) { 1000 } else { dice.between(1, 30) };
                 let spans_per_spanset = if dice.percent(60) { 100 } else { dice.between(1, 4) };

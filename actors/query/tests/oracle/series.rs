@@ -12,6 +12,7 @@ use crate::field::{Value, arithmetic, compare, constant, first_value, float_arit
 use crate::judge::{joined, run};
 use crate::model::{Span, Trace};
 use crate::query::{Field, Function, Literal, Metrics, Op, Second, Spelling, Stage};
+use crate::sum::exact_sum;
 
 const SECOND: f64 = 1e9;
 
@@ -194,7 +195,7 @@ fn plain(times: &[u64], mut group: Group<'_>, function: &Function, range: &Range
         };
         let unit = if values.iter().any(|v| matches!(v, Value::Duration(_))) { SECOND } else { 1.0 };
         let measured: Vec<f64> = values.iter().filter_map(Value::number).collect();
-        let sum = measured.iter().copied().reduce(|a, b| a + b);
+        let sum = (!measured.is_empty()).then(|| exact_sum(&values));
         let value = match function {
             Function::Count => Some(spans.len() as f64),
             Function::Rate => Some(spans.len() as f64 / range.seconds()),
