@@ -332,12 +332,7 @@ impl Asks {
                     max_series: *max_series,
                     stream: *exemplars % 2 == 1,
                 };
-                let hinted = EXEMPLARS.iter().find(|(hint, _)| hint == hints).map(|(_, most)| *most);
-                let shown = Exemplars {
-                    most: hinted.unwrap_or(usize::MAX).min(*exemplars),
-                    within: range.bounds(),
-                    is_whole: series::shows_whole_groups(query),
-                };
+                let shown = shown(query, range, *exemplars, hints);
                 let most = if *max_series == 0 { usize::MAX } else { *max_series };
                 metrics(house, request, series::metrics(&judged.traces, query, range), most, &shown)
             }
@@ -373,6 +368,16 @@ impl Asks {
                 Ok(Outcome::of(differ::whole_trace(found.as_ref(), expected), expected.is_some()))
             }
         }
+    }
+}
+
+/// What exemplars the answer to a query may have.
+fn shown(query: &Metrics, range: &Range, asked: usize, hints: &str) -> Exemplars {
+    let hinted = EXEMPLARS.iter().find(|(hint, _)| *hint == hints).map(|(_, most)| *most);
+    Exemplars {
+        most: hinted.unwrap_or(usize::MAX).min(asked),
+        within: range.bounds(),
+        is_whole: series::shows_whole_groups(query),
     }
 }
 
