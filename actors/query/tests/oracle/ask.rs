@@ -2,10 +2,13 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use spanloom_block::GROUP_ROWS;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Hosting, Ingest, IngestMetrics, IngestOptions};
+use spanloom_peer::{Answer, FindTrace, FoundParts, LiveRequest, Peer};
 use spanloom_query::{
     Answers, Cursor, MetricsRequest, Querier, QueryError, QueryOptions, SearchRequest, TagValues,
     TagValuesRequest, Tags, TagsRequest,
@@ -63,12 +66,54 @@ pub const MANNERS: [Manner; 4] = [
     Manner { group_rows: 1, soft_bytes: ROOMY, hosting: Hosting::Actor },
 ];
 
+/// When all live spans are sealed in the midst of a question: before or after it is told which of them are live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    BeforeListing,
+    AfterListing,
+}
+
+/// Who is asked for live spans, and may seal them meanwhile.
+struct Between {
+    ingest: Ingest,
+    seal: Arc<Mutex<Option<Seal>>>,
+}
+
+impl Between {
+    async fn seal(&self, now: Seal) {
+        if *self.seal.lock() == Some(now) {
+            self.ingest.flush().await.unwrap();
+        }
+    }
+}
+
+impl Peer for Between {
+    fn find_trace(&self, question: FindTrace) -> Answer<'_, FoundParts> {
+        Box::pin(async move {
+            self.seal(Seal::BeforeListing).await;
+            let found = self.ingest.find_trace(question).await;
+            self.seal(Seal::AfterListing).await;
+            found
+        })
+    }
+
+    fn live_requests(&self, tenant: Tenant) -> Answer<'_, Vec<LiveRequest>> {
+        Box::pin(async move {
+            self.seal(Seal::BeforeListing).await;
+            let found = self.ingest.live_requests(tenant).await;
+            self.seal(Seal::AfterListing).await;
+            found
+        })
+    }
+}
+
 /// Spanloom in one process.
 pub struct House {
     runtime: Runtime,
     stage: Option<Stage>,
     ingest: Ingest,
     querier: Querier,
+    seal: Arc<Mutex<Option<Seal>>>,
 }
 
 impl House {
@@ -91,9 +136,21 @@ impl House {
         let metrics = Arc::new(IngestMetrics::default());
         let clock = Arc::new(RealClock::default());
         let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
-        let querier = Querier::start(Arc::new(ingest.clone()), bucket, QueryOptions::default()).unwrap();
+        let seal = Arc::new(Mutex::new(None));
+        let peer = Between { ingest: ingest.clone(), seal: seal.clone() };
+        // A machine that stands still for a while is no difference.
+        let options = QueryOptions { timeout: Duration::ZERO, ..QueryOptions::default() };
+        let querier = Querier::start(Arc::new(peer), bucket, options).unwrap();
         drop(entered);
-        Self { runtime, stage: Some(stage), ingest, querier }
+        Self { runtime, stage: Some(stage), ingest, querier, seal }
+    }
+
+    /// Asks something in whose midst all live spans are sealed.
+    pub fn sealing_at<R>(&self, seal: Seal, ask: impl FnOnce() -> R) -> R {
+        *self.seal.lock() = Some(seal);
+        let answer = ask();
+        *self.seal.lock() = None;
+        answer
     }
 
     /// Does something while all live spans are being sealed.

@@ -23,7 +23,7 @@
 //! Each store has one to three tenants that share trace ids, and lies in a house that keeps spans in its own manner.
 //! Some questions are asked again while and after its spans are sealed, and pushed and sealed anew: the answers stay.
 //!
-//! `ORACLE_STORES` says how many stores (90 answers each), `ORACLE_SEED` with which they begin, `ORACLE_TRACES` how
+//! `ORACLE_STORES` says how many stores (some 90 answers each), `ORACLE_SEED` with which they begin, `ORACLE_TRACES` how
 //! many traces each has (20 to 60 without; 20,000 fill more than one row group of a block), and `ORACLE_FAILURES` how
 //! many failures are told before the test ends.
 #![allow(
@@ -55,7 +55,7 @@ use std::collections::BTreeMap;
 
 use spanloom_span::{Tenant, encode};
 
-use crate::ask::{House, MANNERS, Store as _};
+use crate::ask::{House, MANNERS, Seal, Store as _};
 use crate::dice::Dice;
 use crate::filled::Filled;
 use crate::generate_queries::Scene;
@@ -72,6 +72,8 @@ const LASTING: usize = 10;
 enum Age {
     /// As it was pushed: some spans live, some in blocks.
     Pushed,
+    /// A new store whose live spans are sealed in the midst of the question.
+    Between(Seal),
     /// While all live spans are sealed.
     Sealing,
     Sealed,
@@ -80,6 +82,7 @@ enum Age {
     SealedAgain,
 }
 
+/// One after the other.
 const AGES: [Age; 5] = [Age::Pushed, Age::Sealing, Age::Sealed, Age::Again, Age::SealedAgain];
 
 /// The engine, and how many stores it was given.
@@ -120,6 +123,7 @@ impl Bench {
     fn at<R>(&self, store: &Store, filled: &Filled, age: Age, ask: impl FnOnce() -> R) -> R {
         match age {
             Age::Pushed => {}
+            Age::Between(seal) => return self.house(store).sealing_at(seal, ask),
             Age::Sealing => return self.house(store).while_sealing(ask),
             Age::Again => store.requests.iter().step_by(2).for_each(|again| self.push(store, filled, again)),
             Age::Sealed | Age::SealedAgain => self.house(store).flush(),
@@ -130,6 +134,9 @@ impl Bench {
     /// Asks a new store as it was pushed and at an age.
     fn put(&self, store: &Store, question: &Question, age: Age) -> Outcome {
         let (house, filled) = (self.house(store), self.fill(store));
+        if let Age::Between(_) = age {
+            return self.at(store, &filled, age, || question.put(house, &filled));
+        }
         let first = question.put(house, &filled);
         let upto = AGES.iter().position(|known| *known == age).unwrap_or(0);
         AGES[1..=upto].iter().fold(first, |before, age| match before.is_failure() {
@@ -215,6 +222,13 @@ fn the_engine_answers_as_the_judge_does() {
             if number < LASTING {
                 lasting.push((question, outcome));
             }
+        }
+        let full = lasting.iter().filter(|(_, outcome)| outcome.is_full());
+        for ((question, before), seal) in full.zip([Seal::BeforeListing, Seal::AfterListing]) {
+            let outcome = bench.put(&store, question, Age::Between(seal)).after(before);
+            tally.count(question, &outcome, || {
+                bench.tell(seed, &store, question, Age::Between(seal), &outcome)
+            });
         }
         for age in &AGES[1..] {
             let ask = || lasting.iter().map(|(question, _)| question.put(house, &filled)).collect();

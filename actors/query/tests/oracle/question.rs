@@ -87,6 +87,10 @@ impl Outcome {
         }
     }
 
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Same { full: true, .. })
+    }
+
     pub fn is_failure(&self) -> bool {
         !matches!(self, Self::Same { .. })
     }
