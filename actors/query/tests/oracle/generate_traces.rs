@@ -67,7 +67,7 @@ pub fn store(dice: &mut Dice, traces: Option<usize>) -> Store {
     let resources: Vec<Resource> = (0..dice.between(2, 6)).map(|_| resource(dice)).collect();
     let scopes: Vec<Scope> = (0..dice.between(1, 3)).map(|_| scope(dice)).collect();
     let tenants = dice.weighted(&[0, 60, 25, 15]);
-    let manner = if traces.is_some() { 0 } else { dice.weighted(&[40, 25, 20, 15]) };
+    let manner = if traces.is_some() { 0 } else { dice.weighted(&[45, 25, 22, 8]) };
     // In some stores many traces start at once.
     let ticks = if dice.percent(20) { 3 } else { TICKS };
     // Every tenant has one request at least.
