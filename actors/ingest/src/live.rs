@@ -102,13 +102,67 @@ impl Chunks {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
     use spanloom_span::slice::{SliceLimits, slice};
+    use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode};
+    use spanloom_stage::Budget;
 
     use super::*;
+    use crate::tenants::Tenants;
+    use crate::trace::{Home, TraceCore};
+
+    fn batch_of(request: Bytes) -> Arc<Batch> {
+        let limits = SliceLimits { max_depth: 8, max_span_bytes: 1000 };
+        Arc::new(slice(request, &limits).unwrap())
+    }
 
     fn batch() -> Arc<Batch> {
-        let limits = SliceLimits { max_depth: 8, max_span_bytes: 1000 };
-        Arc::new(slice(Bytes::new(), &limits).unwrap())
+        batch_of(Bytes::new())
+    }
+
+    /// A request with one span of each of these traces.
+    fn request(traces: &[u8]) -> Arc<Batch> {
+        let span =
+            |id: &u8| Span { trace_id: TraceId([*id; 16]), span_id: SpanId([*id; 8]), ..Span::default() };
+        let scope_spans =
+            vec![ScopeSpans { spans: traces.iter().map(span).collect(), ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        batch_of(encode::traces_data(&Trace { resource_spans }).into())
+    }
+
+    #[test]
+    fn a_part_that_was_copied_stands_beside_its_request_and_then_in_its_place() {
+        // Entries before, so that the request is in the open chunk, is its last one, or is in a full one.
+        for before in [0, CHUNK - 1, CHUNK - 2, CHUNK] {
+            let home = Home { budget: Budget::new(1 << 20), live: Arc::default() };
+            let fillers: Vec<_> = (0..before).map(|_| batch()).collect();
+            fillers.iter().for_each(|filler| home.live.add(9, 1, filler));
+            let (whole, later) = (request(&[1, 2]), request(&[1]));
+            home.live.add(0, 3, &whole);
+            home.live.add(0, 5, &later);
+            let tenant = Tenants::new(1).find_or_add(&Tenant::default()).unwrap();
+            let id = whole.groups()[0].id;
+            let mut trace = TraceCore::new(tenant, id);
+            trace.on_spans(TracePart { batch: whole.clone(), group: 0, seq: 3 });
+            // Ordinals and how many traces each request has; of equal ordinals either may stand first.
+            let check = |expected: &[(u64, usize)]| {
+                let listed = home.live.of(0);
+                assert!(listed.is_sorted_by_key(|one| one.seq), "{before}");
+                let mut found: Vec<_> =
+                    listed.iter().map(|one| (one.seq, one.batch.groups().len())).collect();
+                found.sort_unstable();
+                assert_eq!(found, expected, "{before}");
+                assert!(listed.iter().all(|one| one.batch.groups().iter().any(|group| group.id == id)));
+            };
+            trace.on_rehome(3, &home);
+            check(&[(3, 2), (5, 1)]);
+            trace.on_rehome(4, &home);
+            check(&[(3, 1), (3, 2), (5, 1)]);
+            drop(whole);
+            check(&[(3, 1), (5, 1)]);
+            drop(trace);
+            check(&[(5, 1)]);
+        }
     }
 
     #[test]

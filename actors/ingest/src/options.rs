@@ -60,6 +60,8 @@ pub struct IngestOptions {
     pub seal_bytes: u64,
     /// A span is in a block after this long at the latest, when its trace is quiet.
     pub seal_max_age: Duration,
+    /// Rows of a row group of a block, see [`spanloom_block::BuilderOptions::group_rows`].
+    pub group_rows: usize,
     /// What a request may hold.
     pub slice: SliceLimits,
     /// Most tenants.
@@ -88,6 +90,7 @@ impl Default for IngestOptions {
             trace_cut_bytes: 32 << 20,
             seal_bytes: 48 << 20,
             seal_max_age: Duration::from_secs(300),
+            group_rows: spanloom_block::GROUP_ROWS,
             slice: SliceLimits::default(),
             max_tenants: 10_000,
             max_live_traces: 0,

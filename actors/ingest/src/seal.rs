@@ -288,7 +288,8 @@ impl Sealer {
     fn seal_tenant(&self, tenant: &Tenant, traces: &[CutTrace]) -> Result<(), BucketError> {
         let metrics = &self.parts.metrics;
         let now = self.parts.clock.wall_ns();
-        let options = BuilderOptions { created: now, ..BuilderOptions::default() };
+        let group_rows = self.parts.options.group_rows;
+        let options = BuilderOptions { created: now, group_rows, ..BuilderOptions::default() };
         let mut builder = BlockBuilder::new(tenant, options)?;
         for trace in traces {
             let pushed = builder.push_trace(trace.id, trace.through, &trace.parts)?;

@@ -47,25 +47,42 @@ pub(crate) struct Sources {
     pub live: Vec<LiveRequest>,
     /// Blocks, oldest first, one tenant after the other.
     pub blocks: Vec<SourceBlock>,
-    /// Whether they are of one tenant.
-    is_one_tenant: bool,
+    /// Where the live requests and the blocks of each tenant end.
+    ends: Vec<(usize, usize)>,
     index: OnceLock<LiveIndex>,
 }
 
 impl Sources {
     /// Takes a snapshot.
     pub async fn take(peer: &dyn Peer, bucket: &Bucket, tenants: &[Tenant]) -> Result<Self, QueryError> {
-        let mut live = Vec::new();
+        let (mut live, mut ends) = (Vec::new(), Vec::with_capacity(tenants.len()));
         for tenant in tenants {
             live.extend(peer.live_requests(tenant.clone()).await?);
+            ends.push((live.len(), 0));
         }
         let mut blocks = Vec::new();
-        for tenant in tenants {
+        for (tenant, (_, end)) in tenants.iter().zip(&mut ends) {
             let listed = bucket.blocks(tenant);
             let block = |listed: &Listed| SourceBlock { listed: listed.clone(), elsewhere: None };
             blocks.extend(listed.iter().map(block));
+            *end = blocks.len();
         }
-        Ok(Self { live, blocks, is_one_tenant: tenants.len() == 1, index: OnceLock::new() })
+        Ok(Self { live, blocks, ends, index: OnceLock::new() })
+    }
+
+    fn is_one_tenant(&self) -> bool {
+        self.ends.len() == 1
+    }
+
+    /// The number of the tenant, in the order named, that each of these blocks and live parts is of; none when they
+    /// are all of one.
+    pub fn tenants_of(&self, blocks: &[(usize, u64)], live: &[LivePlace]) -> SmallVec<[u32; 4]> {
+        if self.is_one_tenant() {
+            return SmallVec::new();
+        }
+        let of_block = |&(block, _): &(usize, u64)| self.ends.partition_point(|&(_, end)| end <= block);
+        let of_live = |&(at, _): &LivePlace| self.ends.partition_point(|&(end, _)| end <= at as usize);
+        blocks.iter().map(of_block).chain(live.iter().map(of_live)).map(|tenant| tenant as u32).collect()
     }
 
     /// Finds out which traces lie in several blocks, where that is known per tenant. Reads trace ids of blocks that
@@ -126,7 +143,7 @@ impl Sources {
         let Some(parts) = self.index().parts.get(id) else { return Ok(SmallVec::new()) };
         let mut through = 0;
         // What one tenant has sealed says nothing of another's spans.
-        for &(number, _) in blocks.iter().filter(|_| self.is_one_tenant) {
+        for &(number, _) in blocks.iter().filter(|_| self.is_one_tenant()) {
             let block = &self.blocks[number];
             let sealed = block.listed.block.sealed_through(id).map_err(|error| block.failed(error))?;
             through = through.max(sealed.unwrap_or(0));
@@ -135,3 +152,6 @@ impl Sources {
         Ok(parts.iter().filter(is_open).copied().collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,14 +2,18 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
+use spanloom_block::GROUP_ROWS;
 use spanloom_bucket::Bucket;
-use spanloom_ingest::{Ingest, IngestMetrics, IngestOptions};
+use spanloom_ingest::{Hosting, Ingest, IngestMetrics, IngestOptions};
+use spanloom_peer::{Answer, FindTrace, FoundParts, LiveRequest, Peer};
 use spanloom_query::{
     Answers, Cursor, MetricsRequest, Querier, QueryError, QueryOptions, SearchRequest, TagValues,
     TagValuesRequest, Tags, TagsRequest,
 };
-use spanloom_span::Tenant;
+use spanloom_span::{Tenant, TraceId, join, model};
 use spanloom_stage::{RealClock, Stage};
 use spanloom_traceql::answer::{FoundTrace, Series};
 use spanloom_wal::disk::{Disk, SimDisk};
@@ -33,9 +37,74 @@ pub trait Store {
     fn flush(&self);
     /// One page, and where the next one begins.
     fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Refused>;
-    fn metrics(&self, request: MetricsRequest) -> Result<Vec<Series>, Refused>;
+    /// Series, and what is said when some are left out.
+    fn metrics(&self, request: MetricsRequest) -> Result<(Vec<Series>, Option<String>), Refused>;
     fn tags(&self, request: TagsRequest) -> Result<Tags, Refused>;
     fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Refused>;
+    /// A trace by its id.
+    fn trace(&self, tenants: &[Tenant], id: TraceId) -> Result<Option<model::Trace>, Refused>;
+}
+
+/// How a house keeps spans.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Rows of a row group of its blocks.
+    group_rows: usize,
+    /// Held bytes at which it seals a part of its traces by itself, and copies what is left out of old requests.
+    soft_bytes: usize,
+    hosting: Hosting,
+}
+
+const ROOMY: usize = 96 << 20;
+
+/// Row groups that hold everything; some in the midst of traces, while traces are sealed now and then; few and many
+/// spans.
+pub const MANNERS: [Manner; 4] = [
+    Manner { group_rows: GROUP_ROWS, soft_bytes: ROOMY, hosting: Hosting::Actor },
+    Manner { group_rows: 40, soft_bytes: 40 << 10, hosting: Hosting::Actor },
+    Manner { group_rows: 7, soft_bytes: ROOMY, hosting: Hosting::Map },
+    Manner { group_rows: 1, soft_bytes: ROOMY, hosting: Hosting::Actor },
+];
+
+/// When all live spans are sealed in the midst of a question: before or after it is told which of them are live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    BeforeListing,
+    AfterListing,
+}
+
+/// Who is asked for live spans, and may seal them meanwhile.
+struct Between {
+    ingest: Ingest,
+    seal: Arc<Mutex<Option<Seal>>>,
+}
+
+impl Between {
+    async fn seal(&self, now: Seal) {
+        if *self.seal.lock() == Some(now) {
+            self.ingest.flush().await.unwrap();
+        }
+    }
+}
+
+impl Peer for Between {
+    fn find_trace(&self, question: FindTrace) -> Answer<'_, FoundParts> {
+        Box::pin(async move {
+            self.seal(Seal::BeforeListing).await;
+            let found = self.ingest.find_trace(question).await;
+            self.seal(Seal::AfterListing).await;
+            found
+        })
+    }
+
+    fn live_requests(&self, tenant: Tenant) -> Answer<'_, Vec<LiveRequest>> {
+        Box::pin(async move {
+            self.seal(Seal::BeforeListing).await;
+            let found = self.ingest.live_requests(tenant).await;
+            self.seal(Seal::AfterListing).await;
+            found
+        })
+    }
 }
 
 /// Spanloom in one process.
@@ -44,10 +113,11 @@ pub struct House {
     stage: Option<Stage>,
     ingest: Ingest,
     querier: Querier,
+    seal: Arc<Mutex<Option<Seal>>>,
 }
 
 impl House {
-    pub fn open() -> Self {
+    pub fn open(manner: Manner) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();
         let entered = runtime.enter();
@@ -55,6 +125,9 @@ impl House {
         let options = IngestOptions {
             shards: NonZeroUsize::new(2).unwrap(),
             segment_bytes: 1 << 20,
+            group_rows: manner.group_rows,
+            soft_bytes: manner.soft_bytes,
+            hosting: manner.hosting,
             ..IngestOptions::default()
         };
         let (bucket, _) = Bucket::open(disk.clone(), None).unwrap();
@@ -63,9 +136,30 @@ impl House {
         let metrics = Arc::new(IngestMetrics::default());
         let clock = Arc::new(RealClock::default());
         let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
-        let querier = Querier::start(Arc::new(ingest.clone()), bucket, QueryOptions::default()).unwrap();
+        let seal = Arc::new(Mutex::new(None));
+        let peer = Between { ingest: ingest.clone(), seal: seal.clone() };
+        // A machine that stands still for a while is no difference.
+        let options = QueryOptions { timeout: Duration::ZERO, ..QueryOptions::default() };
+        let querier = Querier::start(Arc::new(peer), bucket, options).unwrap();
         drop(entered);
-        Self { runtime, stage: Some(stage), ingest, querier }
+        Self { runtime, stage: Some(stage), ingest, querier, seal }
+    }
+
+    /// Asks something in whose midst all live spans are sealed.
+    pub fn sealing_at<R>(&self, seal: Seal, ask: impl FnOnce() -> R) -> R {
+        *self.seal.lock() = Some(seal);
+        let answer = ask();
+        *self.seal.lock() = None;
+        answer
+    }
+
+    /// Does something while all live spans are being sealed.
+    pub fn while_sealing<R>(&self, act: impl FnOnce() -> R) -> R {
+        let ingest = self.ingest.clone();
+        let sealing = self.runtime.spawn(async move { ingest.flush().await });
+        let done = act();
+        self.runtime.block_on(sealing).unwrap().unwrap();
+        done
     }
 }
 
@@ -106,12 +200,9 @@ impl Store for House {
         })
     }
 
-    fn metrics(&self, request: MetricsRequest) -> Result<Vec<Series>, Refused> {
+    fn metrics(&self, request: MetricsRequest) -> Result<(Vec<Series>, Option<String>), Refused> {
         let part = self.runtime.block_on(async { last_part(self.querier.metrics(request).await?).await })?;
-        match part.partial {
-            Some(why) => Err(Refused(format!("found a part of the answer: {why}"))),
-            None => Ok(part.series),
-        }
+        Ok((part.series, part.partial))
     }
 
     fn tags(&self, request: TagsRequest) -> Result<Tags, Refused> {
@@ -120,5 +211,13 @@ impl Store for House {
 
     fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Refused> {
         Ok(self.runtime.block_on(self.querier.tag_values(request))?)
+    }
+
+    fn trace(&self, tenants: &[Tenant], id: TraceId) -> Result<Option<model::Trace>, Refused> {
+        let mut parts = Vec::new();
+        for tenant in tenants {
+            parts.extend(self.runtime.block_on(self.querier.find_trace(tenant, id))?.trace);
+        }
+        Ok((!parts.is_empty()).then(|| join::join(parts).trace))
     }
 }

@@ -1,8 +1,12 @@
 //! Two answers held against each other: the first difference, in words.
 
+use std::collections::BTreeSet;
+
 use spanloom_span::TraceId;
-use spanloom_span::model::AnyValue;
-use spanloom_traceql::answer::{FoundSpan, FoundSpanset, FoundTrace, Series};
+use spanloom_span::model::{self, AnyValue};
+use spanloom_traceql::answer::{Exemplar, FoundSpan, FoundSpanset, FoundTrace, Series};
+
+use crate::model::Trace;
 
 /// Floats may be reckoned in another order.
 const CLOSE: f64 = 1e-9;
@@ -84,36 +88,81 @@ fn span(found: &FoundSpan, expected: &FoundSpan) -> Result<(), String> {
     Ok(())
 }
 
-/// Equal series in equal order; exemplars only if they are among the spans behind the series.
-pub fn series(found: &[Series], expected: &[Series], most_exemplars: usize) -> Result<(), String> {
+/// What exemplars an answer may have.
+pub struct Exemplars {
+    /// Most of a series.
+    pub most: usize,
+    /// Earliest and latest start of spans that count.
+    pub within: (u64, u64),
+    /// Whether a series shows all of its group's; those of histograms and quantiles share them.
+    pub is_whole: bool,
+}
+
+/// Equal series in equal order; exemplars only if they are among the spans behind the series, as the hint says.
+pub fn series(found: &[Series], expected: &[Series], exemplars: &Exemplars) -> Result<(), String> {
     let labels = |series: &[Series]| series.iter().map(|one| one.labels.clone()).collect::<Vec<_>>();
     let same_labels = |(a, b): (&Series, &Series)| same_attributes(&a.labels, &b.labels);
     if found.len() != expected.len() || !found.iter().zip(expected).all(same_labels) {
         return differ("labels", labels(found), labels(expected));
     }
     for (found, expected) in found.iter().zip(expected) {
-        one_series(found, expected, most_exemplars).map_err(|why| format!("{:?}: {why}", found.labels))?;
+        one_series(found, expected, exemplars).map_err(|why| format!("{:?}: {why}", found.labels))?;
     }
     Ok(())
 }
 
-fn one_series(found: &Series, expected: &Series, most_exemplars: usize) -> Result<(), String> {
+fn one_series(found: &Series, expected: &Series, exemplars: &Exemplars) -> Result<(), String> {
     let same_sample = |(a, b): (&(u64, f64), &(u64, f64))| a.0 == b.0 && close(a.1, b.1);
     let pairs = || found.samples.iter().zip(&expected.samples);
     if found.samples.len() != expected.samples.len() || !pairs().all(same_sample) {
         return differ("samples", &found.samples, &expected.samples);
     }
-    if found.exemplars.len() > most_exemplars {
-        return differ("number of exemplars", found.exemplars.len(), most_exemplars);
-    }
-    // What is reckoned from two series has spans of both behind it, which are not kept apart.
-    for exemplar in found.exemplars.iter().filter(|_| !expected.exemplars.is_empty()) {
-        let is_this = |one: &&spanloom_traceql::answer::Exemplar| {
+    shown(&found.exemplars, &expected.exemplars, exemplars)
+}
+
+/// Which of the candidates of a stretch is shown is the engine's choice.
+fn shown(found: &[Exemplar], candidates: &[Exemplar], of: &Exemplars) -> Result<(), String> {
+    for exemplar in found {
+        let is_this = |one: &Exemplar| {
             one.trace == exemplar.trace && one.at == exemplar.at && close(one.value, exemplar.value)
         };
-        if !expected.exemplars.iter().any(|one| is_this(&one)) {
-            return differ("an exemplar", exemplar, &expected.exemplars);
+        if !candidates.iter().any(is_this) {
+            return differ("an exemplar", exemplar, candidates);
         }
     }
+    let length = u128::from(of.within.1 - of.within.0) + 1;
+    let stretch = |one: &Exemplar| u128::from(one.at - of.within.0) * of.most as u128 / length;
+    let stretches: BTreeSet<u128> = found.iter().map(stretch).collect();
+    let traces: BTreeSet<TraceId> = found.iter().map(|one| one.trace).collect();
+    if stretches.len() < found.len() || traces.len() < found.len() {
+        return differ("exemplars", found, "one of a stretch and of a trace at most");
+    }
+    // A stretch without one is one whose choice was shown before.
+    let empty = candidates.iter().filter(|one| of.most > 0 && !stretches.contains(&stretch(one)));
+    let lacking: BTreeSet<u128> = empty.clone().map(stretch).collect();
+    let excused: BTreeSet<u128> = empty.filter(|one| traces.contains(&one.trace)).map(stretch).collect();
+    if of.is_whole && lacking != excused {
+        return differ("exemplars", found, candidates);
+    }
     Ok(())
+}
+
+/// The spans of a trace that was asked for by its id, in any order.
+pub fn whole_trace(found: Option<&model::Trace>, expected: Option<&Trace>) -> Result<(), String> {
+    let mut of_found = Vec::new();
+    for resource_spans in found.iter().flat_map(|trace| &trace.resource_spans) {
+        for scope_spans in &resource_spans.scope_spans {
+            let (resource, scope) = (&resource_spans.resource, &scope_spans.scope);
+            of_found.extend(scope_spans.spans.iter().map(|span| format!("{span:?} {resource:?} {scope:?}")));
+        }
+    }
+    let spans = expected.iter().flat_map(|trace| &trace.spans);
+    let mut of_expected: Vec<String> =
+        spans.map(|span| format!("{:?} {:?} {:?}", span.own, span.resource, span.scope)).collect();
+    of_found.sort();
+    of_expected.sort();
+    match of_found == of_expected {
+        true => Ok(()),
+        false => differ("spans", of_found, of_expected),
+    }
 }

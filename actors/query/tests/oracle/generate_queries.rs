@@ -1,13 +1,20 @@
 //! Random questions that the language takes, over every construct of the page, leaning towards those that find.
 
+use std::collections::BTreeSet;
+
+use spanloom_query::Cursor;
+use spanloom_span::TraceId;
+use spanloom_span::model::Span;
+
 use crate::dice::Dice;
 use crate::generate_traces::{
-    BEGIN, EVENT_NAMES, FLOATS, INTS, KEYS, MESSAGES, NAMES, SERVICES, STRINGS, TICK, TICKS, VERSIONS,
+    BEGIN, EVENT_NAMES, FLOATS, INTS, KEYS, MESSAGES, NAMES, SERVICES, STRINGS, Store, TICK, TICKS, VERSIONS,
 };
 use crate::query::{
     Aggregate, Expr, Field, Function, Intrinsic, Literal, Metrics, Op, Pattern, Relation, Scalar, Scope,
     Second, SetOp, Spans, Stage,
 };
+use crate::question::Times;
 use crate::series::Range;
 
 /// What a field may be compared with.
@@ -355,12 +362,20 @@ fn by_expr(dice: &mut Dice) -> Expr {
 }
 
 fn scalar(dice: &mut Dice, depth: usize) -> Scalar {
-    match dice.weighted(&[35, 45, if depth > 0 { 20 } else { 0 }]) {
+    let deep = if depth > 0 { 1 } else { 0 };
+    match dice.weighted(&[35, 45, 20 * deep, 15 * deep]) {
         0 => Scalar::Count,
         1 => {
             let aggregate = *dice.one(&[Aggregate::Min, Aggregate::Max, Aggregate::Sum, Aggregate::Avg]);
             let expr = if dice.percent(80) { Expr::Field(measured(dice)) } else { arithmetic(dice, 1) };
             Scalar::Of(aggregate, expr)
+        }
+        3 => {
+            let mut stages = vec![Stage::Spans(unparenthesised(dice, depth - 1))];
+            for _ in 0..dice.weighted(&[70, 25, 5]) {
+                stages.push(stage(dice, 0));
+            }
+            Scalar::Pipeline(stages, Box::new(scalar(dice, depth - 1)))
         }
         _ => {
             let op = *dice.one(&[Op::Add, Op::Subtract, Op::Multiply, Op::Divide, Op::Modulo, Op::Power]);
@@ -375,13 +390,13 @@ fn scalar(dice: &mut Dice, depth: usize) -> Scalar {
     }
 }
 
-fn scalar_filter(dice: &mut Dice) -> Stage {
+fn scalar_filter(dice: &mut Dice, depth: usize) -> Stage {
     let op = *dice.one(&COMPARISONS);
-    let left = scalar(dice, 2);
+    let left = scalar(dice, depth + 1);
     let right = match dice.percent(75) {
         true if dice.percent(50) => Scalar::Literal(Literal::Int(dice.below(5) as i64)),
         true => Scalar::Literal(number(dice)),
-        false => scalar(dice, 1),
+        false => scalar(dice, depth),
     };
     match dice.percent(85) {
         true => Stage::Compare(op, left, right),
@@ -395,7 +410,7 @@ fn stage(dice: &mut Dice, depth: usize) -> Stage {
         1 => Stage::By(by_expr(dice)),
         2 => Stage::Coalesce,
         3 => Stage::Select((0..dice.between(1, 3)).map(|_| field(dice).0).collect()),
-        _ => scalar_filter(dice),
+        _ => scalar_filter(dice, depth),
     }
 }
 
@@ -500,7 +515,7 @@ fn reckoned_series(dice: &mut Dice) -> Metrics {
         false => Metrics::Number(Literal::Float(*dice.one(&FLOATS))),
     };
     let left = leaf(dice);
-    let (left, right) = match dice.weighted(&[25, 25, 30, 20]) {
+    let (left, right) = match dice.weighted(&[20, 20, 25, 15, 10, 10]) {
         0 => (left, number(dice)),
         1 => (number(dice), left),
         // The same labels on both sides, so that they meet.
@@ -512,9 +527,23 @@ fn reckoned_series(dice: &mut Dice) -> Metrics {
             }
             _ => (left, leaf(dice)),
         },
-        _ => {
+        3 => {
             let stages = metrics_stages(dice);
-            (left, Metrics::Leaf { stages, function: Function::Count, by: Vec::new() })
+            let lone = Metrics::Leaf { stages, function: Function::Count, by: Vec::new() };
+            if dice.percent(50) { (left, lone) } else { (lone, left) }
+        }
+        // Numbers among themselves, and series that were reckoned or chosen before.
+        4 => {
+            let op = *dice.one(&[Op::Add, Op::Subtract, Op::Multiply]);
+            let numbers = Metrics::Arithmetic(op, Box::new(number(dice)), Box::new(number(dice)));
+            if dice.percent(50) { (left, numbers) } else { (numbers, left) }
+        }
+        _ => {
+            let inner = match dice.percent(50) {
+                true => reckoned_series(dice),
+                false => Metrics::Then(Box::new(leaf(dice)), second(dice)),
+            };
+            if dice.percent(50) { (left, inner) } else { (inner, left) }
         }
     };
     Metrics::Arithmetic(op, Box::new(left), Box::new(right))
@@ -538,33 +567,76 @@ pub fn metrics(dice: &mut Dice) -> Metrics {
     }
 }
 
-/// A time asked for, somewhere in the store or a little around it, seldom on a border.
-fn moment(dice: &mut Dice) -> u64 {
-    let tick = BEGIN + dice.below(TICKS + 10) as u64 * TICK;
-    match dice.below(4) {
-        0 => tick,
-        1 => tick + 1,
-        2 => tick - 1,
-        _ => tick + dice.below(TICK as usize) as u64,
+/// What a question may be about.
+pub struct Scene {
+    pub tenants: usize,
+    /// Starts and ends of spans, each once; never empty.
+    marks: Vec<u64>,
+    /// Starts and ids of traces, as one of their spans has them; never empty.
+    pub traces: Vec<(u64, TraceId)>,
+}
+
+impl Scene {
+    pub fn of(store: &Store) -> Self {
+        let spans = || store.requests.iter().flat_map(|request| request.spans.spans());
+        let ends = |span: &Span| [span.start_time_unix_nano, span.end_time_unix_nano];
+        let marks: BTreeSet<u64> = spans().flat_map(ends).collect();
+        let traces = spans().map(|span| (span.start_time_unix_nano, span.trace_id)).collect();
+        Self { tenants: store.tenants, marks: marks.into_iter().collect(), traces }
     }
 }
 
-pub fn times(dice: &mut Dice) -> (Option<u64>, Option<u64>) {
-    let (a, b) = (moment(dice), moment(dice));
-    match dice.weighted(&[50, 15, 15, 20]) {
+/// A time asked for, somewhere in the store or a little around it, often where a span starts or ends.
+fn moment(dice: &mut Dice, scene: &Scene) -> u64 {
+    let mark = match dice.percent(50) {
+        true => *dice.one(&scene.marks),
+        false => BEGIN + dice.below(TICKS + 10) as u64 * TICK,
+    };
+    match dice.below(5) {
+        0 | 1 => mark,
+        2 => mark + 1,
+        3 => mark - 1,
+        _ => mark + dice.below(TICK as usize) as u64,
+    }
+}
+
+pub fn times(dice: &mut Dice, scene: &Scene) -> Times {
+    let (a, b) = (moment(dice, scene), moment(dice, scene));
+    let future = BEGIN + 1_000_000 * TICK;
+    match dice.weighted(&[45, 13, 13, 18, 5, 2, 2, 2]) {
         0 => (None, None),
         1 => (Some(a), None),
         2 => (None, Some(a)),
-        _ => (Some(a.min(b)), Some(a.max(b))),
+        3 => (Some(a.min(b)), Some(a.max(b))),
+        // A nanosecond, or two.
+        4 => (Some(a), Some(a + dice.below(2) as u64)),
+        5 => (Some(future), dice.percent(50).then_some(future + 1)),
+        6 => (Some(a), Some(future)),
+        _ => (Some(0), Some(u64::MAX)),
     }
 }
 
-pub fn range(dice: &mut Dice) -> Range {
-    let (start, end) = match dice.percent(60) {
-        true => (BEGIN - dice.below(5) as u64 * TICK, BEGIN + (TICKS + 8) as u64 * TICK),
-        false => {
-            let (a, b) = (moment(dice), moment(dice));
-            (a.min(b), a.max(b) + 1)
+/// Where a page begins: after a trace, or where none is.
+pub fn cursor(dice: &mut Dice, scene: &Scene) -> Cursor {
+    let (start, id) = *dice.one(&scene.traces);
+    match dice.below(4) {
+        0 => Cursor { start: moment(dice, scene), id },
+        1 => Cursor { start, id: dice.one(&scene.traces).1 },
+        _ => Cursor { start, id },
+    }
+}
+
+pub fn range(dice: &mut Dice, scene: &Scene) -> Range {
+    let (a, b) = (moment(dice, scene), moment(dice, scene));
+    let (start, end) = match dice.weighted(&[55, 30, 4, 11]) {
+        0 => (BEGIN - dice.below(5) as u64 * TICK, BEGIN + (TICKS + 8) as u64 * TICK),
+        1 => (a.min(b), a.max(b) + 1),
+        2 => (BEGIN + 1_000_000 * TICK, BEGIN + 1_000_100 * TICK),
+        // A few nanoseconds around a moment.
+        _ => {
+            let start = a - dice.below(4) as u64;
+            let step = dice.percent(70).then(|| dice.between(1, 4) as u64);
+            return Range { start, end: start + dice.between(1, 6) as u64, step };
         }
     };
     let steps = [1, 7, 10, 30, 60, 300].map(|seconds| seconds * 1_000_000_000);

@@ -31,19 +31,27 @@ pub const KEYS: [&str; 8] = ["s", "n", "f", "flag", "list", "any", "big", "odd k
 /// Requests in the order they are pushed, and after which of them everything is sealed.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
+    /// At least one.
+    pub tenants: usize,
+    /// How the house keeps spans that it is pushed to, one of `MANNERS`.
+    pub manner: usize,
     pub requests: Vec<Request>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct Request {
+    /// Whose, by number.
+    pub tenant: usize,
     pub spans: Trace,
     /// Whether all live spans are sealed afterwards.
     pub seal: bool,
 }
 
 impl Store {
-    pub fn all(&self) -> Vec<Trace> {
-        self.requests.iter().map(|request| request.spans.clone()).collect()
+    /// What was pushed for some tenants: all of the first, then all of the next.
+    pub fn of(&self, tenants: &[usize]) -> Vec<Trace> {
+        let of = |tenant: usize| self.requests.iter().filter(move |request| request.tenant == tenant);
+        tenants.iter().copied().flat_map(of).map(|request| request.spans.clone()).collect()
     }
 }
 
@@ -58,22 +66,39 @@ struct Loose {
 pub fn store(dice: &mut Dice, traces: Option<usize>) -> Store {
     let resources: Vec<Resource> = (0..dice.between(2, 6)).map(|_| resource(dice)).collect();
     let scopes: Vec<Scope> = (0..dice.between(1, 3)).map(|_| scope(dice)).collect();
-    let mut requests: Vec<Vec<Loose>> = (0..dice.between(1, 7)).map(|_| Vec::new()).collect();
+    let tenants = dice.weighted(&[0, 60, 25, 15]);
+    let manner = if traces.is_some() { 0 } else { dice.weighted(&[45, 25, 22, 8]) };
+    // In some stores many traces start at once.
+    let ticks = if dice.percent(20) { 3 } else { TICKS };
+    // Every tenant has one request at least.
+    let count = dice.between(tenants, 7);
+    let owners: Vec<usize> =
+        (0..count).map(|request| if request < tenants { request } else { dice.below(tenants) }).collect();
+    let mut requests: Vec<Vec<Loose>> = owners.iter().map(|_| Vec::new()).collect();
     let some = dice.between(20, 60);
     for number in 0..traces.unwrap_or(some) {
         let id = trace_id(dice, number);
-        let first = dice.below(requests.len());
-        for span in trace(dice, id) {
-            // Most spans come with the first ones of their trace; the others are late or early.
-            let request = if dice.percent(60) { first } else { dice.below(requests.len()) };
-            let (resource, scope) = (dice.below(resources.len()), dice.below(scopes.len()));
-            requests[request].push(Loose { resource, scope, span });
+        // Of some traces all tenants have a part, and some are there twice, with the same ids and other contents.
+        for _ in 0..if tenants > 1 && dice.percent(15) { 2 } else { 1 } {
+            let owner = (!dice.percent(20)).then(|| dice.below(tenants));
+            let mine = (0..count).filter(|request| owner.is_none_or(|owner| owners[*request] == owner));
+            let mine: Vec<usize> = mine.collect();
+            let first = *dice.one(&mine);
+            for span in trace(dice, id, ticks) {
+                // Most spans come with the first ones of their trace; the others are late or early.
+                let request = if dice.percent(60) { first } else { *dice.one(&mine) };
+                let (resource, scope) = (dice.below(resources.len()), dice.below(scopes.len()));
+                requests[request].push(Loose { resource, scope, span });
+            }
         }
     }
-    let requests = requests
-        .into_iter()
-        .map(|spans| Request { spans: packed(dice, spans, &resources, &scopes), seal: dice.percent(45) });
-    Store { requests: requests.collect() }
+    let pushed = |(spans, tenant)| Request {
+        tenant,
+        spans: packed(dice, spans, &resources, &scopes),
+        seal: dice.percent(45),
+    };
+    let requests = requests.into_iter().zip(owners).map(pushed).collect();
+    Store { tenants, manner, requests }
 }
 
 fn trace_id(dice: &mut Dice, number: usize) -> TraceId {
@@ -183,8 +208,8 @@ fn span_id(number: usize) -> SpanId {
 }
 
 /// The spans of a trace in any order, duplicates among them.
-fn trace(dice: &mut Dice, id: TraceId) -> Vec<Span> {
-    let begin = BEGIN + dice.below(TICKS) as u64 * TICK;
+fn trace(dice: &mut Dice, id: TraceId, ticks: usize) -> Vec<Span> {
+    let begin = BEGIN + dice.below(ticks) as u64 * TICK;
     let count = dice.between(1, 12);
     let mut spans: Vec<Span> = Vec::new();
     for number in 1..=count {

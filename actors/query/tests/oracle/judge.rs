@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use spanloom_query::Cursor;
 use spanloom_traceql::answer::{FoundSpan, FoundSpanset, FoundTrace, ServiceStats};
 
 use crate::field::{Value, arithmetic, compare, constant, first_value, holds, service, value};
 use crate::model::{ERROR, Trace};
-use crate::query::{Aggregate, Expr, Field, Intrinsic, Relation, Scalar, SetOp, Spans, Spelling, Stage};
+use crate::query::{
+    Aggregate, Expr, Field, Intrinsic, Relation, Scalar, SetOp, Spans, Spelling, Stage, pipeline_text,
+};
+use crate::sum::exact_sum;
 
 /// Spans by index, ascending, which is the order of spans; never empty once it is the result of a stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,6 +142,17 @@ fn stands(trace: &Trace, relation: Relation, a: usize, b: usize) -> bool {
 fn scalar(trace: &Trace, expr: &Scalar, spanset: &Spanset, shown: &mut Vec<(String, Value)>) -> Value {
     let value = match expr {
         Scalar::Literal(number) => return constant(number),
+        Scalar::Pipeline(stages, inner) => {
+            let spans =
+                joined(&run_from(trace, stages, Spanset { attributes: Vec::new(), ..spanset.clone() }));
+            let (left, mut of_inner) = (Spanset { spans, attributes: Vec::new() }, Vec::new());
+            let value = scalar(trace, inner, &left, &mut of_inner);
+            for (name, value) in of_inner {
+                let name = format!("({} | {name})", pipeline_text(stages, Spelling::Canonical));
+                set(shown, name, value);
+            }
+            return value;
+        }
         Scalar::Arithmetic(op, left, right) => {
             let left = scalar(trace, left, spanset, shown);
             let right = scalar(trace, right, spanset, shown);
@@ -163,7 +178,6 @@ fn aggregated(aggregate: Aggregate, values: &[Value]) -> Value {
     let is_nan = |value: &Value| value.number().is_some_and(f64::is_nan);
     let better = |op, v: &Value, best: &Value| compare(op, v, best) || is_nan(best) && !is_nan(v);
     let best = |op| values.iter().fold(first, |best, v| if better(op, v, best) { v } else { best });
-    let float = || values.iter().filter_map(Value::number).fold(0.0, |sum, value| sum + value);
     let whole = |of: fn(&Value) -> Option<i64>| values.iter().map(of).collect::<Option<Vec<i64>>>();
     let ints = whole(|v| if let Value::Int(v) = v { Some(*v) } else { None });
     let durations = whole(|v| if let Value::Duration(v) = v { Some(*v) } else { None });
@@ -172,9 +186,9 @@ fn aggregated(aggregate: Aggregate, values: &[Value]) -> Value {
         (Aggregate::Max, ..) => best(Greater).clone(),
         (Aggregate::Sum, Some(ints), _) => Value::Int(ints.into_iter().fold(0, i64::wrapping_add)),
         (Aggregate::Sum, _, Some(all)) => Value::Duration(all.into_iter().sum()),
-        (Aggregate::Sum, ..) => Value::Float(float()),
+        (Aggregate::Sum, ..) => Value::Float(exact_sum(values)),
         (Aggregate::Avg, _, Some(all)) => Value::Duration(all.iter().sum::<i64>() / all.len() as i64),
-        (Aggregate::Avg, ..) => Value::Float(float() / values.len() as f64),
+        (Aggregate::Avg, ..) => Value::Float(exact_sum(values) / values.len() as f64),
     }
 }
 
@@ -219,6 +233,10 @@ fn in_scalar(scalar: &Scalar, out: &mut Vec<Field>) {
     match scalar {
         Scalar::Literal(_) | Scalar::Count => {}
         Scalar::Of(_, expr) => in_expr(expr, out),
+        Scalar::Pipeline(stages, scalar) => {
+            stages.iter().for_each(|stage| in_stage(stage, out));
+            in_scalar(scalar, out);
+        }
         Scalar::Arithmetic(_, left, right) => {
             in_scalar(left, out);
             in_scalar(right, out);
@@ -261,6 +279,11 @@ pub fn search(
     }
     found.sort_by_key(|trace| (std::cmp::Reverse(trace.start), trace.id));
     found
+}
+
+/// Whether a trace follows after a place in the order of an answer.
+pub fn is_behind(found: &FoundTrace, after: &Cursor) -> bool {
+    found.start < after.start || found.start == after.start && found.id > after.id
 }
 
 fn summary(trace: &Trace) -> FoundTrace {

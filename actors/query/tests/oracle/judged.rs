@@ -18,7 +18,7 @@ use spanloom_span::{SpanId, TraceId};
 use spanloom_traceql::answer::Series;
 
 use crate::field::{Value, arithmetic};
-use crate::generate_traces::BEGIN as ZERO;
+use crate::generate_traces::{BEGIN as ZERO, Request, Store};
 use crate::model::{Trace, gather};
 use crate::query::{
     Aggregate, Expr, Field, Function, Intrinsic, Literal, Metrics, Op, Pattern, Relation, Scalar, Scope,
@@ -306,6 +306,38 @@ fn pipelines_leave_the_spansets_the_page_says() {
     let inner = vec![Stage::Spans(named("abc")), count(Op::Greater, 2)];
     let pipeline = Spans::Set(SetOp::And, Box::new(Spans::Pipeline(inner)), Box::new(named("f")));
     check(&[Stage::Spans(pipeline)], "abcf");
+    // `({ ... } | count()) + 1 > 3`, over what a pipeline of its own leaves.
+    let of = |names, scalar| Scalar::Pipeline(vec![Stage::Spans(named(names))], Box::new(scalar));
+    let one = Box::new(Scalar::Literal(Literal::Int(1)));
+    let and_one = |names| Scalar::Arithmetic(Op::Add, Box::new(of(names, Scalar::Count)), one.clone());
+    let is = |left, op, value| Stage::Compare(op, left, Scalar::Literal(Literal::Int(value)));
+    check(&[is(and_one("abc"), Op::Greater, 3)], "abcdef");
+    check(&[Stage::Spans(named("ab")), is(and_one("abc"), Op::Greater, 3)], "");
+    check(&[Stage::Spans(named("ab")), is(of("f", Scalar::Count), Op::Equal, 0)], "ab");
+    let none = of("g", Scalar::Of(Aggregate::Max, at("span.n")));
+    check(&[is(none, Op::NotEqual, 0)], "");
+}
+
+#[test]
+fn of_two_tenants_the_one_named_first_decides() {
+    let of = |number, start| request(&[], vec![span(number, 0, 1, (start, start), &[])]);
+    let store = Store {
+        tenants: 2,
+        requests: [(0, of(1, 5)), (1, of(1, 7)), (0, of(2, 8)), (1, of(3, 9))]
+            .map(|(tenant, spans)| Request { tenant, spans, seal: false })
+            .into(),
+        ..Store::default()
+    };
+    let check = |tenants: &[usize], expected: &[(&str, u64)]| {
+        let traces = gather(&store.of(tenants));
+        let spans = traces.iter().flat_map(|trace| &trace.spans);
+        let found: Vec<_> = spans.map(|span| (span.own.name.as_str(), span.start() - ZERO)).collect();
+        assert_eq!(found, expected, "{tenants:?}");
+    };
+    check(&[0], &[("a", 5), ("b", 8)]);
+    check(&[1], &[("a", 7), ("c", 9)]);
+    check(&[0, 1], &[("a", 5), ("b", 8), ("c", 9)]);
+    check(&[1, 0], &[("a", 7), ("b", 8), ("c", 9)]);
 }
 
 #[test]
@@ -442,6 +474,11 @@ fn series_have_the_samples_the_page_says() {
     );
     let twice = Metrics::Arithmetic(Op::Divide, Box::new(count()), Box::new(leaf(Function::Rate, &[])));
     check(twice, 20, 40, Some(20), &[" 20:0.00000002 40:0.00000002"]);
+    // Numbers among themselves come first: 7 / 2 of ints is 3.
+    let number = |value| Box::new(Metrics::Number(Literal::Int(value)));
+    let three = Metrics::Arithmetic(Op::Divide, number(7), number(2));
+    let more = Metrics::Arithmetic(Op::Multiply, Box::new(three), Box::new(count()));
+    check(more, 20, 40, None, &["__name__=Str(\"count_over_time\") 40:9"]);
 }
 
 #[test]

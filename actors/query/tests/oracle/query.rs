@@ -155,6 +155,8 @@ pub enum Scalar {
     Count,
     Of(Aggregate, Expr),
     Arithmetic(Op, Box<Scalar>, Box<Scalar>),
+    /// `( pipeline | scalar )`.
+    Pipeline(Vec<Stage>, Box<Scalar>),
 }
 
 #[derive(Debug, Clone)]
@@ -432,6 +434,9 @@ impl Scalar {
                     Aggregate::Avg => "avg",
                 };
                 format!("{name}({})", expr.text(spelling))
+            }
+            Self::Pipeline(stages, scalar) => {
+                format!("({} | {})", pipeline_text(stages, spelling), scalar.text(spelling))
             }
             Self::Arithmetic(op, left, right) => {
                 let (left, right) =

@@ -8,10 +8,11 @@ use spanloom_span::model::AnyValue;
 use spanloom_traceql::answer::{Exemplar, Series};
 
 use crate::contrast;
-use crate::field::{Value, compare, constant, first_value, float_arithmetic};
+use crate::field::{Value, arithmetic, compare, constant, first_value, float_arithmetic};
 use crate::judge::{joined, run};
 use crate::model::{Span, Trace};
 use crate::query::{Field, Function, Literal, Metrics, Op, Second, Spelling, Stage};
+use crate::sum::exact_sum;
 
 const SECOND: f64 = 1e9;
 
@@ -32,6 +33,13 @@ impl Range {
         let first = self.start / step * step;
         let last = self.end.div_ceil(step) * step;
         (first..=last).step_by(step as usize).map(|time| (time, time - step + 1, time)).collect()
+    }
+
+    /// Earliest and latest start of spans that count.
+    pub fn bounds(&self) -> (u64, u64) {
+        let samples = self.samples();
+        let first = samples.first().map_or(0, |(_, low, _)| *low);
+        (first, samples.last().map_or(0, |(.., high)| *high))
     }
 
     fn seconds(&self) -> f64 {
@@ -72,26 +80,51 @@ pub fn metrics(traces: &[Trace], query: &Metrics, range: &Range) -> Vec<Series> 
         Metrics::Then(series, second) => then(metrics(traces, series, range), second),
         Metrics::Arithmetic(op, left, right) => {
             let of = |side| metrics(traces, side, range);
-            match (&**left, &**right) {
-                (Metrics::Number(number), right) => {
-                    let number = seconds_of(number);
-                    each_sample(of(right), |sample| float_arithmetic(*op, number, sample))
+            match (number(left), number(right)) {
+                // Never a query by itself.
+                (Some(_), Some(_)) => Vec::new(),
+                (Some(number), None) => {
+                    each_sample(of(right), |sample| float_arithmetic(*op, as_float(&number), sample))
                 }
-                (left, Metrics::Number(number)) => {
-                    let number = seconds_of(number);
-                    each_sample(of(left), |sample| float_arithmetic(*op, sample, number))
+                (None, Some(number)) => {
+                    each_sample(of(left), |sample| float_arithmetic(*op, sample, as_float(&number)))
                 }
-                (left, right) => reckon(*op, &of(left), &of(right)),
+                (None, None) => reckon(*op, &of(left), &of(right)),
             }
         }
     }
 }
 
-/// The value of a number in a comparison or a sum of series: durations count as seconds.
+/// Whether each series of a query shows the exemplars of whole groups.
+pub fn shows_whole_groups(query: &Metrics) -> bool {
+    match query {
+        Metrics::Number(_) => true,
+        Metrics::Leaf { function, .. } => {
+            !matches!(function, Function::Histogram(_) | Function::Quantile(..))
+        }
+        Metrics::Then(series, _) => shows_whole_groups(series),
+        Metrics::Arithmetic(_, left, right) => shows_whole_groups(left) && shows_whole_groups(right),
+    }
+}
+
+/// What numbers among themselves come to; none with series among them.
+fn number(query: &Metrics) -> Option<Value> {
+    match query {
+        Metrics::Number(number) => Some(constant(number)),
+        Metrics::Arithmetic(op, left, right) => Some(arithmetic(*op, &number(left)?, &number(right)?)),
+        Metrics::Leaf { .. } | Metrics::Then(..) => None,
+    }
+}
+
+fn as_float(value: &Value) -> f64 {
+    value.number().unwrap_or(f64::NAN)
+}
+
+/// The value of a number in a comparison: durations count as seconds.
 fn seconds_of(number: &Literal) -> f64 {
     match constant(number) {
         Value::Duration(nanos) => nanos as f64 / SECOND,
-        value => value.number().unwrap_or(f64::NAN),
+        value => as_float(&value),
     }
 }
 
@@ -162,7 +195,7 @@ fn plain(times: &[u64], mut group: Group<'_>, function: &Function, range: &Range
         };
         let unit = if values.iter().any(|v| matches!(v, Value::Duration(_))) { SECOND } else { 1.0 };
         let measured: Vec<f64> = values.iter().filter_map(Value::number).collect();
-        let sum = measured.iter().copied().reduce(|a, b| a + b);
+        let sum = (!measured.is_empty()).then(|| exact_sum(&values));
         let value = match function {
             Function::Count => Some(spans.len() as f64),
             Function::Rate => Some(spans.len() as f64 / range.seconds()),
@@ -362,8 +395,10 @@ fn reckon(op: Op, left: &[Series], right: &[Series]) -> Vec<Series> {
                 let other = b.samples.iter().find(|(t, _)| t == time);
                 samples.extend(other.map(|(_, other)| (*time, float_arithmetic(op, *value, *other))));
             }
+            let of_right = is_lone(left) && !is_lone(right);
+            let exemplars = if of_right { b.exemplars.clone() } else { a.exemplars.clone() };
             if !samples.is_empty() {
-                out.push(Series { labels, samples, exemplars: Vec::new() });
+                out.push(Series { labels, samples, exemplars });
             }
         }
     }

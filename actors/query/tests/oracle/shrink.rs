@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use spanloom_span::model::{KeyValue, Span};
 
 use crate::generate_traces::{Request, Store};
-use crate::query::{Expr, Metrics, Spans, Stage};
+use crate::query::{Expr, Metrics, Scalar, Spans, Stage};
 
 /// Most attempts for one failure.
 const ATTEMPTS: usize = 4000;
@@ -37,7 +37,7 @@ pub fn smaller_stores(store: &Store) -> Smaller<'_, Store> {
     let requests = (0..store.requests.len()).map(|index| {
         let mut requests = store.requests.clone();
         requests.remove(index);
-        Store { requests }
+        Store { requests, ..store.clone() }
     });
     let spans = || store.requests.iter().flat_map(|request| request.spans.spans());
     let ids: BTreeSet<_> = spans().map(|span| span.trace_id).collect();
@@ -147,7 +147,8 @@ fn smaller_origins(store: &Store) -> Vec<Store> {
     out
 }
 
-fn without_one<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+/// All of them but one, for each.
+pub fn without_one<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
     let without = |index| {
         let mut some = all.to_vec();
         some.remove(index);
@@ -171,7 +172,12 @@ pub fn smaller_stages(stages: &[Stage]) -> Vec<Vec<Stage>> {
             Stage::Select(fields) => {
                 without_one(fields).into_iter().filter(|f| !f.is_empty()).map(Stage::Select).collect()
             }
-            Stage::Coalesce | Stage::Compare(..) => Vec::new(),
+            Stage::Coalesce => Vec::new(),
+            Stage::Compare(op, left, right) => {
+                let lefts = smaller_scalars(left).into_iter().map(|left| (left, right.clone()));
+                let rights = smaller_scalars(right).into_iter().map(|right| (left.clone(), right));
+                lefts.chain(rights).map(|(left, right)| Stage::Compare(*op, left, right)).collect()
+            }
         };
         for stage in smaller {
             let mut stages = stages.to_vec();
@@ -180,6 +186,29 @@ pub fn smaller_stages(stages: &[Stage]) -> Vec<Vec<Stage>> {
         }
     }
     out
+}
+
+fn smaller_scalars(scalar: &Scalar) -> Vec<Scalar> {
+    match scalar {
+        Scalar::Literal(_) | Scalar::Count => Vec::new(),
+        Scalar::Of(aggregate, expr) => {
+            smaller_exprs(expr).into_iter().map(|expr| Scalar::Of(*aggregate, expr)).collect()
+        }
+        Scalar::Arithmetic(op, left, right) => {
+            let both = |left, right| Scalar::Arithmetic(*op, Box::new(left), Box::new(right));
+            let mut out = vec![(**left).clone(), (**right).clone()];
+            out.extend(smaller_scalars(left).into_iter().map(|left| both(left, (**right).clone())));
+            out.extend(smaller_scalars(right).into_iter().map(|right| both((**left).clone(), right)));
+            out
+        }
+        Scalar::Pipeline(stages, scalar) => {
+            let with = |stages, scalar| Scalar::Pipeline(stages, Box::new(scalar));
+            let mut out = vec![(**scalar).clone()];
+            out.extend(smaller_stages(stages).into_iter().map(|stages| with(stages, (**scalar).clone())));
+            out.extend(smaller_scalars(scalar).into_iter().map(|scalar| with(stages.clone(), scalar)));
+            out
+        }
+    }
 }
 
 fn smaller_sets(spans: &Spans) -> Vec<Spans> {
@@ -255,8 +284,9 @@ pub fn smaller_metrics(query: &Metrics) -> Vec<Metrics> {
 /// A store as a person reads it: one line a span, in the order of arrival.
 pub fn told(store: &Store) -> String {
     let mut out = String::new();
-    for (number, Request { spans, seal }) in store.requests.iter().enumerate() {
-        out += &format!("request {number}{}\n", if *seal { ", then sealed" } else { "" });
+    out += &format!("in a house of manner {}\n", store.manner);
+    for (number, Request { tenant, spans, seal }) in store.requests.iter().enumerate() {
+        out += &format!("request {number} of tenant {tenant}{}\n", if *seal { ", then sealed" } else { "" });
         for part in &spans.resource_spans {
             out += &format!("  resource {}\n", told_attributes(&part.resource.attributes));
             for scope_spans in &part.scope_spans {

@@ -10,8 +10,10 @@ use spanloom_query::{TagScope, TagType, TagValues, Tags};
 use spanloom_span::model::{self, AnyValue, KeyValue};
 
 use crate::field::{Value, attribute, holds, values};
+use crate::filled::Judged;
 use crate::model::{Span, Trace};
 use crate::query::{Expr, Field, Intrinsic, Scope, kind_word, status_word};
+use crate::question::Times;
 
 const SCOPES: [(TagScope, Scope); 5] = [
     (TagScope::Resource, Scope::Resource),
@@ -21,10 +23,18 @@ const SCOPES: [(TagScope, Scope); 5] = [
     (TagScope::Instrumentation, Scope::Instrumentation),
 ];
 
-/// A span that counts: whether it satisfies the condition.
-fn counting<'a>(traces: &'a [Trace], condition: Option<&Expr>) -> Vec<(&'a Trace, &'a Span)> {
+/// The spans that count: those that satisfy the condition and overlap the time. Others of their row groups may count.
+fn counting<'a>(
+    traces: &'a [Trace],
+    condition: Option<&Expr>,
+    (start, end): Times,
+) -> Vec<(&'a Trace, &'a Span)> {
     let spans = traces.iter().flat_map(|trace| trace.spans.iter().map(move |span| (trace, span)));
-    spans.filter(|(trace, span)| condition.is_none_or(|condition| holds(trace, span, condition))).collect()
+    let overlaps = |span: &Span| {
+        end.is_none_or(|end| span.start() <= end) && start.is_none_or(|start| span.end() >= start)
+    };
+    let holds = |trace: &Trace, span: &Span| condition.is_none_or(|condition| holds(trace, span, condition));
+    spans.filter(|(trace, span)| overlaps(span) && holds(trace, span)).collect()
 }
 
 /// All lists of attributes that a span has in a scope.
@@ -63,13 +73,14 @@ fn pushed(requests: &[model::Trace]) -> Vec<Span> {
 /// Whether names are right for the spans that satisfy a condition.
 pub fn names(
     found: &Tags,
-    traces: &[Trace],
-    requests: &[model::Trace],
+    judged: &Judged,
     condition: Option<&Expr>,
+    times: Times,
     only: Option<TagScope>,
+    limit: usize,
 ) -> Result<(), String> {
-    let least_spans = counting(traces, condition);
-    let most_spans = pushed(requests);
+    let least_spans = counting(&judged.traces, condition, times);
+    let most_spans = pushed(&judged.requests);
     let scopes: Vec<TagScope> = found.scopes.iter().map(|(scope, _)| *scope).collect();
     if scopes.iter().enumerate().any(|(at, scope)| scopes[..at].contains(scope)) {
         return Err(format!("found scopes {scopes:?}, expected each once"));
@@ -92,7 +103,7 @@ pub fn names(
             least.clear();
             most.clear();
         }
-        between(&format!("{tag_scope:?} names"), found, &least, &most)?;
+        between(&format!("{tag_scope:?} names"), found, (&least, &most), limit)?;
     }
     Ok(())
 }
@@ -100,12 +111,15 @@ pub fn names(
 fn between<T: Ord + Clone + std::fmt::Debug>(
     what: &str,
     found: &[T],
-    least: &BTreeSet<T>,
-    most: &BTreeSet<T>,
+    (least, most): (&BTreeSet<T>, &BTreeSet<T>),
+    limit: usize,
 ) -> Result<(), String> {
     let ascending = found.windows(2).all(|pair| pair[0] < pair[1]);
     let known: BTreeSet<T> = found.iter().cloned().collect();
-    if ascending && least.is_subset(&known) && known.is_subset(most) {
+    // Which ones a limit leaves is not said.
+    let is_all = least.is_subset(&known) || found.len() == limit;
+    let is_within = limit == 0 || found.len() <= limit;
+    if ascending && is_all && is_within && known.is_subset(most) {
         return Ok(());
     }
     Err(format!(
@@ -118,13 +132,14 @@ fn between<T: Ord + Clone + std::fmt::Debug>(
 /// Whether the values of a field are right for the spans that satisfy a condition.
 pub fn field_values(
     found: &TagValues,
-    traces: &[Trace],
-    requests: &[model::Trace],
+    judged: &Judged,
     condition: Option<&Expr>,
+    times: Times,
     field: &Field,
+    limit: usize,
 ) -> Result<(), String> {
     let mut least = BTreeSet::new();
-    for (trace, span) in counting(traces, condition) {
+    for (trace, span) in counting(&judged.traces, condition, times) {
         let scalars = values(trace, span, field).into_iter().filter_map(|value| told(&value));
         least.extend(scalars);
     }
@@ -133,8 +148,9 @@ pub fn field_values(
         // Of a root without `service.name`: blocks do not list the empty name, live spans do.
         least.remove(&(TagType::String, String::new()));
     }
-    if condition.is_some() && (is(Intrinsic::RootName) || is(Intrinsic::RootServiceName)) {
-        // A span that satisfies the condition need not lie in the block or request where its root does.
+    let is_any = condition.is_none() && times == (None, None);
+    if !is_any && (is(Intrinsic::RootName) || is(Intrinsic::RootServiceName)) {
+        // A span that counts need not lie in the block, row group or request where its root does.
         least.clear();
     }
     let mut most = BTreeSet::new();
@@ -144,7 +160,7 @@ pub fn field_values(
         let words = statuses.chain((0..6).filter_map(kind_word));
         most.extend(words.map(|word| (TagType::Keyword, word.to_owned())));
     }
-    for span in pushed(requests) {
+    for span in pushed(&judged.requests) {
         if let Field::Attribute { scope, key, .. } = field {
             for attribute in lists(&span, *scope).into_iter().flatten().filter(|a| a.key == *key) {
                 elements(&attribute.value, &mut most);
@@ -158,7 +174,7 @@ pub fn field_values(
             }
         }
     }
-    between("values", &found.values, &least, &most)
+    between("values", &found.values, (&least, &most), limit)
 }
 
 fn field_has_words(field: &Field) -> bool {

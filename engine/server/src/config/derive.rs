@@ -222,6 +222,8 @@ impl Config {
             max_tenants: self.limits.max_tenants as usize,
             max_live_traces: self.limits.max_live_traces,
             max_trace_bytes: self.limits.max_trace_bytes.0,
+            // Fewer are only good for tests.
+            group_rows: IngestOptions::default().group_rows,
         }
     }
 }

@@ -50,9 +50,14 @@ impl Values {
         self.set.is_empty()
     }
 
-    /// Adds a value, within limits. Nil is none, and bytes, arrays and maps are not listed.
+    /// Adds a value, within limits. Nil is none, and bytes, arrays, maps and codes without a word are not listed.
     pub fn add(&mut self, value: Value<'_>, limits: ListLimits) {
-        if matches!(value, Value::Nil | Value::Bytes(_) | Value::Array(_) | Value::Map(_)) || self.is_cut {
+        let is_listed = match value {
+            Value::Nil | Value::Bytes(_) | Value::Array(_) | Value::Map(_) => false,
+            Value::Status(_) | Value::Kind(_) => value.word().is_some(),
+            _ => true,
+        };
+        if !is_listed || self.is_cut {
             return;
         }
         let is_full = limits.count > 0 && self.set.len() >= limits.count || self.set.bytes() >= limits.bytes;
@@ -360,4 +365,25 @@ fn distinct(values: &crate::seq::SeqView<'_>, see: &mut dyn FnMut(u64) -> bool) 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_listed_takes_no_room() {
+        let check = |not_listed: Value<'_>| {
+            let (mut values, limits) = (Values::default(), ListLimits { count: 2, bytes: 1000 });
+            for value in [Value::Kind(2), not_listed, Value::Kind(3), Value::Kind(3), not_listed] {
+                values.add(value, limits);
+            }
+            let found: Vec<Value<'_>> = values.iter().collect();
+            assert_eq!((found.as_slice(), values.is_cut), (&[Value::Kind(2), Value::Kind(3)][..], false));
+        };
+        check(Value::Kind(9));
+        check(Value::Status(7));
+        check(Value::Nil);
+        check(Value::Bytes(b"x"));
+    }
 }

@@ -2,8 +2,8 @@
 
 use spanloom_span::TraceId;
 
-use super::bounded::Bounded;
-use super::bucket::bucket_of;
+use super::bounded::{Bounded, Labels};
+use super::bucket::{BUCKET_LABEL, QUANTILE_LABEL, bucket_of};
 use super::cell::{Buckets, Cell, Extreme, Sum};
 use super::compare::Comparison;
 use super::exemplar::{Exemplars, Places};
@@ -15,7 +15,7 @@ use crate::value::Value;
 /// What one leaf may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most groups. Of more, those stay that come first in the order of their values, and the answer is partial.
+    /// Most groups. Of more, those stay that come first in the order of series, and the answer is partial.
     pub max_series: usize,
     /// About how many bytes the counts may take: with many samples, fewer groups are kept.
     pub max_bytes: usize,
@@ -67,12 +67,20 @@ impl Accumulator {
             let row = (steps.count as usize).saturating_mul(cell).saturating_mul(2).max(1);
             limits.max_series.min(limits.max_bytes / row).max(1)
         };
+        let own = match &leaf.function {
+            Measure::Histogram(_) => Some(BUCKET_LABEL),
+            Measure::Quantile(..) => Some(QUANTILE_LABEL),
+            _ => None,
+        };
+        let labels = Labels { names: leaf.by.iter().map(|(_, name)| name.clone()).collect(), own };
         let counts = match &leaf.function {
-            Measure::Rate | Measure::Count => Counts::Spans(Bounded::new(groups(8))),
-            Measure::Min(_) => Counts::Least(Bounded::new(groups(16))),
-            Measure::Max(_) => Counts::Greatest(Bounded::new(groups(16))),
-            Measure::Avg(_) | Measure::Sum(_) => Counts::Sums(Bounded::new(groups(64))),
-            Measure::Histogram(_) | Measure::Quantile(..) => Counts::Buckets(Bounded::new(groups(256))),
+            Measure::Rate | Measure::Count => Counts::Spans(Bounded::labelled(groups(8), labels)),
+            Measure::Min(_) => Counts::Least(Bounded::labelled(groups(16), labels)),
+            Measure::Max(_) => Counts::Greatest(Bounded::labelled(groups(16), labels)),
+            Measure::Avg(_) | Measure::Sum(_) => Counts::Sums(Bounded::labelled(groups(64), labels)),
+            Measure::Histogram(_) | Measure::Quantile(..) => {
+                Counts::Buckets(Bounded::labelled(groups(256), labels))
+            }
             Measure::Compare(_) => Counts::Compare(Box::new(Comparison::new(limits.max_bytes, steps.count))),
         };
         let most_series = match counts {

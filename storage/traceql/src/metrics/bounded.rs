@@ -1,13 +1,25 @@
-//! Groups within a limit. When there are more, those that come first in the order of their values stay: whichever
-//! order they come in and however the work is split, the same ones, with everything that was ever added to them.
+//! Groups within a limit. When there are more, those that come first stay: whichever order they come in and however
+//! the work is split, the same ones, with everything that was ever added to them.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::value::{Groups, Key, Value, order};
+
+/// The labels that the values of a group become.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    /// Their names; none where groups are not series.
+    pub names: Box<[Arc<str>]>,
+    /// The name of the label that follows, of histograms and quantiles.
+    pub own: Option<&'static str>,
+}
 
 /// Groups by values, each with something of its own.
 #[derive(Debug)]
 pub(super) struct Bounded<T> {
+    /// The labels that the groups become, if they do: then they come in the order of series.
+    labels: Labels,
     groups: Groups,
     /// By group; none for one that was given up.
     kept: Vec<Option<T>>,
@@ -19,9 +31,15 @@ pub(super) struct Bounded<T> {
 }
 
 impl<T: Default> Bounded<T> {
+    /// Groups in the order of their values.
     pub fn new(limit: usize) -> Self {
+        Self::labelled(limit, Labels::default())
+    }
+
+    /// Groups in the order of the series that they become.
+    pub fn labelled(limit: usize, labels: Labels) -> Self {
         let groups = Groups::default();
-        Self { groups, kept: Vec::new(), live: 0, limit: limit.max(1), bound: None, dropped: false }
+        Self { labels, groups, kept: Vec::new(), live: 0, limit: limit.max(1), bound: None, dropped: false }
     }
 
     /// The group of some values; `None` when it is given up.
@@ -30,7 +48,7 @@ impl<T: Default> Bounded<T> {
             return Some(known);
         }
         if let Some(bound) = &self.bound
-            && order_of(values.iter().copied(), bound.iter().map(Key::value)).is_gt()
+            && self.order(values.iter().copied(), bound.iter().map(Key::value)).is_gt()
         {
             self.dropped = true;
             return None;
@@ -73,8 +91,18 @@ impl<T: Default> Bounded<T> {
     fn live_in_order(&self) -> Vec<u32> {
         let mut live: Vec<u32> =
             (0..).zip(&self.kept).filter(|(_, kept)| kept.is_some()).map(|(group, _)| group).collect();
-        live.sort_by(|left, right| self.groups.key(*left).cmp(self.groups.key(*right)));
+        let values = |group: u32| self.groups.key(group).iter().map(Key::value);
+        live.sort_by(|left, right| self.order(values(*left), values(*right)));
         live
+    }
+
+    fn order<'a, V: Iterator<Item = Value<'a>> + Clone>(
+        &self,
+        left: V,
+        right: impl Iterator<Item = Value<'a>> + Clone,
+    ) -> Ordering {
+        let (of_left, of_right) = (self.labels.of(left.clone()), self.labels.of(right.clone()));
+        order_of_labels(of_left, of_right).then_with(|| order_of(left, right))
     }
 
     fn prune(&mut self) {
@@ -88,6 +116,36 @@ impl<T: Default> Bounded<T> {
         self.live = kept.len();
         self.dropped = true;
     }
+}
+
+impl Labels {
+    /// Names and values, as an answer has them: nil is left out, but not when all are. The value of the label that
+    /// follows is nil.
+    fn of<'a>(
+        &self,
+        values: impl Iterator<Item = Value<'a>> + Clone,
+    ) -> impl Iterator<Item = (&str, Value<'a>)> {
+        let names = self.names.iter().map(|name| &**name);
+        let named = names.zip(values.clone()).filter(|(_, value)| *value != Value::Nil);
+        let none = !{ values }.any(|value| value != Value::Nil);
+        let first = self.names.first().filter(|_| none).map(|first| (&**first, Value::Text(b"nil")));
+        first.into_iter().chain(named).chain(self.own.map(|own| (own, Value::Nil)))
+    }
+}
+
+fn order_of_labels<'a, 'n>(
+    left: impl Iterator<Item = (&'n str, Value<'a>)>,
+    right: impl Iterator<Item = (&'n str, Value<'a>)>,
+) -> Ordering {
+    let mut right = right.fuse();
+    for (name, value) in left {
+        let Some((other_name, other)) = right.next() else { return Ordering::Greater };
+        match name.cmp(other_name).then_with(|| order(value, other)) {
+            Ordering::Equal => {}
+            unequal => return unequal,
+        }
+    }
+    if right.next().is_some() { Ordering::Less } else { Ordering::Equal }
 }
 
 fn order_of<'a>(left: impl Iterator<Item = Value<'a>>, right: impl Iterator<Item = Value<'a>>) -> Ordering {

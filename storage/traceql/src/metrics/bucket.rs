@@ -2,6 +2,12 @@
 
 use crate::value::Value;
 
+/// The label that says which bucket a series counts.
+pub(super) const BUCKET_LABEL: &str = "__bucket";
+
+/// The label that says which quantile a series shows.
+pub(super) const QUANTILE_LABEL: &str = "p";
+
 /// The bucket that a value counts for, as the exponent of the least power of two that is not less than it.
 /// `None` for values below 2 and what is neither int nor duration.
 #[inline]

@@ -1,7 +1,7 @@
 //! What was counted, as series.
 
 use super::accumulator::{Accumulator, Counts, Table};
-use super::bucket::{bucket_power, quantile};
+use super::bucket::{BUCKET_LABEL, QUANTILE_LABEL, bucket_power, quantile};
 use super::cell::{Cell, Sum};
 use super::compare::samples;
 use super::row::Row;
@@ -119,7 +119,7 @@ fn histogram(leaf: &Leaf, table: &Table<super::cell::Buckets>, from: &Accumulato
         for (bucket, row) in by_bucket {
             let power = from.scaled(bucket_power(bucket));
             let mut labels = labels(leaf, key);
-            labels.push(("__bucket".to_owned(), AnyValue::Double(power)));
+            labels.push((BUCKET_LABEL.to_owned(), AnyValue::Double(power)));
             // Buckets ascend: what is not above this power and was not taken yet is its own.
             let (exemplars, above): (Vec<_>, Vec<_>) =
                 shown.into_iter().partition(|shown| shown.value <= power);
@@ -151,7 +151,7 @@ fn quantiles_of(
                 continue;
             }
             let mut labels = labels(leaf, key);
-            labels.push(("p".to_owned(), AnyValue::Double(wanted)));
+            labels.push((QUANTILE_LABEL.to_owned(), AnyValue::Double(wanted)));
             // An exemplar stands at the least quantile that it does not exceed, or at the greatest one.
             let last = at + 1 == ascending.len();
             let mine = |shown: &Exemplar| last || reaches(&samples, from, shown);

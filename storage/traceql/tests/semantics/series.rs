@@ -254,6 +254,28 @@ fn too_many_series_leave_the_first_ones_whole() {
 }
 
 #[test]
+fn the_first_series_of_too_many_are_those_that_a_longer_answer_begins_with() {
+    // What a series counts is its last label, whose name comes after that of the label which it may lack.
+    const HISTOGRAM: &str = "{ } | histogram_over_time(duration) by(.b, .a)";
+    let spans = "1 - 1 9 .b=1\n2 - 2 9 .a=z\n3 - 3 9 .a=m .b=1\n4 - 4 9\n5 - 5 9 .a=7\n6 - 6 9 .b=x .a=7\n";
+    let steps = Steps::instant(0, 100).expect("steps");
+    for query in
+        ["{ } | count_over_time() by(.a)", "{ } | rate() by(.a, .b)", "{ } | rate() by(.b, .a)", HISTOGRAM]
+    {
+        let with = |max_series| {
+            let limits = Limits { max_series, ..Limits::default() };
+            series_of(query, &[trace(spans)], steps, &limits)
+        };
+        let all = with(100).series;
+        for most in 1..=all.len() {
+            let found = with(most);
+            assert_eq!(show(&found.series), show(&all[..most]), "{query}, {most} of {}", all.len());
+            assert_eq!(found.partial.is_some(), most < all.len(), "{query}, {most} of {}", all.len());
+        }
+    }
+}
+
+#[test]
 fn exemplars_are_spread_and_of_different_traces() {
     let plan = plan("{ } | max_over_time(duration)");
     let leaf = &plan.metrics().expect("series").leaves[0];
