@@ -63,7 +63,8 @@ impl House {
         let metrics = Arc::new(IngestMetrics::default());
         let clock = Arc::new(RealClock::default());
         let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
-        let querier = Querier::start(Arc::new(ingest.clone()), bucket, QueryOptions::default()).unwrap();
+        let (peer, budget) = (Arc::new(ingest.clone()), ingest.budget());
+        let querier = Querier::start(peer, bucket, budget, QueryOptions::default()).unwrap();
         drop(entered);
         Self { runtime, stage: Some(stage), ingest, querier }
     }
