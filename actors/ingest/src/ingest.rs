@@ -279,6 +279,11 @@ impl Ingest {
         }
     }
 
+    /// The budget of live spans.
+    pub fn budget(&self) -> Arc<Budget> {
+        self.inner.budget.clone()
+    }
+
     /// What is live.
     pub fn status(&self) -> LiveStatus {
         let inner = &self.inner;

@@ -62,12 +62,19 @@ impl LiveRequests {
             let mine = entries.iter().filter(|entry| entry.tenant == tenant);
             out.extend(mine.filter_map(|e| Some(LiveRequest { seq: e.seq, batch: e.batch.upgrade()? })));
         };
-        let full = {
-            let chunks = self.chunks.lock();
-            take(&chunks.open);
-            chunks.full.clone()
-        };
+        // Most of the list is gone through without the lock. A request that is found gone may have left copies, which
+        // were listed before it went: so what was listed since is looked at after it, not before.
+        let full = self.chunks.lock().full.clone();
         full.iter().for_each(|chunk| take(chunk));
+        let address = |chunk: &Arc<[Entry]>| Arc::as_ptr(chunk).addr();
+        let mut seen: Vec<usize> = full.iter().map(address).collect();
+        seen.sort_unstable();
+        let is_new = |chunk: &&Arc<[Entry]>| seen.binary_search(&address(chunk)).is_err();
+        {
+            let chunks = self.chunks.lock();
+            chunks.full.iter().filter(is_new).for_each(|chunk| take(chunk));
+            take(&chunks.open);
+        }
         out.sort_by_key(|request| request.seq);
         out
     }
@@ -101,6 +108,8 @@ impl Chunks {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use bytes::Bytes;
     use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
     use spanloom_span::slice::{SliceLimits, slice};
@@ -188,5 +197,35 @@ mod tests {
         assert!(kept < 2_000, "{kept} entries are kept for 200 requests");
         drop(held);
         assert!(list.of(0).is_empty());
+    }
+
+    /// A request whose copies are listed before it goes is never missed, however the list is changed meanwhile.
+    #[test]
+    fn a_request_or_its_copy_is_seen() {
+        let list = LiveRequests::default();
+        let is_over = AtomicBool::new(false);
+        let first = batch();
+        list.add(0, 0, &first);
+        (0..2 * CHUNK).for_each(|_| list.add(1, 0, &batch()));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut held = first;
+                for _ in 0..20_000 {
+                    let copy = batch();
+                    list.add(0, 0, &copy);
+                    held = copy;
+                    // What fills the chunk, so that it is swept.
+                    (0..CHUNK / 8).for_each(|_| list.add(1, 0, &held));
+                }
+                is_over.store(true, Ordering::Release);
+                drop(held);
+            });
+            let mut looks = 0;
+            while !is_over.load(Ordering::Acquire) {
+                let found = list.of(0);
+                assert!(!found.is_empty() || is_over.load(Ordering::Acquire), "missed after {looks} looks");
+                looks += 1;
+            }
+        });
     }
 }

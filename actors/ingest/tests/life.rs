@@ -41,8 +41,13 @@ impl House {
         let clock = Arc::new(RealClock::default());
         let (ingest, report) =
             Ingest::start(&stage, disk, bucket.clone(), clock, metrics.clone(), options).unwrap();
-        let querier =
-            Querier::start(Arc::new(ingest.clone()), bucket.clone(), QueryOptions::default()).unwrap();
+        let querier = Querier::start(
+            Arc::new(ingest.clone()),
+            bucket.clone(),
+            ingest.budget(),
+            QueryOptions::default(),
+        )
+        .unwrap();
         Self { stage, ingest, querier, bucket, metrics, report }
     }
 

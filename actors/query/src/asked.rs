@@ -9,7 +9,6 @@ use spanloom_span::TraceId;
 use tokio::sync::mpsc;
 
 use crate::QueryError;
-use crate::piece::{Piece, pieces};
 use crate::progress::Progress;
 use crate::sources::Sources;
 
@@ -19,7 +18,9 @@ const PART_EVERY: Duration = Duration::from_millis(100);
 /// A question under way, whose answer comes in parts of type `T`.
 pub(crate) struct Asked<T> {
     pub progress: Progress,
-    pieces: Vec<Piece>,
+    /// Blocks, by number: each is a piece of work. Live spans come first, then the youngest blocks, which are likely to
+    /// hold the newest traces.
+    pieces: Vec<usize>,
     /// Traces that lie in several places and are judged already.
     claimed: Mutex<HashSet<TraceId>>,
     answer: mpsc::Sender<Result<T, QueryError>>,
@@ -34,7 +35,7 @@ impl<T> Asked<T> {
         mut progress: Progress,
         answer: mpsc::Sender<Result<T, QueryError>>,
     ) -> Self {
-        let pieces = pieces(sources);
+        let pieces: Vec<usize> = (0..sources.blocks.len()).rev().collect();
         progress.plan(sources, pieces.len());
         Self {
             progress,
@@ -61,16 +62,16 @@ impl<T> Asked<T> {
         self.failed.load(Ordering::Relaxed) || self.answer.is_closed() || self.progress.is_late()
     }
 
-    /// Does a piece of work, and sends the part that `part` makes when it is time for one. False when there is no
+    /// Does a piece of work, which is about a block, and sends the part that `part` makes when it is time for one. False when there is no
     /// point in going on.
     pub fn piece(
         &self,
         number: usize,
-        run: impl FnOnce(Piece) -> Result<(), QueryError>,
+        run: impl FnOnce(usize) -> Result<(), QueryError>,
         part: Option<impl FnOnce() -> T>,
     ) -> bool {
-        let Some(piece) = self.pieces.get(number).filter(|_| !self.is_over()) else { return false };
-        if let Err(error) = run(*piece) {
+        let Some(&block) = self.pieces.get(number).filter(|_| !self.is_over()) else { return false };
+        if let Err(error) = run(block) {
             self.fail(error);
             return false;
         }

@@ -81,11 +81,14 @@ impl<'a> Matches<'a> {
     }
 
     /// Places of traces with rows for which the plan's needs are met, ascending; of the `shared` ones, of which
-    /// rows may lie elsewhere, those with any row that matches any filter, or `every` one.
-    pub fn candidates(&self, needs: &Needs, shared: &[u32], every: bool) -> Vec<u32> {
+    /// rows may lie elsewhere, those with any row that matches any filter, or `every` one; of the `sealed` ones, which
+    /// do not count here, none.
+    pub fn candidates(&self, needs: &Needs, shared: &[u32], sealed: &[u32], every: bool) -> Vec<u32> {
         let count = self.table.len() as usize;
+        let mut sealed = sealed.iter().copied().peekable();
+        let mut counts = |place: &u32| sealed.next_if_eq(place).is_none();
         if *needs == Needs::Nothing {
-            return (0..count as u32).collect();
+            return (0..count as u32).filter(counts).collect();
         }
         let filters = self.exact.len();
         let mut holds = vec![Bits::none(count); filters];
@@ -102,8 +105,9 @@ impl<'a> Matches<'a> {
         let mut shared = shared.iter().copied().peekable();
         let mut out = Vec::new();
         for place in 0..count {
+            let counts = counts(&(place as u32));
             let is_shared = shared.next_if_eq(&(place as u32)).is_some();
-            if if is_shared { every || any(place) } else { met(place) } {
+            if counts && if is_shared { every || any(place) } else { met(place) } {
                 out.push(place as u32);
             }
         }

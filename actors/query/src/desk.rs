@@ -1,6 +1,7 @@
 //! Where one thread judges traces: what is open of each block, and memory that is used again for the next trace.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use spanloom_block::{BlockReader, BlockTraces};
@@ -9,7 +10,6 @@ use spanloom_traceql::eval::{Fragment, Scratch, WholeTrace};
 use spanloom_traceql::plan::Plan;
 
 use crate::QueryError;
-use crate::live::LivePart;
 use crate::sources::Sources;
 
 /// The blocks that a piece of work has read, by number. It outlives the desk that reads in them.
@@ -59,7 +59,7 @@ impl<'a> Desk<'a> {
 
     /// Joins the parts of a trace, wherever they lie, and shows the whole. `None` when nothing of it is left.
     ///
-    /// The fragments stand in the order of `blocks`, live parts after them.
+    /// The fragments stand in the order of `blocks`.
     pub fn whole<R>(
         &mut self,
         id: TraceId,
@@ -81,48 +81,29 @@ impl<'a> Desk<'a> {
             passed = number + 1;
             of_blocks.push(traces.trace(place).map_err(|error| sources.blocks[number].failed(error))?);
         }
-        let live = sources.live_parts(&id, blocks)?;
-        let part = |&(request, group): &(u32, u32)| {
-            let batch = &sources.live[request as usize].batch;
-            LivePart::new(batch, &batch.groups()[group as usize], &plan.fields)
-        };
-        let mut of_live: SmallVec<[LivePart<'_>; 2]> = live.iter().map(part).collect();
         let mut fragments = SmallVec::<[&mut dyn Fragment; 4]>::new();
         fragments.extend(of_blocks.iter_mut().map(|fragment| fragment as &mut dyn Fragment));
-        fragments.extend(of_live.iter_mut().map(|fragment| fragment as &mut dyn Fragment));
         if fragments.is_empty() {
             return Ok(None);
         }
-        // Of several tenants' spans that agree, those of the one named first count, wherever they lie.
-        let ranks = sources.tenants_of(blocks, &live);
-        let mut whole = WholeTrace::join_ranked(id, plan, &mut fragments, &ranks, &mut self.scratch)?;
+        let mut whole = WholeTrace::join(id, plan, &mut fragments, &mut self.scratch)?;
         judge(&mut whole).map(Some)
     }
 
     /// Places of a block's traces that also lie elsewhere, ascending. `ids` are the block's.
-    pub fn shared_places(&self, number: usize, ids: &[[u8; 16]]) -> Result<Vec<u32>, QueryError> {
+    pub fn shared_places(&self, number: usize, ids: &[[u8; 16]]) -> Result<Arc<[u32]>, QueryError> {
         let sources = self.sources;
         let block = &sources.blocks[number];
-        let mut shared: Vec<u32> = match &block.elsewhere {
-            Some(places) => places.to_vec(),
-            None => {
-                let mut shared = Vec::new();
-                for (place, id) in (0..).zip(ids) {
-                    if sources.blocks_with(&TraceId(*id))?.len() > 1 {
-                        shared.push(place);
-                    }
-                }
-                shared
-            }
-        };
-        for id in &sources.index().ids {
-            if let Some(place) = block.listed.block.find(id).map_err(|error| block.failed(error))? {
-                shared.push(place as u32);
+        if let Some(places) = &block.elsewhere {
+            return Ok(places.clone());
+        }
+        let mut shared = Vec::new();
+        for (place, id) in (0..).zip(ids) {
+            if sources.blocks_with(&TraceId(*id))?.len() > 1 {
+                shared.push(place);
             }
         }
-        shared.sort_unstable();
-        shared.dedup();
-        Ok(shared)
+        Ok(shared.into())
     }
 
     /// The blocks that hold a trace, when it is known to lie in this one.

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use spanloom_block::Counters;
-use spanloom_bucket::Listed;
 use spanloom_traceql::plan::Plan;
 
 use crate::progress::Progress;
-use crate::sources::Sources;
+use crate::sources::SourceBlock;
 use crate::{Explain, ExplainSource};
 
 /// What was done with one block.
@@ -32,7 +31,6 @@ struct Notes {
     sources: Vec<ExplainSource>,
     scan: Duration,
     judge: Duration,
-    live: Duration,
 }
 
 impl Explaining {
@@ -42,18 +40,18 @@ impl Explaining {
     }
 
     /// A block was not read: it is out of the time asked for, or older than everything that is wanted.
-    pub fn passed(&self, listed: &Listed, is_out_of_time: bool) {
+    pub fn passed(&self, block: &SourceBlock, is_out_of_time: bool) {
         let Some(notes) = &self.0 else { return };
         let reason = match is_out_of_time {
             true => "no span of it overlaps the time asked for",
             false => "as many newer traces were found as were asked for",
         };
         let pruned = Some(reason.to_owned());
-        notes.lock().sources.push(ExplainSource { pruned, ..source(listed) });
+        notes.lock().sources.push(ExplainSource { pruned, ..source(block) });
     }
 
     /// A block was read.
-    pub fn block(&self, listed: &Listed, counters: &Counters, looked: &Looked) {
+    pub fn block(&self, block: &SourceBlock, counters: &Counters, looked: &Looked) {
         let Some(notes) = &self.0 else { return };
         let reasons = [
             ("out of the time asked for", counters.pruned_by_time),
@@ -68,7 +66,7 @@ impl Explaining {
             rows_matched: counters.rows_matched,
             candidates: looked.candidates,
             joined: looked.joined,
-            ..source(listed)
+            ..source(block)
         };
         let mut notes = notes.lock();
         notes.sources.push(source);
@@ -76,33 +74,17 @@ impl Explaining {
         notes.judge += looked.judge;
     }
 
-    /// Live traces were judged.
-    pub fn live(&self, took: Duration) {
-        if let Some(notes) = &self.0 {
-            notes.lock().live += took;
-        }
-    }
-
     /// Everything that was noted.
-    pub fn all(&self, plan: &Plan, sources: &Sources, progress: &Progress) -> Explain {
+    pub fn all(&self, plan: &Plan, progress: &Progress) -> Explain {
         let Some(notes) = &self.0 else { return Explain::default() };
         let notes = std::mem::take(&mut *notes.lock());
         let mut of = notes.sources;
-        // Youngest first, as they are worked on.
+        // Youngest first, as they are worked on; live ones, which sort behind the names of files, come first.
         of.sort_by(|left, right| right.name.cmp(&left.name));
-        if !sources.live.is_empty() {
-            let spans = sources.live.iter().map(|request| request.batch.spans().len() as u64).sum();
-            let traces = sources.index().ids.len() as u64;
-            let name = "live".to_owned();
-            of.insert(
-                0,
-                ExplainSource { name, spans, traces, candidates: traces, ..ExplainSource::default() },
-            );
-        }
         let steps = [
-            ("columns of blocks read", notes.scan),
-            ("traces of blocks judged", notes.judge),
-            ("live traces judged", notes.live),
+            ("live spans brought into columns", progress.prepared()),
+            ("columns read", notes.scan),
+            ("traces judged", notes.judge),
         ];
         Explain {
             query: plan.query.to_string(),
@@ -113,7 +95,7 @@ impl Explaining {
     }
 }
 
-fn source(listed: &Listed) -> ExplainSource {
+fn source(SourceBlock { listed, .. }: &SourceBlock) -> ExplainSource {
     let meta = listed.block.meta();
     ExplainSource {
         name: listed.path.to_string(),

@@ -12,15 +12,15 @@
 //! | `search.rs` | the newest traces that a query finds |
 //! | `series.rs` | the series that a query makes of spans over time |
 //! | `columns.rs` | what the columns of a block say to a plan |
-//! | `piece.rs` | how a question is cut into pieces of work |
 //! | `listing.rs` | which attributes there are, and which values a field has |
 //! | `explain.rs` | how an answer was found |
 //! | `top.rs` | the newest traces found so far |
 //! | `desk.rs` | where one thread judges traces |
 //! | `progress.rs` | how far a question is |
 //! | `sources.rs` | what a question works on |
-//! | `live/` | live spans, searched in place |
+//! | `live/` | live spans in columns |
 //! | `pool.rs` | the threads that search |
+//! | `nice.rs` | their priority |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod ask;
@@ -31,8 +31,8 @@ mod explain;
 mod find;
 mod listing;
 mod live;
+mod nice;
 mod options;
-mod piece;
 mod pool;
 mod progress;
 mod querier;

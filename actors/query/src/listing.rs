@@ -6,15 +6,12 @@ use parking_lot::Mutex;
 use spanloom_block::{Bits, ListLimits, Names, Values, Wanted};
 use spanloom_span::TraceId;
 use spanloom_traceql::ast::{Body, Field, FieldExpr, Pipeline, Query, Scope, Set, Stage};
-use spanloom_traceql::eval::Fragment;
-use spanloom_traceql::plan::{Expr, FieldId, FilterId, Plan};
+use spanloom_traceql::plan::{Expr, FilterId, Plan};
 use spanloom_traceql::value::Value;
 
 use crate::asked::Asked;
 use crate::columns::Matches;
 use crate::desk::{Desk, Readers};
-use crate::live::LivePart;
-use crate::piece::{LIVE_PIECE, Piece};
 use crate::pool::Work;
 use crate::sources::Sources;
 use crate::{QueryError, SearchStats, TagScope, TagType, TagValues, Tags};
@@ -28,7 +25,7 @@ pub(crate) enum Listed {
     /// Names of attributes, of one scope or all.
     Names(Option<Scope>),
     /// Values of a field.
-    Values(Field, FieldId),
+    Values(Field),
 }
 
 /// What was found.
@@ -70,21 +67,11 @@ impl Listing {
         Arc::new(Self { listed, plan, sources, time, limits, asked, found: Mutex::default() })
     }
 
-    fn run(&self, piece: Piece) -> Result<(), QueryError> {
+    fn run(&self, block: usize) -> Result<(), QueryError> {
         let readers = Readers::new(&self.sources);
         let mut desk = Desk::new(&self.sources, &self.plan, &readers);
         let mut found = Found::default();
-        match piece {
-            Piece::Block(number) => self.block(number, &mut desk, &mut found)?,
-            Piece::Live(from) => {
-                for id in self.sources.index().ids.iter().skip(from).take(LIVE_PIECE) {
-                    if self.asked.is_over() {
-                        return Ok(());
-                    }
-                    self.live(*id, &mut desk, &mut found)?;
-                }
-            }
-        }
+        self.block(block, &mut desk, &mut found)?;
         self.add(&found);
         Ok(())
     }
@@ -109,13 +96,17 @@ impl Listing {
         }
         let reader = desk.reader(number)?;
         let failed = |error| block.failed(error);
+        if let (Listed::Names(scope), true) = (&self.listed, self.is_all()) {
+            let wanted = Wanted { time: Some(self.time), rows: None };
+            return reader.names(*scope, wanted, self.limits, &mut found.names).map_err(failed);
+        }
         let matches = Matches::read(reader, &self.plan, Some(self.time)).map_err(failed)?;
         self.asked.progress.read(matches.counters.bytes_touched);
         let rows = if self.is_all() { None } else { Some(self.rows(number, &matches, desk)?) };
         let wanted = Wanted { time: Some(self.time), rows: rows.as_deref() };
         match &self.listed {
             Listed::Names(scope) => reader.names(*scope, wanted, self.limits, &mut found.names),
-            Listed::Values(field, _) => {
+            Listed::Values(field) => {
                 reader.values(&matches.table, field, wanted, self.limits, &mut found.values)
             }
         }
@@ -133,7 +124,8 @@ impl Listing {
             return Ok(matches.rows(FILTER));
         }
         let mut rows: Vec<Bits> = matches.rows(FILTER).iter().map(|rows| Bits::none(rows.len())).collect();
-        for place in matches.candidates(&self.plan.needs, &[], false) {
+        let sealed = &self.sources.blocks[number].sealed;
+        for place in matches.candidates(&self.plan.needs, &[], sealed, false) {
             if self.asked.is_over() {
                 return Ok(rows);
             }
@@ -167,51 +159,6 @@ impl Listing {
         })?;
         Ok(found.unwrap_or_default())
     }
-
-    fn live(&self, id: TraceId, desk: &mut Desk<'_>, found: &mut Found) -> Result<(), QueryError> {
-        let blocks = self.sources.blocks_with(&id)?;
-        let parts = self.sources.live_parts(&id, &blocks)?;
-        let part = |&(request, group): &(u32, u32)| {
-            let batch = &self.sources.live[request as usize].batch;
-            LivePart::new(batch, &batch.groups()[group as usize], &self.plan.fields)
-        };
-        let mut parts: Vec<LivePart<'_>> = parts.iter().map(part).collect();
-        if !parts.iter().any(|part| part.overlaps(self.time.0, self.time.1)) {
-            return Ok(());
-        }
-        let spans: Vec<(usize, u32)> = if self.is_all() {
-            let each = |(at, part): (usize, &LivePart<'_>)| (0..part.len()).map(move |span| (at, span));
-            parts.iter().enumerate().flat_map(each).collect()
-        } else {
-            let judged = self.judged(id, &blocks, desk)?.into_iter();
-            judged.filter_map(|(at, span)| Some((at.checked_sub(blocks.len())?, span))).collect()
-        };
-        match &self.listed {
-            Listed::Names(only) => {
-                for (part, span) in spans {
-                    parts[part].names(span, &mut |scope, name| {
-                        if only.is_none_or(|only| only == scope) {
-                            found.names.add(scope, &String::from_utf8_lossy(name), self.limits);
-                        }
-                    })?;
-                }
-            }
-            Listed::Values(_, field) => {
-                let limits = self.limits;
-                let is_wide = self.plan.origin(*field) != spanloom_traceql::plan::Origin::Local;
-                if is_wide && !spans.is_empty() {
-                    desk.whole(id, &blocks, |whole| {
-                        Ok(whole.see(0, *field, &mut |value| found.values.add(value, limits))?)
-                    })?;
-                    return Ok(());
-                }
-                for (part, span) in spans {
-                    parts[part].see(span, *field, &mut |value| found.values.add(value, limits))?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Work for Listing {
@@ -221,7 +168,7 @@ impl Work for Listing {
 
     fn piece(&self, number: usize) -> bool {
         let no_part = None::<fn() -> (Found, SearchStats)>;
-        self.asked.piece(number, |piece| self.run(piece), no_part)
+        self.asked.piece(number, |block| self.run(block), no_part)
     }
 
     fn finish(&self) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct QueryOptions {
     /// Threads that search; 0 is one for each core.
     pub threads: usize,
+    /// How far these threads, and those that bring live spans into columns, give way to others: 0 not at all, 19 most.
+    pub nice: u8,
     /// Most questions that are worked on or wait at once.
     pub max_questions: usize,
     /// Longest time for a question; zero is no limit.
@@ -23,6 +25,7 @@ impl Default for QueryOptions {
     fn default() -> Self {
         Self {
             threads: 0,
+            nice: 10,
             max_questions: 64,
             timeout: Duration::from_secs(30),
             max_answer_bytes: 64 << 20,

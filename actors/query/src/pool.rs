@@ -7,6 +7,8 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::nice::give_way;
+
 /// What a question is made of: numbered pieces that may be done in any order and at the same time.
 pub trait Work: Send + Sync + 'static {
     /// How many pieces there are; at least one.
@@ -53,13 +55,16 @@ pub struct Pool {
 pub struct Full;
 
 impl Pool {
-    /// Starts `threads` threads, for at most `questions` questions at once.
-    pub fn start(threads: usize, questions: usize) -> std::io::Result<Self> {
+    /// Starts `threads` threads, which give way to others, for at most `questions` questions at once.
+    pub fn start(threads: usize, nice: u8, questions: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let start = |number: usize| {
             let shared = shared.clone();
             let name = format!("query-{number}");
-            std::thread::Builder::new().name(name).spawn(move || while shared.work() {})
+            std::thread::Builder::new().name(name).spawn(move || {
+                give_way(nice);
+                while shared.work() {}
+            })
         };
         let threads = (0..threads.max(1)).map(start).collect::<Result<_, _>>()?;
         Ok(Self { shared, most: questions.max(1), threads })
@@ -207,7 +212,7 @@ mod tests {
 
     #[test]
     fn every_piece_is_done_once_and_then_it_is_finished() {
-        let pool = Pool::start(3, 10).unwrap();
+        let pool = Pool::start(3, 0, 10).unwrap();
         let all: Vec<_> = (1..8).map(|pieces| (pieces * 10, count(pieces * 10, usize::MAX))).collect();
         for (_, (work, _)) in &all {
             assert_eq!(pool.submit(work.clone()), Ok(()));
@@ -222,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_question_that_is_given_up_is_finished_early() {
-        let pool = Pool::start(1, 10).unwrap();
+        let pool = Pool::start(1, 0, 10).unwrap();
         let (work, told) = count(1000, 3);
         pool.submit(work).unwrap();
         assert_eq!(told.recv().unwrap(), 4);
@@ -242,7 +247,7 @@ mod tests {
                 self.1.lock().send(()).unwrap();
             }
         }
-        let pool = Pool::start(1, 2).unwrap();
+        let pool = Pool::start(1, 0, 2).unwrap();
         let (go, wait) = channel();
         let (tell, ended) = channel();
         pool.submit(Arc::new(Wait(Mutex::new(wait), Mutex::new(tell)))).unwrap();

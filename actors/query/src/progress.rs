@@ -13,6 +13,7 @@ pub(crate) struct Progress {
     /// What is known from the beginning.
     known: SearchStats,
     pieces: u64,
+    prepared: Duration,
     done: AtomicU64,
     traces: AtomicU64,
     spans: AtomicU64,
@@ -27,6 +28,7 @@ impl Progress {
             timeout,
             known: SearchStats::default(),
             pieces: 0,
+            prepared: Duration::ZERO,
             done: AtomicU64::new(0),
             traces: AtomicU64::new(0),
             spans: AtomicU64::new(0),
@@ -37,8 +39,9 @@ impl Progress {
     /// What is known before the work begins: pieces of work, blocks and their bytes.
     pub fn plan(&mut self, sources: &Sources, pieces: usize) {
         self.pieces = pieces as u64;
-        let bytes = sources.blocks.iter().map(|block| block.listed.block.meta().file_bytes);
-        let (blocks, block_bytes) = (sources.blocks.len() as u64, bytes.sum());
+        let bytes = sources.sealed().map(|block| block.listed.block.meta().file_bytes);
+        let (blocks, block_bytes) = (sources.sealed().count() as u64, bytes.sum());
+        self.prepared = sources.prepared;
         self.known = SearchStats { blocks, block_bytes, jobs: self.pieces, ..SearchStats::default() };
     }
 
@@ -61,6 +64,11 @@ impl Progress {
     /// A piece of work is done.
     pub fn piece_done(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Time that live spans took to be brought into columns.
+    pub fn prepared(&self) -> Duration {
+        self.prepared
     }
 
     /// Time since the question was put.

@@ -6,14 +6,16 @@ use spanloom_block::ListLimits;
 use spanloom_bucket::Bucket;
 use spanloom_peer::Peer;
 use spanloom_span::Tenant;
+use spanloom_stage::Budget;
 use spanloom_traceql::answer::Steps;
 use spanloom_traceql::ast::{Body, Field, Stage};
 use spanloom_traceql::metrics::Limits;
 use spanloom_traceql::plan::Plan;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::asked::Asked;
 use crate::listing::{self, Listed, Listing};
+use crate::live::LiveColumns;
 use crate::pool::{Pool, Work};
 use crate::progress::Progress;
 use crate::search::Search;
@@ -36,19 +38,30 @@ pub struct Querier {
 pub(crate) struct Inner {
     pub peer: Arc<dyn Peer>,
     pub bucket: Arc<Bucket>,
+    pub live: LiveColumns,
     pub pool: Pool,
+    /// Room for questions that wait for their sources.
+    pub waiting: Semaphore,
     pub options: QueryOptions,
 }
 
 impl Querier {
     /// Starts the threads that search this peer and these blocks.
-    pub fn start(peer: Arc<dyn Peer>, bucket: Arc<Bucket>, options: QueryOptions) -> std::io::Result<Self> {
+    /// What live spans take in columns is counted in the budget.
+    pub fn start(
+        peer: Arc<dyn Peer>,
+        bucket: Arc<Bucket>,
+        budget: Arc<Budget>,
+        options: QueryOptions,
+    ) -> std::io::Result<Self> {
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             threads => threads,
         };
-        let pool = Pool::start(threads, options.max_questions)?;
-        Ok(Self { inner: Arc::new(Inner { peer, bucket, pool, options }) })
+        let pool = Pool::start(threads, options.nice, options.max_questions)?;
+        let live = LiveColumns::new(threads, options.nice, budget);
+        let waiting = Semaphore::new(options.max_questions.clamp(1, Semaphore::MAX_PERMITS));
+        Ok(Self { inner: Arc::new(Inner { peer, bucket, live, pool, waiting, options }) })
     }
 
     /// Searches for traces. What was acknowledged before is found.
@@ -122,8 +135,7 @@ impl Querier {
         let field = field(&request.field)?;
         let filter = request.query.as_deref().and_then(spanloom_traceql::lenient_filter);
         let plan = listing::plan(filter, Some(&field))?;
-        let id = plan.fields.iter().position(|of| *of == field).unwrap_or(0);
-        let listed = Listed::Values(field, spanloom_traceql::plan::FieldId(id as u16));
+        let listed = Listed::Values(field);
         let time = (request.start.unwrap_or(0), request.end.unwrap_or(u64::MAX));
         let (found, stats) = self.list(request.tenants, listed, plan, time, request.limit).await?;
         Ok(listing::tag_values(&found, stats))
@@ -165,17 +177,15 @@ impl Querier {
         tenants: Vec<Tenant>,
         work: impl FnOnce(Sources) -> Arc<dyn Work> + Send + 'static,
     ) -> Result<(), QueryError> {
-        let inner = self.inner.clone();
-        let mut sources = Sources::take(inner.peer.as_ref(), &inner.bucket, &tenants).await?;
-        // Trace ids may have to come from the disk: not on a runtime's worker.
-        let asked = tokio::task::spawn_blocking(move || {
-            sources.compare(&inner.bucket, &tenants)?;
-            inner.pool.submit(work(sources)).map_err(|_| {
-                let most = inner.options.max_questions;
-                QueryError::Busy(format!("{most} questions are being worked on (query.max_questions)"))
-            })
-        });
-        asked.await.map_err(|_| QueryError::Stopping)?
+        let inner = &self.inner;
+        let most = inner.options.max_questions;
+        let busy = || QueryError::Busy(format!("{most} questions are being worked on (query.max_questions)"));
+        // As many may wait for their sources as are worked on.
+        let waiting = inner.waiting.try_acquire().map_err(|_| busy())?;
+        let sources = Sources::take(inner, &tenants).await?;
+        let submitted = inner.pool.submit(work(sources)).map_err(|_| busy());
+        drop(waiting);
+        submitted
     }
 }
 

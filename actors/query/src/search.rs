@@ -10,6 +10,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use spanloom_block::TraceTable;
 use spanloom_span::TraceId;
 use spanloom_traceql::eval::{ReadError, found_trace, judge};
 use spanloom_traceql::plan::{Needs, PipelinePlan, Plan};
@@ -18,7 +19,6 @@ use crate::asked::Asked;
 use crate::columns::Matches;
 use crate::desk::{Desk, Readers};
 use crate::explain::{Explaining, Looked};
-use crate::piece::{LIVE_PIECE, Piece};
 use crate::pool::Work;
 use crate::sources::{SourceBlock, Sources};
 use crate::top::Top;
@@ -70,39 +70,18 @@ impl Search {
         meta.min_start > self.end() || meta.max_end < self.start()
     }
 
-    fn run(&self, piece: Piece) -> Result<(), QueryError> {
+    fn run(&self, block: usize) -> Result<(), QueryError> {
         let Some(pipeline) = self.plan.pipeline() else { return Ok(()) };
         let readers = Readers::new(&self.sources);
         let mut desk = Desk::new(&self.sources, &self.plan, &readers);
-        match piece {
-            Piece::Block(number) => self.block(number, pipeline, &mut desk),
-            Piece::Live(from) => self.live(from, pipeline, &mut desk),
-        }
-    }
-
-    fn live(&self, from: usize, pipeline: &PipelinePlan, desk: &mut Desk<'_>) -> Result<(), QueryError> {
-        let begun = Instant::now();
-        let ids = &self.sources.index().ids;
-        for id in ids.iter().skip(from).take(LIVE_PIECE) {
-            if self.asked.is_over() {
-                return Ok(());
-            }
-            let blocks = self.sources.blocks_with(id)?;
-            if !blocks.is_empty() && !self.asked.claim(id) {
-                continue;
-            }
-            self.judge(*id, &blocks, None, pipeline, desk)?;
-        }
-        self.explain.live(begun.elapsed());
-        Ok(())
+        self.block(block, pipeline, &mut desk)
     }
 
     fn block(&self, number: usize, pipeline: &PipelinePlan, desk: &mut Desk<'_>) -> Result<(), QueryError> {
         let block = &self.sources.blocks[number];
-        let meta = block.listed.block.meta();
         let is_out = self.is_out(block);
-        if is_out || !self.top.wants_start(meta.max_end) {
-            self.explain.passed(&block.listed, is_out);
+        if is_out || !self.may_be_wanted(number, desk)? {
+            self.explain.passed(block, is_out);
             return Ok(());
         }
         let begun = Instant::now();
@@ -116,7 +95,7 @@ impl Search {
         let every = self.sources.blocks.iter().any(|block| self.is_out(block));
         if matches.is_some() || self.plan.needs == Needs::Nothing || every {
             let shared = desk.shared_places(number, matches.table.ids())?;
-            let candidates = matches.candidates(&self.plan.needs, &shared, every);
+            let candidates = matches.candidates(&self.plan.needs, &shared, &block.sealed, every);
             looked.candidates = candidates.len() as u64;
             looked.scan = begun.elapsed();
             let found = Found { number, matches: &matches, shared: &shared };
@@ -125,8 +104,28 @@ impl Search {
         } else {
             looked.scan = begun.elapsed();
         }
-        self.explain.block(&block.listed, &matches.counters, &looked);
+        self.explain.block(block, &matches.counters, &looked);
         Ok(())
+    }
+
+    /// Whether some trace of a block may start late enough to be among the ones asked for.
+    fn may_be_wanted(&self, number: usize, desk: &Desk<'_>) -> Result<bool, QueryError> {
+        let block = &self.sources.blocks[number];
+        let failed = |error| block.failed(error);
+        let wants = |start| self.top.wants_start(start);
+        if !wants(block.listed.block.meta().max_end) {
+            return Ok(false);
+        }
+        if wants(block.listed.block.newest_start().map_err(failed)?) {
+            return Ok(true);
+        }
+        // Those with other parts may turn out to start later than they do here: see `latest`.
+        let Some(shared) = &block.elsewhere else { return Ok(true) };
+        if shared.is_empty() {
+            return Ok(false);
+        }
+        let table = TraceTable::open(desk.reader(number)?).map_err(failed)?;
+        Ok(shared.iter().any(|&place| wants(latest(&table, place, true))))
     }
 
     /// Judges traces of a block, newest first.
@@ -140,13 +139,8 @@ impl Search {
     ) -> Result<(), QueryError> {
         let table = &found.matches.table;
         let is_shared = |place: u32| found.shared.binary_search(&place).is_ok();
-        // Of a trace with other parts the spans that begin it here may be duplicates, and those that count begin
-        // later, but not after the end of this part.
-        let latest = |place: u32| {
-            let rest = if is_shared(place) { table.duration(place) } else { 0 };
-            (table.start(place).saturating_add(rest), Reverse(place))
-        };
-        let mut newest: BinaryHeap<(u64, Reverse<u32>)> = candidates.into_iter().map(latest).collect();
+        let key = |place: u32| (latest(table, place, is_shared(place)), Reverse(place));
+        let mut newest: BinaryHeap<(u64, Reverse<u32>)> = candidates.into_iter().map(key).collect();
         while let Some((start, Reverse(place))) = newest.pop() {
             if self.asked.is_over() || !self.top.wants_start(start) {
                 break;
@@ -206,6 +200,13 @@ impl Search {
     }
 }
 
+/// The latest time at which a trace of a block may turn out to start. Of a trace with other parts the spans that begin it
+/// here may be duplicates, and those that count begin later, but not after the end of this part.
+fn latest(table: &TraceTable<'_>, place: u32, is_shared: bool) -> u64 {
+    let rest = if is_shared { table.duration(place) } else { 0 };
+    table.start(place).saturating_add(rest)
+}
+
 impl Work for Search {
     fn pieces(&self) -> usize {
         self.asked.pieces()
@@ -216,14 +217,14 @@ impl Work for Search {
             let (traces, stats) = (self.top.fresh(), self.asked.progress.stats());
             SearchPart { traces, stats, ..SearchPart::default() }
         };
-        self.asked.piece(number, |piece| self.run(piece), self.request.stream.then_some(fresh))
+        self.asked.piece(number, |block| self.run(block), self.request.stream.then_some(fresh))
     }
 
     fn finish(&self) {
         self.asked.finish(|| {
             let (traces, next) = self.top.take();
             let progress = &self.asked.progress;
-            let explain = self.request.explain.then(|| self.explain.all(&self.plan, &self.sources, progress));
+            let explain = self.request.explain.then(|| self.explain.all(&self.plan, progress));
             SearchPart { traces, stats: progress.stats(), next, explain, done: true }
         });
     }

@@ -15,7 +15,7 @@ use spanloom_traceql::plan::{MetricsPlan, Needs, Plan};
 use crate::asked::Asked;
 use crate::columns::{self, Counted};
 use crate::desk::{Desk, Readers};
-use crate::piece::{LIVE_PIECE, Piece};
+use crate::live::union;
 use crate::pool::Work;
 use crate::sources::Sources;
 use crate::{MetricsPart, MetricsRequest, QueryError};
@@ -48,38 +48,15 @@ impl Counting {
         Arc::new(Self { request, plan, sources, steps, limits, asked, counted })
     }
 
-    fn run(&self, piece: Piece, metrics: &MetricsPlan) -> Result<(), QueryError> {
+    fn run(&self, block: usize, metrics: &MetricsPlan) -> Result<(), QueryError> {
         let readers = Readers::new(&self.sources);
         let mut desk = Desk::new(&self.sources, &self.plan, &readers);
         let leaves = metrics.leaves.iter();
         let mut counted: Vec<Accumulator> =
             leaves.map(|leaf| Accumulator::new(leaf, self.steps, &self.limits)).collect();
-        match piece {
-            Piece::Block(number) => self.block(number, metrics, &mut desk, &mut counted)?,
-            Piece::Live(from) => self.live(from, metrics, &mut desk, &mut counted)?,
-        }
+        self.block(block, metrics, &mut desk, &mut counted)?;
         let mut all = self.counted.lock();
         all.iter_mut().zip(counted).for_each(|(all, counted)| all.merge(counted));
-        Ok(())
-    }
-
-    fn live(
-        &self,
-        from: usize,
-        metrics: &MetricsPlan,
-        desk: &mut Desk<'_>,
-        counted: &mut [Accumulator],
-    ) -> Result<(), QueryError> {
-        let every = vec![true; counted.len()];
-        for id in self.sources.index().ids.iter().skip(from).take(LIVE_PIECE) {
-            if self.asked.is_over() {
-                return Ok(());
-            }
-            let blocks = self.sources.blocks_with(id)?;
-            if blocks.is_empty() || self.asked.claim(id) {
-                self.count(*id, &blocks, metrics, &every, desk, counted)?;
-            }
-        }
         Ok(())
     }
 
@@ -106,11 +83,12 @@ impl Counting {
             return Ok(());
         }
         let shared = desk.shared_places(number, matches.table.ids())?;
+        let not_here = union([&*shared, &*block.sealed]);
         // Leaves that the columns cannot count, of which the block's own traces are judged whole.
         let mut rest = vec![false; counted.len()];
         for (at, (leaf, counted)) in metrics.leaves.iter().zip(counted.iter_mut()).enumerate() {
             let done =
-                columns::count(reader, &self.plan, leaf, &matches, &shared, counted).map_err(failed)?;
+                columns::count(reader, &self.plan, leaf, &matches, &not_here, counted).map_err(failed)?;
             rest[at] = match done {
                 Counted::Yes { spans } => {
                     self.asked.progress.scanned(spans);
@@ -125,7 +103,7 @@ impl Counting {
         }
         let every = vec![true; counted.len()];
         let needs = self.plan.needs.clone();
-        let candidates = matches.candidates(&needs, &shared, false);
+        let candidates = matches.candidates(&needs, &shared, &block.sealed, false);
         for place in candidates {
             if self.asked.is_over() {
                 return Ok(());
@@ -177,7 +155,7 @@ impl Work for Counting {
             let stats = self.asked.progress.stats();
             MetricsPart { stats, steps: Some(self.steps), ..MetricsPart::default() }
         };
-        self.asked.piece(number, |piece| self.run(piece, metrics), self.request.stream.then_some(so_far))
+        self.asked.piece(number, |block| self.run(block, metrics), self.request.stream.then_some(so_far))
     }
 
     fn finish(&self) {

@@ -1,18 +1,18 @@
-//! What a question works on: a snapshot of the live requests, and of the blocks.
+//! What a question works on: a snapshot of the blocks, and of the live spans in columns of their own.
 //!
 //! Live requests are taken first and blocks are listed after, so that spans on their way from one to the other are
-//! in at least one of them. A part of a trace that is live counts only when no block says that it is sealed through
-//! that part's ordinal.
+//! in at least one of them. Those that are in both are duplicates, which are removed as others are.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use foldhash::HashMap;
 use smallvec::SmallVec;
-use spanloom_bucket::{Bucket, Listed};
-use spanloom_peer::{LiveRequest, Peer};
+use spanloom_bucket::Listed;
 use spanloom_span::{Tenant, TraceId};
 
 use crate::QueryError;
+use crate::live::{View, union};
+use crate::querier::Inner;
 
 /// A block to be searched.
 pub(crate) struct SourceBlock {
@@ -20,6 +20,10 @@ pub(crate) struct SourceBlock {
     pub listed: Listed,
     /// Places of the traces that also lie in another block, ascending; `None` when that is not known.
     pub elsewhere: Option<Arc<[u32]>>,
+    /// Places of traces that do not count here, since other blocks have all their spans, ascending.
+    pub sealed: Arc<[u32]>,
+    /// Whether it is made of live spans.
+    pub is_live: bool,
 }
 
 impl SourceBlock {
@@ -29,129 +33,81 @@ impl SourceBlock {
     }
 }
 
-/// A part of a live trace: numbers of the request and of the group within it.
-pub(crate) type LivePlace = (u32, u32);
-
-/// The traces that have live spans.
-#[derive(Default)]
-pub(crate) struct LiveIndex {
-    /// Parts of each trace, in the order of the log.
-    pub parts: HashMap<TraceId, SmallVec<[LivePlace; 2]>>,
-    /// The traces, ascending.
-    pub ids: Vec<TraceId>,
-}
-
 /// What a question works on.
 pub(crate) struct Sources {
-    /// Live requests, in the order of the log, one tenant after the other.
-    pub live: Vec<LiveRequest>,
-    /// Blocks, oldest first, one tenant after the other.
+    /// One tenant after the other, in the order in which they were named: its blocks, oldest first, then the live ones, in
+    /// the order of the log. Of spans that agree the first one counts.
     pub blocks: Vec<SourceBlock>,
-    /// Where the live requests and the blocks of each tenant end.
-    ends: Vec<(usize, usize)>,
-    index: OnceLock<LiveIndex>,
+    /// Time that it took to bring live spans into columns.
+    pub prepared: Duration,
 }
 
 impl Sources {
-    /// Takes a snapshot.
-    pub async fn take(peer: &dyn Peer, bucket: &Bucket, tenants: &[Tenant]) -> Result<Self, QueryError> {
-        let (mut live, mut ends) = (Vec::new(), Vec::with_capacity(tenants.len()));
+    /// Takes a snapshot of what some tenants have: brings live spans into columns, and finds out which traces lie in
+    /// several blocks.
+    pub async fn take(inner: &Arc<Inner>, tenants: &[Tenant]) -> Result<Self, QueryError> {
+        let mut sources = Self { blocks: Vec::new(), prepared: Duration::ZERO };
         for tenant in tenants {
-            live.extend(peer.live_requests(tenant.clone()).await?);
-            ends.push((live.len(), 0));
+            let begun = Instant::now();
+            let columns = inner.live.take(tenant).await;
+            let live = inner.peer.live_requests(tenant.clone()).await?;
+            let blocks = inner.bucket.blocks(tenant);
+            let (inner, tenant) = (inner.clone(), tenant.clone());
+            // With several tenants a trace may lie in blocks of two of them, which nobody keeps account of.
+            let is_one_tenant = tenants.len() == 1;
+            // Takes its time, and may wait for the disk: not on a runtime's worker.
+            let open = move || -> Result<_, QueryError> {
+                let view = inner.live.of(columns, &tenant, live, &blocks)?;
+                let took = begun.elapsed();
+                let failed = |source| QueryError::Block { path: "of the listing".into(), source };
+                let overlaps = match is_one_tenant {
+                    true => Some(inner.bucket.overlaps(&tenant, &blocks).map_err(failed)?),
+                    false => None,
+                };
+                Ok((opened(&blocks, overlaps.as_deref(), &view), took))
+            };
+            let opened = tokio::task::spawn_blocking(open);
+            let (mut blocks, took) = opened.await.map_err(|_| QueryError::Stopping)??;
+            sources.prepared += took;
+            sources.blocks.append(&mut blocks);
         }
-        let mut blocks = Vec::new();
-        for (tenant, (_, end)) in tenants.iter().zip(&mut ends) {
-            let listed = bucket.blocks(tenant);
-            let block = |listed: &Listed| SourceBlock { listed: listed.clone(), elsewhere: None };
-            blocks.extend(listed.iter().map(block));
-            *end = blocks.len();
-        }
-        Ok(Self { live, blocks, ends, index: OnceLock::new() })
+        Ok(sources)
+    }
+    /// Blocks of files, without the live ones.
+    pub fn sealed(&self) -> impl Iterator<Item = &SourceBlock> {
+        self.blocks.iter().filter(|block| !block.is_live)
     }
 
-    fn is_one_tenant(&self) -> bool {
-        self.ends.len() == 1
-    }
-
-    /// The number of the tenant, in the order named, that each of these blocks and live parts is of; none when they
-    /// are all of one.
-    pub fn tenants_of(&self, blocks: &[(usize, u64)], live: &[LivePlace]) -> SmallVec<[u32; 4]> {
-        if self.is_one_tenant() {
-            return SmallVec::new();
-        }
-        let of_block = |&(block, _): &(usize, u64)| self.ends.partition_point(|&(_, end)| end <= block);
-        let of_live = |&(at, _): &LivePlace| self.ends.partition_point(|&(end, _)| end <= at as usize);
-        blocks.iter().map(of_block).chain(live.iter().map(of_live)).map(|tenant| tenant as u32).collect()
-    }
-
-    /// Finds out which traces lie in several blocks, where that is known per tenant. Reads trace ids of blocks that
-    /// are new: not on a runtime's worker.
-    pub fn compare(&mut self, bucket: &Bucket, tenants: &[Tenant]) -> Result<(), QueryError> {
-        // With several tenants a trace may lie in blocks of two of them, which nobody keeps account of.
-        let [tenant] = tenants else { return Ok(()) };
-        let listing: Vec<Listed> = self.blocks.iter().map(|block| block.listed.clone()).collect();
-        let overlaps = bucket.overlaps(tenant, &listing);
-        let failed = |source| QueryError::Block { path: "of the listing".into(), source };
-        for (block, places) in self.blocks.iter_mut().zip(overlaps.map_err(failed)?) {
-            block.elsewhere = Some(places);
-        }
-        Ok(())
-    }
-
-    /// The traces that have live spans; made when it is first asked for.
-    pub fn index(&self) -> &LiveIndex {
-        self.index.get_or_init(|| {
-            let mut index = LiveIndex::default();
-            for (number, request) in self.live.iter().enumerate() {
-                for (group, trace) in request.batch.groups().iter().enumerate() {
-                    let parts = index.parts.entry(trace.id).or_default();
-                    // A request may be listed twice: whole, and as a copy of one trace's part.
-                    let is_copy =
-                        parts.last().is_some_and(|&(at, _)| self.live[at as usize].seq == request.seq);
-                    if !is_copy {
-                        parts.push((number as u32, group as u32));
-                    }
-                }
-            }
-            index.ids = index.parts.keys().copied().collect();
-            index.ids.sort_unstable();
-            index
-        })
-    }
-
-    /// Blocks that hold a trace, with its place in each, oldest first.
+    /// Blocks that hold a trace, with its place in each, in their order.
     pub fn blocks_with(&self, id: &TraceId) -> Result<SmallVec<[(usize, u64); 2]>, QueryError> {
         let mut out = SmallVec::new();
         for (number, block) in self.blocks.iter().enumerate() {
             if let Some(place) = block.listed.block.find(id).map_err(|error| block.failed(error))? {
-                out.push((number, place));
+                let is_sealed = block.sealed.binary_search(&(place as u32)).is_ok();
+                out.extend((!is_sealed).then_some((number, place)));
             }
         }
         Ok(out)
     }
-
-    /// The live parts of a trace that the given blocks do not cover, in the order of the log.
-    pub fn live_parts(
-        &self,
-        id: &TraceId,
-        blocks: &[(usize, u64)],
-    ) -> Result<SmallVec<[LivePlace; 2]>, QueryError> {
-        if self.live.is_empty() {
-            return Ok(SmallVec::new());
-        }
-        let Some(parts) = self.index().parts.get(id) else { return Ok(SmallVec::new()) };
-        let mut through = 0;
-        // What one tenant has sealed says nothing of another's spans.
-        for &(number, _) in blocks.iter().filter(|_| self.is_one_tenant()) {
-            let block = &self.blocks[number];
-            let sealed = block.listed.block.sealed_through(id).map_err(|error| block.failed(error))?;
-            through = through.max(sealed.unwrap_or(0));
-        }
-        let is_open = |&&(request, _): &&LivePlace| self.live[request as usize].seq > through;
-        Ok(parts.iter().filter(is_open).copied().collect())
-    }
 }
 
-#[cfg(test)]
-mod tests;
+/// A tenant's blocks, and the live ones, with what they share; nothing is known of that without `overlaps`.
+fn opened(blocks: &[Listed], overlaps: Option<&[Arc<[u32]>]>, view: &View) -> Vec<SourceBlock> {
+    let nothing = Arc::<[u32]>::default();
+    let of_block = |(number, listed): (usize, &Listed)| {
+        let live = view.of_blocks.get(number).unwrap_or(&nothing);
+        let elsewhere =
+            overlaps.and_then(|overlaps| overlaps.get(number)).map(|places| match live.is_empty() {
+                true => places.clone(),
+                false => union([&**places, &**live]).into(),
+            });
+        SourceBlock { listed: listed.clone(), elsewhere, sealed: Arc::default(), is_live: false }
+    };
+    let of_run = |(number, listed): (usize, &Listed)| {
+        let places = |of: &[Arc<[u32]>]| of.get(number).cloned().unwrap_or_default();
+        let (elsewhere, sealed) = (overlaps.map(|_| places(&view.elsewhere)), places(&view.sealed));
+        SourceBlock { listed: listed.clone(), elsewhere, sealed, is_live: true }
+    };
+    let blocks = blocks.iter().enumerate().map(of_block);
+    blocks.chain(view.runs.iter().enumerate().map(of_run)).collect()
+}

@@ -48,7 +48,8 @@ async fn querier(kept: Kept, options: QueryOptions) -> (Querier, Ingest, Stage) 
     if matches!(kept, Kept::Sealed) {
         ingest.flush().await.unwrap();
     }
-    (Querier::start(Arc::new(ingest.clone()), bucket, options).unwrap(), ingest, stage)
+    let (peer, budget) = (Arc::new(ingest.clone()), ingest.budget());
+    (Querier::start(peer, bucket, budget, options).unwrap(), ingest, stage)
 }
 
 /// All parts of the answer to a search.

@@ -129,8 +129,9 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     // Receivers and the query API bring the prefix in their names.
     let mut registry = Registry::default();
     metrics.register(registry.sub_registry_with_prefix("spanloom"));
-    let querier = Querier::start(Arc::new(ingest.clone()), bucket.clone(), config.query_options())
-        .map_err(StartError::Threads)?;
+    let querier =
+        Querier::start(Arc::new(ingest.clone()), bucket.clone(), ingest.budget(), config.query_options())
+            .map_err(StartError::Threads)?;
     let started = Started {
         blocks: blocks.blocks,
         frames: replay.frames,

@@ -56,7 +56,9 @@ impl Case {
 }
 
 fn listed(value: &oracle::Typed) -> bool {
-    !["nil", "array", "map", "bytes"].contains(&value.0)
+    // A code without a word stays a number.
+    let is_code = matches!(value, ("status" | "kind", AnyValue::Int(_)));
+    !is_code && !["nil", "array", "map", "bytes"].contains(&value.0)
 }
 
 fn text(value: &oracle::Typed) -> String {

@@ -1,9 +1,74 @@
-//! Live spans: searched where they are, in the bytes of the requests that brought them.
+//! Live spans in columns: blocks in memory, made of the requests that hold them, so that a question reads live spans
+//! as it reads those of blocks.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `part.rs` | a trace's spans of one request |
+//! | `mod.rs` | the live columns of all tenants |
+//! | `segments.rs` | a tenant's: which are kept, which are made anew |
+//! | `build.rs` | requests into columns |
+//! | `overlap.rs` | which traces lie in several places |
+//!
+//! Columns are made when somebody asks, of what came since, and kept for the next question: without questions live
+//! spans cost nothing here. They go when the last request they are made of is gone, which is when its traces are in
+//! blocks. Until then they may hold spans that are in a block too, which are removed as other duplicates are. Their
+//! memory is counted in the budget of live spans.
 
-mod part;
+mod build;
+mod overlap;
+mod segments;
 
-pub use part::LivePart;
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use spanloom_bucket::Listed;
+use spanloom_peer::LiveRequest;
+use spanloom_span::Tenant;
+use spanloom_stage::Budget;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::QueryError;
+pub(crate) use overlap::union;
+pub(crate) use segments::View;
+use segments::{Build, Segments};
+
+/// Most spans of a block in memory: those of a row group.
+const RUN_SPANS: u64 = spanloom_block::GROUP_ROWS as u64;
+
+/// The live columns of all tenants.
+pub(crate) struct LiveColumns {
+    tenants: parking_lot::Mutex<HashMap<Tenant, Arc<Mutex<Segments>>>>,
+    build: Build,
+}
+
+/// A tenant's live columns, which nobody else changes meanwhile. Live requests are listed after they were taken: an
+/// older list would bring back what is gone.
+pub(crate) struct OneTenant(OwnedMutexGuard<Segments>);
+
+impl LiveColumns {
+    /// None so far. Columns are made by so many threads, which give way to others, and their memory is counted in the budget.
+    pub fn new(threads: usize, nice: u8, budget: Arc<Budget>) -> Self {
+        Self { tenants: Default::default(), build: Build { threads, nice, run_spans: RUN_SPANS, budget } }
+    }
+
+    /// Takes a tenant's columns. Questions that come meanwhile wait here, and find nearly everything done.
+    pub async fn take(&self, tenant: &Tenant) -> OneTenant {
+        let segments = self.tenants.lock().entry(tenant.clone()).or_default().clone();
+        OneTenant(segments.lock_owned().await)
+    }
+
+    /// The columns of a tenant's live requests, which are made where they are not there yet, and what they share with
+    /// the tenant's blocks. Takes about 1 us for each span that is new: not for a runtime's worker.
+    pub fn of(
+        &self,
+        mut taken: OneTenant,
+        tenant: &Tenant,
+        live: Vec<LiveRequest>,
+        blocks: &Arc<Vec<Listed>>,
+    ) -> Result<Arc<View>, QueryError> {
+        if live.is_empty() {
+            // Whoever waits for them may go on to use them; they are gone with the last who does.
+            self.tenants.lock().remove(tenant);
+        }
+        taken.0.update(tenant, live, blocks, &self.build)
+    }
+}

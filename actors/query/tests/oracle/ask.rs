@@ -140,7 +140,7 @@ impl House {
         let peer = Between { ingest: ingest.clone(), seal: seal.clone() };
         // A machine that stands still for a while is no difference.
         let options = QueryOptions { timeout: Duration::ZERO, ..QueryOptions::default() };
-        let querier = Querier::start(Arc::new(peer), bucket, options).unwrap();
+        let querier = Querier::start(Arc::new(peer), bucket, ingest.budget(), options).unwrap();
         drop(entered);
         Self { runtime, stage: Some(stage), ingest, querier, seal }
     }

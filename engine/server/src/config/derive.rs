@@ -72,6 +72,9 @@ impl Config {
         if self.limits.max_value_depth == 0 || self.limits.max_value_depth > 100 {
             return wrong("limits.max_value_depth", self.limits.max_value_depth, "1 to 100");
         }
+        if self.query.nice > 19 {
+            return wrong("query.nice", self.query.nice, "0 to 19");
+        }
         for (key, port) in self.ports() {
             if port == 0 || port.checked_add(self.port_offset).is_none() {
                 let found = format!("{port} + port_offset {}", self.port_offset);
@@ -180,6 +183,7 @@ impl Config {
         let query = &self.query;
         QueryOptions {
             threads: query.threads.into(),
+            nice: query.nice,
             max_questions: query.max_questions as usize,
             timeout: query.timeout.0,
             max_answer_bytes: usize::try_from(query.max_answer_bytes.0).unwrap_or(usize::MAX),

@@ -126,6 +126,9 @@ section! {
         /// Threads that search; 0 is one for each core. They run beside the shards, so fewer of them leave more of the
         /// machine to ingest.
         threads: u16 = 0,
+        /// How far threads that search give way when all cores are busy, as `nice` counts it: 0 not at all, 19 most. At 10 a
+        /// full load of ingest goes on nearly as before, and answers take longer. Linux only.
+        nice: u8 = 10,
         /// Most questions over many traces that are worked on or wait at once. More are refused with 429 or
         /// RESOURCE_EXHAUSTED.
         max_questions: u32 = 64,

@@ -39,6 +39,7 @@ use crate::meta::BlockMeta;
 use crate::reader::contents::Contents;
 use crate::reader::opened::Opened;
 use crate::reader::resident::Resident;
+use crate::search::TraceTable;
 
 pub use resident::{ResidentLimits, ResidentSet, ResidentUsage};
 pub use traces::TraceSummary;
@@ -138,6 +139,17 @@ impl Block {
         self.opened.contents(&resident)?.trace_column(Field::SealedThrough)?.get(place).map(Some)
     }
 
+    /// The newest of the traces' starts: a trace starts with the earliest of its spans in this block. 0 when there are
+    /// none. Found by reading the starts of all traces when it is first asked for, and kept.
+    pub fn newest_start(&self) -> Result<u64> {
+        if let Some(known) = self.opened.newest_start.get() {
+            return Ok(*known);
+        }
+        let reader = self.reader()?;
+        let newest = TraceTable::open(&reader)?.newest_start().unwrap_or_default();
+        Ok(*self.opened.newest_start.get_or_init(|| newest))
+    }
+
     /// What the trace table says of the trace at a place: 0 for the least id.
     pub fn summary(&self, place: u64) -> Result<TraceSummary> {
         self.reader()?.summary(place)
@@ -168,6 +180,11 @@ impl BlockReader {
     /// The row groups, with what their spans' times are between.
     pub fn groups(&self) -> &[Group] {
         &self.contents.groups
+    }
+
+    /// Log ordinal through which the trace at a place is sealed.
+    pub fn sealed_through(&self, place: u64) -> Result<u64> {
+        self.contents.trace_column(Field::SealedThrough)?.get(place)
     }
 
     /// The traces' ids with the log ordinals through which they are sealed, ascending by id.

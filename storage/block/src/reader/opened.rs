@@ -1,7 +1,7 @@
 //! What stays of a block while it is listed: some 0.5 KB, whatever its directory says.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::directory::{Directory, FINGERPRINT, Place};
 use crate::error::{OrDamaged, Result};
@@ -28,6 +28,8 @@ pub(crate) struct Opened {
     directory_bytes: u64,
     set: Arc<ResidentSet>,
     pub slot: Slot,
+    /// The latest of the traces' earliest starts, once it was asked for.
+    pub newest_start: OnceLock<u64>,
 }
 
 impl Opened {
@@ -48,7 +50,8 @@ impl Opened {
         let contents = Contents::new(Arc::new(Pages::new(mapping.clone())), meta.clone(), found)?;
         let directory_bytes = contents.heap_bytes();
         let directory = Place { offset, len, sum };
-        Ok(Self { mapping, meta, filter, directory, ids, directory_bytes, set, slot: Slot::default() })
+        let (slot, newest_start) = (Slot::default(), OnceLock::new());
+        Ok(Self { mapping, meta, filter, directory, ids, directory_bytes, set, slot, newest_start })
     }
 
     /// What the block holds while it is resident, at most.

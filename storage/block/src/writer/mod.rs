@@ -62,8 +62,9 @@ const LATE: [Field; 2] = [Field::Parent, Field::Start];
 pub struct BuilderOptions {
     /// When the block is made, in nanoseconds since 1970.
     pub created: u64,
-    /// zstd level of pages that are worth compressing: 1 is fast, 3 smaller; negative ones are faster still.
-    pub zstd_level: i32,
+    /// zstd level of pages that are worth compressing: 1 is fast, 3 smaller; negative ones are faster still. `None`
+    /// leaves them as they are, for a block that stays in memory for a short while.
+    pub zstd_level: Option<i32>,
     /// Rows of a row group, 1 to [`GROUP_ROWS`]; fewer where their values take more than 16 MiB. Fewer rows are only
     /// good for tests: what is written once a row group then weighs more.
     pub group_rows: usize,
@@ -71,7 +72,7 @@ pub struct BuilderOptions {
 
 impl Default for BuilderOptions {
     fn default() -> Self {
-        Self { created: 0, zstd_level: 1, group_rows: GROUP_ROWS }
+        Self { created: 0, zstd_level: Some(1), group_rows: GROUP_ROWS }
     }
 }
 

@@ -16,13 +16,13 @@ pub(crate) struct Output {
     pub bytes: Vec<u8>,
     /// Where each section lies.
     pub places: Vec<Place>,
-    compressor: zstd::bulk::Compressor<'static>,
+    compressor: Option<zstd::bulk::Compressor<'static>>,
 }
 
 impl Output {
-    /// Starts with the header; pages are compressed with the given zstd level.
-    pub fn new(header: &[u8], level: i32) -> Result<Self> {
-        let compressor = zstd::bulk::Compressor::new(level)?;
+    /// Starts with the header; pages are compressed with the given zstd level, or not at all.
+    pub fn new(header: &[u8], level: Option<i32>) -> Result<Self> {
+        let compressor = level.map(zstd::bulk::Compressor::new).transpose()?;
         Ok(Self { bytes: header.to_vec(), places: Vec::new(), compressor })
     }
 
@@ -50,12 +50,16 @@ impl Output {
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT), 0);
     }
 
-    /// Appends `raw`, compressed.
+    /// Appends `raw`, compressed where pages are.
     pub fn compress(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let Some(compressor) = &mut self.compressor else {
+            out.extend_from_slice(raw);
+            return Ok(());
+        };
         let from = out.len();
         let bound = zstd::zstd_safe::compress_bound(raw.len());
         out.resize(from + bound, 0);
-        let len = self.compressor.compress_to_buffer(raw, &mut out[from..])?;
+        let len = compressor.compress_to_buffer(raw, &mut out[from..])?;
         out.truncate(from + len);
         Ok(())
     }

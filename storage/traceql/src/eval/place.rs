@@ -49,13 +49,8 @@ impl Identity {
 }
 
 impl Scratch {
-    /// Puts the fragments' spans in order, each once; says whether duplicates were dropped. Those of the fragment
-    /// of the least rank stay, and of equal ranks those of the first.
-    pub(super) fn place(
-        &mut self,
-        fragments: &mut [&mut (dyn Fragment + '_)],
-        ranks: &[u32],
-    ) -> Result<bool, ReadError> {
+    /// Puts the fragments' spans in order, each once; says whether duplicates were dropped.
+    pub(super) fn place(&mut self, fragments: &mut [&mut (dyn Fragment + '_)]) -> Result<bool, ReadError> {
         self.spans.clear();
         self.begins.clear();
         self.whole.clear();
@@ -75,8 +70,7 @@ impl Scratch {
         let may_repeat = fragments.len() > 1 || fragments.iter().any(|one| one.ids_are_distinct().is_none());
         if may_repeat && self.repeats() {
             let key = |span: &Placed| (span.identity.id, span.identity.kind);
-            let rank = |span: &Placed| ranks.get(span.fragment as usize).copied().unwrap_or(0);
-            self.spans.sort_unstable_by_key(|span| (key(span), rank(span), span.fragment, span.number));
+            self.spans.sort_unstable_by_key(|span| (key(span), span.fragment, span.number));
             self.spans.dedup_by_key(|span| key(span));
         }
         let sorted = self.spans.is_sorted_by_key(|span| span.identity.order());

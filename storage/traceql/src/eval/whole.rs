@@ -34,19 +34,7 @@ impl<'a, 'f> WholeTrace<'a, 'f> {
         fragments: &'a mut [&'f mut (dyn Fragment + 'f)],
         scratch: &'a mut Scratch,
     ) -> Result<Self, ReadError> {
-        Self::join_ranked(id, plan, fragments, &[], scratch)
-    }
-
-    /// As [`Self::join`], but of spans that agree, the one in the fragment of the least rank stays, and of equal ranks
-    /// the one in the first fragment. A fragment without a rank has 0.
-    pub fn join_ranked(
-        id: TraceId,
-        plan: &'a Plan,
-        fragments: &'a mut [&'f mut (dyn Fragment + 'f)],
-        ranks: &[u32],
-        scratch: &'a mut Scratch,
-    ) -> Result<Self, ReadError> {
-        let dropped = scratch.place(fragments, ranks)?;
+        let dropped = scratch.place(fragments)?;
         let spans = &scratch.spans;
         let start = spans.first().map_or(0, |span| span.identity.start);
         let end = spans.iter().map(|span| span.identity.end()).max().unwrap_or(0);

@@ -1,8 +1,7 @@
 //! The trace that is judged: order, duplicates, parents, roots, nested sets.
 
-use super::support::{TRACE, check, check_parts, over, plan, trace};
-use spanloom_traceql::eval::{Fragment, ModelFragment, Scratch, WholeTrace};
-use spanloom_traceql::plan::{FieldId, Plan};
+use super::support::{check, check_parts, over, plan, trace};
+use spanloom_traceql::plan::Plan;
 
 /// What a query's first field is in each span: `id=value`, in the order of spans.
 fn values(query: &str, text: &str) -> String {
@@ -49,32 +48,6 @@ fn of_spans_with_the_same_id_and_kind_the_first_counts() {
         ],
     );
     check_parts(&[second, first], &[("{ .a = 1 }", "2"), ("{ .a = 2 }", "1 2"), ("{ duration = 20 }", "1")]);
-}
-
-#[test]
-fn of_spans_with_the_same_id_and_kind_the_one_of_the_least_rank_counts() {
-    let (a, b) = (trace("1 - 0 10 .a=1\n2 1 1 5 .a=1"), trace("1 - 0 20 .a=2\n3 2 4 1 .a=2"));
-    let plan = plan("{ .a = 1 }");
-    let check = |ranks: &[u32], expected: &str| {
-        let mut fragments = [&a, &b].map(|part| ModelFragment::new(&plan, part));
-        let mut fragments: Vec<&mut dyn Fragment> =
-            fragments.iter_mut().map(|fragment| fragment as &mut dyn Fragment).collect();
-        let mut scratch = Scratch::default();
-        let mut whole =
-            WholeTrace::join_ranked(TRACE, &plan, &mut fragments, ranks, &mut scratch).expect("a trace");
-        let mut of = Vec::new();
-        for span in 0..whole.len() {
-            let id = whole.span(span).id;
-            whole
-                .see(span, FieldId(0), &mut |value| of.push(format!("{id}={:?}", value.to_any())))
-                .expect("a value");
-        }
-        assert_eq!(of.join(" "), expected, "{ranks:?}");
-    };
-    check(&[], "1=Int(1) 2=Int(1) 3=Int(2)");
-    check(&[0, 1], "1=Int(1) 2=Int(1) 3=Int(2)");
-    check(&[1, 0], "1=Int(2) 2=Int(1) 3=Int(2)");
-    check(&[7, 7], "1=Int(1) 2=Int(1) 3=Int(2)");
 }
 
 #[test]
