@@ -24,8 +24,10 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
+    let (words, _) = bytes.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| is_plain(u64::from_le_bytes(**word))).count() * 8;
     let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
+    for (at, &byte) in bytes.iter().enumerate().skip(plain) {
         let escape = ESCAPES[byte as usize];
         if escape == 0 {
             continue;
@@ -40,6 +42,15 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(&bytes[from..]);
     out.push(b'"');
+}
+
+/// Whether none of eight bytes has to be escaped: control characters, the quote, the backslash. By the test for a zero
+/// byte of H. S. Warren's "Hacker's Delight", section 6-1.
+fn is_plain(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES << 7) == 0
 }
 
 /// Appends bytes as lower-case hexadecimal digits, without quotes.
@@ -249,6 +260,19 @@ mod tests {
             if value.is_finite() {
                 let json = written(|o| double(o, value));
                 prop_assert_eq!(serde_json::from_str::<f64>(&json).unwrap().to_bits(), bits, "{}", json);
+            }
+        }
+
+        #[test]
+        fn only_what_is_escaped_is_not_plain(word in any::<[u8; 8]>(), at in 0usize..8, byte in 0u8..0x80) {
+            let escaped = |word: &[u8; 8]| word.iter().any(|&byte| ESCAPES[usize::from(byte)] != 0);
+            let one = |at: usize, byte: u8| {
+                let mut one = [b'a'; 8];
+                one[at] = byte;
+                one
+            };
+            for word in [word, one(at, byte), one(at, byte | 0x80)] {
+                prop_assert_eq!(is_plain(u64::from_le_bytes(word)), !escaped(&word), "{:?}", word);
             }
         }
 

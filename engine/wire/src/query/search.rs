@@ -17,6 +17,16 @@ pub const NO_ROOT: &str = "<root span not yet received>";
 /// The JSON of a trace with one short spanset.
 const USUAL_BYTES: usize = 768;
 
+/// Bytes of a trace as JSON, about: to move a large answer while it grows takes as long as to write it.
+fn usual_bytes(trace: &FoundTrace) -> usize {
+    let spansets = trace.spansets.iter().map(|set| {
+        let attributes = set.spans.iter().map(|span| span.attributes.len()).sum::<usize>();
+        // All are listed once more, as the first spanset.
+        2 * (64 + set.spans.len() * 144 + attributes * 72 + set.attributes.len() * 64)
+    });
+    288 + trace.services.len() * 56 + spansets.sum::<usize>()
+}
+
 /// A whole answer as JSON.
 pub fn json(traces: &[FoundTrace], inspected: &Inspected) -> Vec<u8> {
     json_with(traces, inspected, |_| {})
@@ -28,7 +38,7 @@ pub fn json_with(
     inspected: &Inspected,
     more: impl FnOnce(&mut Object<'_>),
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256 + traces.len() * USUAL_BYTES);
+    let mut out = Vec::with_capacity(256 + traces.iter().map(usual_bytes).sum::<usize>());
     let mut top = Object::begin(&mut out);
     top.list("traces", traces, trace);
     inspected.search_metrics(&mut top);
@@ -132,13 +142,30 @@ fn trace(o: &mut Object<'_>, trace: &FoundTrace) {
     o.text("rootTraceName", trace.root_name.as_deref().unwrap_or(""));
     o.quoted_integer("startTimeUnixNano", trace.start);
     o.integer("durationMs", milliseconds(trace.duration));
-    if let Some(first) = trace.spansets.first() {
-        o.object("spanSet", |o| spanset(o, first));
+    if let Some((first, rest)) = trace.spansets.split_first() {
+        // The first one is written once and copied: it is most of an answer.
+        let out = o.key("spanSet");
+        let from = out.len();
+        written(out, first);
+        let first = from..out.len();
+        let out = o.key("spanSets");
+        out.push(b'[');
+        out.extend_from_within(first);
+        for one in rest {
+            out.push(b',');
+            written(out, one);
+        }
+        out.push(b']');
     }
-    o.list("spanSets", &trace.spansets, spanset);
     if !trace.services.is_empty() {
         o.object("serviceStats", |o| trace.services.iter().for_each(|one| service(o, one)));
     }
+}
+
+fn written(out: &mut Vec<u8>, one: &FoundSpanset) {
+    let mut object = Object::begin(out);
+    spanset(&mut object, one);
+    object.end();
 }
 
 fn service(o: &mut Object<'_>, stats: &ServiceStats) {
