@@ -62,14 +62,14 @@ where
         Ok(deadline) => (Time::of(inner.config.timeout, deadline), begin(&inner, endpoint.path, request)),
         Err(refusal) => {
             let failure = Failure::from(refusal);
-            counted.end(failure.http);
+            counted.failed(&failure);
             return failure.into_response();
         }
     };
     match time.limit(work).await {
         Ok(parts) => Reply::response(parts, time, counted),
         Err(failure) => {
-            counted.end(failure.http);
+            counted.failed(&failure);
             failure.into_response()
         }
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use prometheus_client::registry::Registry;
 use prost::Message;
 use spanloom_span::model::AnyValue;
 use spanloom_traceql::answer::{FoundSpanset, FoundTrace, Series};
@@ -172,10 +171,7 @@ fn found(traces: &[(&str, u32)], done: u32) -> Found {
 }
 
 fn counted(server: &Running, endpoint: &str) -> String {
-    let mut registry = Registry::default();
-    server.metrics.register(&mut registry);
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let text = server.scraped();
     let prefix = format!("spanloom_api_requests_total{{endpoint=\"/tempopb.StreamingQuerier/{endpoint}\",");
     text.lines().filter_map(|line| line.strip_prefix(&prefix)).collect::<Vec<_>>().join(";")
 }
@@ -275,12 +271,16 @@ async fn errors_are_statuses() {
     check("MetricsQueryRange", &[], query(""), 3, "there is no query").await;
     check("Search", &[], vec![0x80], 3, "the request is not protobuf: truncated at byte 0").await;
     check("Search", &[], vec![0; 200_000], 8, "the question is larger than 147456 bytes").await;
+    assert_eq!(server.limited("query.max_query_bytes"), 1);
+    let long = Search { limit: 262_145, ..Search::default() }.encode_to_vec();
+    check("Search", &[], long, 3, "limit is 262145, expected 1 to 262144 (query.max_limit)").await;
+    assert_eq!(server.limited("query.max_limit"), 1);
     check("Search", &[("x-scope-orgid", "a/b")], Vec::new(), 3, "the header X-Scope-OrgID is wrong").await;
     check("Search", &[("grpc-timeout", "soon")], Vec::new(), 3, "the grpc-timeout is \"soon\"").await;
     check("Search", &[("grpc-encoding", "br")], Vec::new(), 12, "the grpc-encoding is \"br\"").await;
     check("Other", &[], Vec::new(), 12, "/tempopb.StreamingQuerier/Other is not served here").await;
     let fails = |error: QueryError| *server.fake.fails.lock().unwrap() = Some(error);
-    fails(QueryError::Busy { message: "busy 100%".into(), retry_after: Duration::from_secs(1) });
+    fails(QueryError::Busy { message: "busy 100%".into(), limit: None, retry_after: Duration::from_secs(1) });
     let (mut reading, _connection) = ask(&server, "Search", &[], Vec::new()).await;
     assert_eq!(reading.next().await, None);
     assert_eq!(
@@ -323,7 +323,7 @@ async fn deadlines_hold_before_and_after_the_first_message() {
         server.end().await;
     };
     for hangs in [true, false] {
-        let ours = "the question was not answered within 50ms (timeout)";
+        let ours = "the question was not answered within 50ms (query.timeout)";
         check(50, None, hangs, ours).await;
         check(50, Some("1H"), hangs, ours).await;
         let theirs = "the question was not answered within 60ms (grpc-timeout)";
