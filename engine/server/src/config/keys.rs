@@ -153,7 +153,9 @@ section! {
         /// Most exemplars that a query for series may ask for, and how many there are when it does not say. A question
         /// for more gets so many; 0 is none.
         max_exemplars: u32 = 100,
-        /// Most bytes that the answer to a search may take in memory, about. Larger ones are refused with 422.
+        /// Most bytes that an answer may take in memory, about; each thread that searches may take as much to count
+        /// series. Larger answers to a search are refused with 422. Of series that take more the first ones are
+        /// shown, and the answer says so.
         max_answer_bytes: Size = mib(64),
         /// Most series of an answer, unless the question says less. What is over is left out, and the answer says so.
         max_series: u32 = 1000,
