@@ -194,7 +194,10 @@ impl Work for Counting {
 
     fn piece(&self, number: usize) -> bool {
         let Some(metrics) = self.plan.metrics() else { return false };
-        let so_far = || self.part(MetricsAnswer::default());
+        let so_far = || match metrics.only_grows() {
+            true => self.part(finish(metrics, &self.counted.lock())),
+            false => self.part(MetricsAnswer::default()),
+        };
         self.asked.piece(number, |piece| self.run(piece, metrics), self.request.stream.then_some(so_far))
     }
 
