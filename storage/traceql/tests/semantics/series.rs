@@ -71,6 +71,27 @@ fn spans_count_at_their_start() {
     check("{ .n = 4 } > { } | count_over_time()", &["{__name__=\"count_over_time\"} 10=1 20=2 30=1"]);
 }
 
+/// Nothing is sampled here, so there is nothing to choose and nothing to scale.
+#[test]
+fn hints_about_samples_change_nothing() {
+    let plain = "{ } | rate() by(.s)";
+    let expected = series_of(plain, &[trace(SPANS)], steps(), &Limits::default());
+    assert!(!expected.series.is_empty());
+    for hints in [
+        "extrapolate=true",
+        "extrapolate=false",
+        "sample=true",
+        "sample=0.1",
+        "sample=true, extrapolate=true",
+        "span_sample=0.5, extrapolate=false",
+        "trace_sample=0, extrapolate=true",
+        "most_recent=true",
+    ] {
+        let query = format!("{plain} with({hints})");
+        assert_eq!(series_of(&query, &[trace(SPANS)], steps(), &Limits::default()), expected, "{query}");
+    }
+}
+
 #[test]
 fn an_instant_query_counts_the_whole_range() {
     let steps = Steps::instant(10 * SECOND, 20 * SECOND).expect("steps");
