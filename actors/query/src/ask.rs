@@ -165,7 +165,8 @@ pub struct MetricsRequest {
 /// A part of the answer to a [`MetricsRequest`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MetricsPart {
-    /// All series as far as they are known, in order.
+    /// In parts before the last: the series that the spans counted so far make, in order; none of a query in which
+    /// series are chosen by their samples (`topk`, comparisons, `compare`). In the last part: the whole answer.
     pub series: Vec<Series>,
     /// When spans are counted; known in every part.
     pub steps: Option<Steps>,
@@ -173,6 +174,8 @@ pub struct MetricsPart {
     pub stats: SearchStats,
     /// What is left out of the answer and why, when something is.
     pub partial: Option<String>,
+    /// The key of the limit that left it out; none when it was the question's own.
+    pub limit: Option<&'static str>,
     /// Whether this is the last part.
     pub done: bool,
 }

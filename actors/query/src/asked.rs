@@ -108,10 +108,11 @@ impl<T> Asked<T> {
         let Some(mut last) = self.last_part.try_lock().filter(|last| last.elapsed() >= PART_EVERY) else {
             return;
         };
-        *last = Instant::now();
         // Room is kept for the last part; what does not fit now comes with the next.
         if self.answer.capacity() > 1 {
             self.send(Ok(part()));
         }
+        // From when it is made: parts that take long come seldom.
+        *last = Instant::now();
     }
 }

@@ -9,7 +9,7 @@ use spanloom_span::Tenant;
 use spanloom_stage::Budget;
 use spanloom_traceql::answer::Steps;
 use spanloom_traceql::ast::{Body, Field, Stage};
-use spanloom_traceql::metrics::Limits;
+use spanloom_traceql::metrics::{Accumulator, Limits};
 use spanloom_traceql::plan::Plan;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -107,6 +107,16 @@ impl Querier {
             )));
         };
         let options = self.inner.options;
+        let least: usize = metrics.leaves.iter().map(|leaf| Accumulator::least_bytes(leaf, steps)).sum();
+        if least > options.max_answer_bytes {
+            return Err(QueryError::TooLarge(format!(
+                "{} series functions with {} samples each take about {least} bytes, expected at most {} \
+                 (query.max_answer_bytes); ask for fewer functions or for a longer step",
+                metrics.leaves.len(),
+                steps.count,
+                options.max_answer_bytes
+            )));
+        }
         let asked = Some(request.max_series).filter(|&series| series > 0);
         let limits = Limits {
             max_series: asked.unwrap_or(usize::MAX).min(options.max_series),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use spanloom_span::TraceId;
 use spanloom_traceql::answer::Steps;
-use spanloom_traceql::metrics::{Accumulator, Limits, MetricsAnswer, count_trace, finish};
+use spanloom_traceql::metrics::{Accumulator, Cut, Limits, MetricsAnswer, Partial, count_trace, finish};
 use spanloom_traceql::plan::{MetricsPlan, Needs, Plan};
 
 use crate::asked::Asked;
@@ -144,6 +144,27 @@ impl Counting {
     }
 }
 
+impl Counting {
+    fn part(&self, MetricsAnswer { series, partial }: MetricsAnswer) -> MetricsPart {
+        let stats = self.asked.progress.stats();
+        let limit = partial.and_then(|partial| self.limit(partial.cut));
+        let partial = partial.map(|Partial { of, shown, cut }| {
+            let key = self.limit(cut).unwrap_or("maxSeries");
+            format!("`{of}` has more series than the limit allows ({key}): the first {shown} are shown")
+        });
+        MetricsPart { series, partial, limit, steps: Some(self.steps), stats, done: false }
+    }
+
+    /// The key of a limit; none when it is the question's own.
+    fn limit(&self, cut: Cut) -> Option<&'static str> {
+        match cut {
+            Cut::Bytes => Some("query.max_answer_bytes"),
+            Cut::Series if self.limits.max_series == self.request.max_series => None,
+            Cut::Series => Some("query.max_series"),
+        }
+    }
+}
+
 impl Work for Counting {
     fn pieces(&self) -> usize {
         self.asked.pieces()
@@ -151,9 +172,9 @@ impl Work for Counting {
 
     fn piece(&self, number: usize) -> bool {
         let Some(metrics) = self.plan.metrics() else { return false };
-        let so_far = || {
-            let stats = self.asked.progress.stats();
-            MetricsPart { stats, steps: Some(self.steps), ..MetricsPart::default() }
+        let so_far = || match metrics.only_grows() {
+            true => self.part(finish(metrics, &self.counted.lock())),
+            false => self.part(MetricsAnswer::default()),
         };
         self.asked.piece(number, |block| self.run(block, metrics), self.request.stream.then_some(so_far))
     }
@@ -161,10 +182,8 @@ impl Work for Counting {
     fn finish(&self) {
         let Some(metrics) = self.plan.metrics() else { return };
         self.asked.finish(|| {
-            let MetricsAnswer { series, partial } =
-                finish(metrics, &std::mem::take(&mut *self.counted.lock()));
-            let stats = self.asked.progress.stats();
-            MetricsPart { series, partial, steps: Some(self.steps), stats, done: true }
+            let answer = finish(metrics, &std::mem::take(&mut *self.counted.lock()));
+            MetricsPart { done: true, ..self.part(answer) }
         });
     }
 }

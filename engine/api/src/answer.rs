@@ -112,9 +112,16 @@ pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
     with_type(status, TEXT, text.into())
 }
 
+/// The limit that an answer met, by its key; it is counted where answers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LimitMet(pub &'static str);
+
 impl IntoResponse for QueryError {
     fn into_response(self) -> Response {
         let mut response = text(self.status(), format!("{self}\n"));
+        if let Some(limit) = self.limit() {
+            response.extensions_mut().insert(LimitMet(limit));
+        }
         if let Some(retry_after) = self.retry_after() {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));

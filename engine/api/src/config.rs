@@ -34,7 +34,11 @@ pub struct ApiConfig {
     pub serve: ServeConfig,
 }
 
-/// What a question may ask for. A question that asks for more is answered with 400 and the limit.
+/// Key of the longest query.
+pub(crate) const MAX_QUERY_BYTES: &str = "query.max_query_bytes";
+
+/// What a question may ask for. A question that asks for more is answered with 400 and the limit. Each is known to
+/// operators as `query.` and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueryLimits {
@@ -117,10 +121,10 @@ impl QueryLimits {
     /// Checks what the types do not.
     pub fn check(&self) -> Result<(), ConfigError> {
         let counts = [
-            ("max_query_bytes", self.max_query_bytes, spanloom_traceql::MAX_QUERY_BYTES, "1 to 128KiB"),
-            ("max_limit", self.max_limit, usize::MAX, "at least 1"),
-            ("max_spans_per_spanset", self.max_spans_per_spanset, usize::MAX, "at least 1"),
-            ("max_intervals", self.max_intervals as usize, usize::MAX, "at least 1"),
+            (MAX_QUERY_BYTES, self.max_query_bytes, spanloom_traceql::MAX_QUERY_BYTES, "1 to 128KiB"),
+            ("query.max_limit", self.max_limit, usize::MAX, "at least 1"),
+            ("query.max_spans_per_spanset", self.max_spans_per_spanset, usize::MAX, "at least 1"),
+            ("query.max_intervals", self.max_intervals as usize, usize::MAX, "at least 1"),
         ];
         for (key, found, most, expected) in counts {
             if !(1..=most).contains(&found) {
@@ -128,7 +132,7 @@ impl QueryLimits {
             }
         }
         if self.recent.is_zero() {
-            return Err(ConfigError { key: "recent", found: "0".into(), expected: "more than 0" });
+            return Err(ConfigError { key: "query.recent", found: "0".into(), expected: "more than 0" });
         }
         Ok(())
     }
@@ -162,8 +166,11 @@ mod tests {
         };
         check("{}", None);
         check(r#"{"max_search_range": "0s", "max_metrics_range": "0s", "max_exemplars": 0}"#, None);
-        check(r#"{"max_limit": 0}"#, Some("max_limit is 0, expected at least 1"));
-        check(r#"{"max_query_bytes": "129KiB"}"#, Some("max_query_bytes is 132096, expected 1 to 128KiB"));
-        check(r#"{"recent": "0s"}"#, Some("recent is 0, expected more than 0"));
+        check(r#"{"max_limit": 0}"#, Some("query.max_limit is 0, expected at least 1"));
+        check(
+            r#"{"max_query_bytes": "129KiB"}"#,
+            Some("query.max_query_bytes is 132096, expected 1 to 128KiB"),
+        );
+        check(r#"{"recent": "0s"}"#, Some("query.recent is 0, expected more than 0"));
     }
 }

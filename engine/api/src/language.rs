@@ -5,6 +5,7 @@ use spanloom_traceql::ast::{Attribute, Body, Field, FieldExpr, Intrinsic, Query,
 use spanloom_traceql::{check, parse};
 
 use crate::QueryError;
+use crate::config::MAX_QUERY_BYTES;
 use crate::params::shown;
 
 /// A query for traces.
@@ -51,9 +52,8 @@ pub(crate) fn length(text: &str, max_bytes: usize) -> Result<(), QueryError> {
         return Ok(());
     }
     let found = text.len();
-    Err(QueryError::Invalid(format!(
-        "the query has {found} bytes, expected at most {max_bytes} (max_query_bytes)"
-    )))
+    let message = format!("the query has {found} bytes, expected at most {max_bytes} ({MAX_QUERY_BYTES})");
+    Err(QueryError::OverLimit { limit: MAX_QUERY_BYTES, message })
 }
 
 /// One filter alone, `{ … }`, about one span alone.
@@ -133,7 +133,11 @@ mod tests {
         check(search, "{} | rate()", "the query asks for series, expected one for traces");
         check(search, "{ .a = }", "the query is wrong: line 1, column 8: found `}`");
         check(search, "{ 1 + true }", "the query is wrong: ");
-        check(search, &"x".repeat(101), "the query has 101 bytes, expected at most 100 (max_query_bytes)");
+        check(
+            search,
+            &"x".repeat(101),
+            "the query has 101 bytes, expected at most 100 (query.max_query_bytes)",
+        );
         check(metrics, "{ }|rate()", "{} | rate()");
         check(metrics, "{ }", "the query asks for traces, expected one for series");
         check(filter, "{ .a = 1 && nestedSetParent < 0 }", "{ .a = 1 &&");

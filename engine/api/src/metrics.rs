@@ -30,11 +30,17 @@ struct EndpointLabel {
     endpoint: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: &'static str,
+}
+
 /// What the API counts.
 #[derive(Debug, Clone)]
 pub struct ApiMetrics {
     requests: Family<RequestLabels, Counter>,
     duration: Family<EndpointLabel, Histogram>,
+    limited: Family<LimitLabel, Counter>,
     /// The connections below.
     pub serve: ServeMetrics,
 }
@@ -43,6 +49,7 @@ impl Default for ApiMetrics {
     fn default() -> Self {
         Self {
             requests: Family::default(),
+            limited: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 4.0, 10))),
             serve: ServeMetrics::default(),
         }
@@ -59,7 +66,17 @@ impl ApiMetrics {
             "From a question's head to its answer's head, over gRPC to its end, by endpoint",
             self.duration.clone(),
         );
+        registry.register(
+            "limited",
+            "Questions refused, or answered in part, because of a limit, by the limit's key",
+            self.limited.clone(),
+        );
         self.serve.register(registry);
+    }
+
+    /// A question met the limit of this key.
+    pub(crate) fn limited(&self, limit: &'static str) {
+        self.limited.get_or_create(&LimitLabel { limit }).inc();
     }
 
     pub(crate) fn answered(&self, endpoint: &'static str, status: StatusCode, seconds: f64) {

@@ -105,6 +105,14 @@ pub enum QueryError {
     /// The question is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// The question asks for more than a limit allows.
+    #[error("{message}")]
+    OverLimit {
+        /// The limit's key in the configuration.
+        limit: &'static str,
+        /// What was found and what is allowed, with the key.
+        message: String,
+    },
     /// Nobody said on whose behalf it is asked.
     #[error("{0}")]
     Unauthenticated(String),
@@ -116,11 +124,13 @@ pub enum QueryError {
     Busy {
         /// What ran out.
         message: String,
+        /// The limit's key in the configuration, if it is one.
+        limit: Option<&'static str>,
         /// When to ask again.
         retry_after: Duration,
     },
     /// It took too long.
-    #[error("the question was not answered within {0:?} (timeout)")]
+    #[error("the question was not answered within {0:?} (query.timeout)")]
     Timeout(Duration),
     /// Not now: starting, or shutting down.
     #[error("{0}")]
@@ -134,7 +144,7 @@ impl QueryError {
     /// The one table from error to HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
-            QueryError::Invalid(_) => StatusCode::BAD_REQUEST,
+            QueryError::Invalid(_) | QueryError::OverLimit { .. } => StatusCode::BAD_REQUEST,
             QueryError::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             QueryError::TooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
             QueryError::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -147,12 +157,24 @@ impl QueryError {
     /// The same as a gRPC status.
     pub fn code(&self) -> Code {
         match self {
-            QueryError::Invalid(_) => Code::InvalidArgument,
+            QueryError::Invalid(_) | QueryError::OverLimit { .. } => Code::InvalidArgument,
             QueryError::Unauthenticated(_) => Code::Unauthenticated,
             QueryError::TooLarge(_) | QueryError::Busy { .. } => Code::ResourceExhausted,
             QueryError::Timeout(_) => Code::DeadlineExceeded,
             QueryError::Unavailable(_) => Code::Unavailable,
             QueryError::Internal(_) => Code::Internal,
+        }
+    }
+
+    /// The limit that was met, by its key in the configuration.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            QueryError::OverLimit { limit, .. } => Some(limit),
+            QueryError::TooLarge(_) => Some("query.max_answer_bytes"),
+            QueryError::Busy { limit, .. } => *limit,
+            QueryError::Timeout(_) => Some("query.timeout"),
+            QueryError::Invalid(_) | QueryError::Unauthenticated(_) => None,
+            QueryError::Unavailable(_) | QueryError::Internal(_) => None,
         }
     }
 
@@ -173,8 +195,12 @@ impl From<spanloom_query::QueryError> for QueryError {
     fn from(error: spanloom_query::QueryError) -> Self {
         use spanloom_query::QueryError as Asked;
         match error {
-            Asked::Peer(error) => QueryError::Busy { message: error.to_string(), retry_after: RETRY_AFTER },
-            Asked::Busy(message) => QueryError::Busy { message, retry_after: RETRY_AFTER },
+            Asked::Peer(error) => {
+                QueryError::Busy { message: error.to_string(), limit: None, retry_after: RETRY_AFTER }
+            }
+            Asked::Busy(message) => {
+                QueryError::Busy { message, limit: Some("query.max_questions"), retry_after: RETRY_AFTER }
+            }
             Asked::Invalid(message) => QueryError::Invalid(message),
             Asked::TooLarge(message) => QueryError::TooLarge(message),
             Asked::Timeout(limit) => QueryError::Timeout(limit),

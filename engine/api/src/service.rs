@@ -17,7 +17,7 @@ use hyper::service::Service;
 use spanloom_receive::request::question::is_grpc;
 use tower::Service as _;
 
-use crate::answer::text;
+use crate::answer::{LimitMet, text};
 use crate::endpoints::{label, near};
 use crate::{
     ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, search, series, status, stream,
@@ -82,6 +82,9 @@ impl<Q: Queries> Service<Request<Incoming>> for Api<Q> {
         let answer = self.router.clone().call(request.map(Body::new));
         Box::pin(async move {
             let response = answer.await?;
+            if let Some(LimitMet(limit)) = response.extensions().get() {
+                inner.metrics.limited(limit);
+            }
             inner.metrics.answered(endpoint, response.status(), began.elapsed().as_secs_f64());
             Ok(response)
         })

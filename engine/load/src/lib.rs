@@ -44,7 +44,7 @@ pub mod sample;
 mod sender;
 mod shop;
 mod topology;
-mod transport;
+pub mod transport;
 pub mod verify;
 
 pub use ack_log::{AckLog, Acknowledged};

@@ -158,6 +158,7 @@ fn serve_stream(
                 address: config.address(port)?,
                 multitenancy: config.multitenancy,
                 timeout: config.query.timeout.0,
+                limits: config.query_limits(),
                 serve: config.serve_config(config.query.max_connections),
                 ..ApiConfig::default()
             };

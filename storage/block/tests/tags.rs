@@ -184,6 +184,32 @@ fn roots_are_listed() {
 }
 
 #[test]
+fn the_service_of_a_root_is_empty_where_it_is_no_string() {
+    let check = |name: AnyValue, expected: &str| {
+        let mut sent = request(vec![span(1, 1)]);
+        let attributes = &mut sent.resource_spans[0].resource.attributes;
+        attributes.clear();
+        if name != AnyValue::Empty {
+            attributes.push(KeyValue { key: "service.name".into(), value: name.clone() });
+        }
+        let case = Case::new(&[sent]);
+        let table = TraceTable::open(&case.reader).unwrap();
+        let (mut found, wanted) = (Values::default(), Wanted { time: None, rows: None });
+        let field = Field::Intrinsic(Intrinsic::RootService);
+        case.reader.values(&table, &field, wanted, NO_LIMIT, &mut found).unwrap();
+        let values: Vec<AnyValue> = found.iter().map(|value| oracle::typed(value).1).collect();
+        assert_eq!(values, [AnyValue::Str(expected.into())], "{name:?}");
+    };
+    check(AnyValue::Str("shop".into()), "shop");
+    check(AnyValue::Str(String::new()), "");
+    check(AnyValue::Empty, "");
+    check(AnyValue::Int(5), "");
+    check(AnyValue::Double(0.5), "");
+    check(AnyValue::Bool(true), "");
+    check(AnyValue::Array(vec![AnyValue::Str("a".into()), AnyValue::Str("b".into())]), "");
+}
+
+#[test]
 fn lists_keep_to_their_limits() {
     let case = Case::new(&large_requests());
     let table = TraceTable::open(&case.reader).unwrap();

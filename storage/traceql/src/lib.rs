@@ -52,6 +52,10 @@ pub use regex::{MAX_REGEX_BYTES, compile_regex};
 /// The longest query that is read, in bytes.
 pub const MAX_QUERY_BYTES: usize = 128 * 1024;
 
+/// How many different fields a query may mention: each is looked for in every block, and for every trace that is
+/// judged.
+pub const MAX_FIELDS: usize = 1000;
+
 /// How deep parentheses, braces and prefix operators may nest.
 pub const MAX_NESTING: usize = 64;
 

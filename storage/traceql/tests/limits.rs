@@ -1,8 +1,9 @@
 //! Limits are reached and kept: long chains, deep nesting, large patterns; on a small stack.
 #![allow(clippy::expect_used)] // a test answers by panicking
 
+use spanloom_traceql::plan::Plan;
 use spanloom_traceql::{
-    MAX_HEIGHT, MAX_NESTING, MAX_QUERY_BYTES, check, complete, lenient_filter, parse, read,
+    MAX_FIELDS, MAX_HEIGHT, MAX_NESTING, MAX_QUERY_BYTES, check, complete, lenient_filter, parse, read,
 };
 
 /// Of the thread that walks the highest trees; a quarter of what threads get by default.
@@ -144,6 +145,18 @@ fn heights_add_up() {
         let error = parse(&sets).expect_err("too high").to_string();
         assert!(error.ends_with("operators that build on one another"), "{error}");
     });
+}
+
+#[test]
+fn fields_are_bounded() {
+    let select = |fields: usize| {
+        let fields: Vec<String> = (0..fields).map(|at| format!(".a{at}")).collect();
+        format!("{{}} | select({}, .a0)", fields.join(", "))
+    };
+    let plan = |fields: usize| Plan::new(&read(&select(fields)).expect("a query"));
+    assert_eq!(plan(MAX_FIELDS).expect("as many as may be").fields.len(), MAX_FIELDS);
+    let error = plan(MAX_FIELDS + 1).expect_err("too many").to_string();
+    assert_eq!(error, "`.a1000`: the query mentions more than 1000 fields");
 }
 
 #[test]

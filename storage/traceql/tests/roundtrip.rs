@@ -142,10 +142,17 @@ fn scalar_leaf() -> BoxedStrategy<Scalar> {
     .boxed()
 }
 
+/// Whether a set, as the first stage, is taken for its stages: a pipeline that gives one spanset. One in which `by`
+/// has the last word gives several, which its parentheses join.
+fn is_spliced(set: &Set) -> bool {
+    let Set::Pipeline(pipeline) = set else { return false };
+    let decides = |stage: &&Stage| matches!(stage, Stage::By(_) | Stage::Coalesce);
+    !matches!(pipeline.stages.iter().rfind(decides), Some(Stage::By(_)))
+}
+
 /// Stages over these spansets and scalars; `first` stands before them.
 fn pipeline(sets: BoxedStrategy<Set>, scalars: BoxedStrategy<Scalar>) -> BoxedStrategy<Pipeline> {
-    let first =
-        sets.clone().prop_filter("spliced", |set| !matches!(set, Set::Pipeline(_))).prop_map(Stage::Set);
+    let first = sets.clone().prop_filter("spliced", |set| !is_spliced(set)).prop_map(Stage::Set);
     let compared = (select(COMPARISONS), scalars.clone(), scalars)
         .prop_map(|(op, left, right)| Stage::Compare { op, left, right });
     let stage = prop_oneof![
@@ -162,8 +169,10 @@ fn pipeline(sets: BoxedStrategy<Set>, scalars: BoxedStrategy<Scalar>) -> BoxedSt
 
 fn any_pipeline() -> BoxedStrategy<Pipeline> {
     let plain = pipeline(combined(filter().prop_map(Set::Filter).boxed()), scalar(scalar_leaf()));
+    let by = field_expr().prop_map(|of| Pipeline { stages: vec![Stage::By(of)] });
     let several =
         plain.clone().prop_filter("one spanset needs no parentheses", |plain| plain.stages.len() > 1);
+    let several = prop_oneof![4 => several, 1 => by];
     let sets = prop_oneof![
         filter().prop_map(Set::Filter),
         several.prop_map(|pipeline| Set::Pipeline(Box::new(pipeline)))

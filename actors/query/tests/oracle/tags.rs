@@ -144,10 +144,6 @@ pub fn field_values(
         least.extend(scalars);
     }
     let is = |intrinsic| *field == Field::Intrinsic(intrinsic);
-    if is(Intrinsic::RootServiceName) {
-        // Of a root without `service.name`: blocks do not list the empty name, live spans do.
-        least.remove(&(TagType::String, String::new()));
-    }
     let is_any = condition.is_none() && times == (None, None);
     if !is_any && (is(Intrinsic::RootName) || is(Intrinsic::RootServiceName)) {
         // A span that counts need not lie in the block, row group or request where its root does.
@@ -168,10 +164,6 @@ pub fn field_values(
         } else {
             let lone = Trace { id: span.own.trace_id, spans: vec![span.clone()] };
             most.extend(values(&lone, &span, field).iter().filter_map(told));
-            if is(Intrinsic::RootServiceName) {
-                // Blocks list what a resource has for its name, though it be no string.
-                most.extend(told(&attribute(&span.resource.attributes, "service.name")));
-            }
         }
     }
     between("values", &found.values, (&least, &most), limit)

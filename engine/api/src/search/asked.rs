@@ -6,15 +6,15 @@ use spanloom_wire::query::request;
 use super::legacy::{self, Durations};
 use super::{cursor, logfmt};
 use crate::config::QueryLimits;
-use crate::params::{Params, wrong};
+use crate::params::Params;
 use crate::time::{self, SECOND};
 use crate::{QueryError, language};
 
-/// Traces of an answer, when it is not said how many.
-const DEFAULT_LIMIT: usize = 20;
+/// How many traces.
+const LIMIT: Count = Count { name: "limit", usual: 20, least: 1, key: "query.max_limit" };
 
-/// Spans shown of each spanset, when it is not said how many.
-const DEFAULT_SPANS: usize = 3;
+/// How many spans are shown of each spanset.
+const SPANS: Count = Count { name: "spss", usual: 3, least: 0, key: "query.max_spans_per_spanset" };
 
 /// Most tags: each makes the tree of the query higher.
 const MOST_TAGS: usize = 100;
@@ -126,7 +126,7 @@ impl Asked {
             query: self.query_text(limits)?,
             start,
             end,
-            limit: up_to("limit", self.limit, DEFAULT_LIMIT, 1, limits.max_limit)?,
+            limit: LIMIT.of(self.limit, limits.max_limit)?,
             spans_per_spanset: self.spans_shown(limits)?,
             after: self.after,
             stream: self.stream,
@@ -137,7 +137,7 @@ impl Asked {
     /// 0 asks for as many as are allowed.
     fn spans_shown(&self, limits: &QueryLimits) -> Result<usize, QueryError> {
         let most = limits.max_spans_per_spanset;
-        let spans = up_to("spss", self.spans_per_spanset, DEFAULT_SPANS.min(most), 0, most)?;
+        let spans = SPANS.of(self.spans_per_spanset, most)?;
         Ok(if spans == 0 { most } else { spans })
     }
 
@@ -202,7 +202,7 @@ impl Asked {
         // What is recent was configured and not asked for.
         let is_asked = self.end.is_some() || self.since.is_some();
         if is_asked {
-            within("max_search_range", length, time::nanos(limits.max_search_range))?;
+            within("query.max_search_range", length, time::nanos(limits.max_search_range))?;
         }
         Ok((Some(start), end))
     }
@@ -229,27 +229,40 @@ fn seconds(nanos: u64) -> String {
 }
 
 /// Refuses a range that is longer than allowed; 0 allows any.
-pub(crate) fn within(key: &str, length: u64, most: u64) -> Result<(), QueryError> {
+pub(crate) fn within(limit: &'static str, length: u64, most: u64) -> Result<(), QueryError> {
     if most == 0 || length <= most {
         return Ok(());
     }
     let (length, most) = (time::print(length), time::print(most));
-    Err(QueryError::Invalid(format!(
-        "the time from start to end is {length}, expected at most {most} ({key})"
-    )))
+    let message = format!("the time from start to end is {length}, expected at most {most} ({limit})");
+    Err(QueryError::OverLimit { limit, message })
 }
 
-/// A count within bounds, or what is usual.
-fn up_to(
-    name: &str,
-    value: Option<u64>,
+/// A parameter that is a count within bounds.
+struct Count {
+    name: &'static str,
+    /// When nothing is said.
     usual: usize,
     least: usize,
-    most: usize,
-) -> Result<usize, QueryError> {
-    let Some(value) = value else { return Ok(usual.min(most)) };
-    let fits = usize::try_from(value).ok().filter(|value| (least..=most).contains(value));
-    fits.ok_or_else(|| wrong(name, &value.to_string(), &format!("{least} to {most}")))
+    /// The key of the most.
+    key: &'static str,
+}
+
+impl Count {
+    /// The count that is asked for, at most `most`.
+    fn of(&self, value: Option<u64>, most: usize) -> Result<usize, QueryError> {
+        let Some(value) = value else { return Ok(self.usual.min(most)) };
+        let found = usize::try_from(value).unwrap_or(usize::MAX);
+        if (self.least..=most).contains(&found) {
+            return Ok(found);
+        }
+        let Self { name, least, key, .. } = self;
+        let message = format!("{name} is {value}, expected {least} to {most} ({key})");
+        Err(match found > most {
+            true => QueryError::OverLimit { limit: key, message },
+            false => QueryError::Invalid(message),
+        })
+    }
 }
 
 /// Parameters without a meaning of their own, as tags.

@@ -87,7 +87,7 @@ impl Asked {
         let end = self.end.unwrap_or(now);
         let start = self.start.unwrap_or(end.saturating_sub(self.since.unwrap_or(DEFAULT_SINCE)));
         let length = after(start, end)?;
-        within("max_metrics_range", length, time::nanos(limits.max_metrics_range))?;
+        within("query.max_metrics_range", length, time::nanos(limits.max_metrics_range))?;
         let step = match self.shape {
             Shape::Range => Some(self.step.unwrap_or_else(|| time::default_step(start, end))),
             Shape::Instant => None,
@@ -127,10 +127,12 @@ fn check_step(step: u64, length: u64, max_intervals: u64) -> Result<(), QueryErr
         return Ok(());
     }
     let (step, least) = (time::print(step), time::print(least_step(length, max_intervals)));
-    Err(QueryError::Invalid(format!(
-        "a step of {step} makes {intervals} intervals, expected at most {max_intervals} (max_intervals), which \
-         is a step of at least {least}"
-    )))
+    const LIMIT: &str = "query.max_intervals";
+    let message = format!(
+        "a step of {step} makes {intervals} intervals, expected at most {max_intervals} ({LIMIT}), which is a step of \
+         at least {least}"
+    );
+    Err(QueryError::OverLimit { limit: LIMIT, message })
 }
 
 /// The shortest step of whole milliseconds that makes at most so many intervals.

@@ -50,6 +50,9 @@ async fn answer<Q: Queries>(
     let mut request = asked.into_request(&inner.config.limits, time::now())?;
     request.tenants = tenants::of(headers, inner.config.multitenancy)?;
     let part = inner.within_time(async { whole(inner.queries.metrics(request).await?).await }).await?;
+    if let Some(limit) = part.limit {
+        inner.metrics.limited(limit);
+    }
     let format = Format::of(headers).or_json();
     let is_large = samples(&part) > MANY_SAMPLES;
     write(inner, headers, format, is_large, move || body(shape, format, &part)).await

@@ -11,6 +11,7 @@ use spanloom_wire::query::request::RequestError;
 use spanloom_wire::{Code, Status};
 
 use crate::QueryError;
+use crate::config::MAX_QUERY_BYTES;
 use crate::endpoints::SERVICE;
 
 /// A status that is not OK.
@@ -19,6 +20,8 @@ pub(super) struct Failure {
     code: Code,
     message: String,
     retry_after: Option<Duration>,
+    /// The limit that was met, by its key.
+    pub limit: Option<&'static str>,
     /// What it would be over HTTP; it is counted under this.
     pub http: StatusCode,
 }
@@ -30,6 +33,7 @@ impl Failure {
             code: Code::DeadlineExceeded,
             message: format!("the question was not answered within {limit:?} (grpc-timeout)"),
             retry_after: None,
+            limit: None,
             http: StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -41,6 +45,7 @@ impl Failure {
             code: Code::Unimplemented,
             message: format!("{path} is not served here, expected a method of {SERVICE}"),
             retry_after: None,
+            limit: None,
             http: StatusCode::NOT_FOUND,
         }
     }
@@ -66,6 +71,7 @@ impl From<QueryError> for Failure {
             code: error.code(),
             message: error.to_string(),
             retry_after: error.retry_after(),
+            limit: error.limit(),
             http: error.status(),
         }
     }
@@ -77,13 +83,14 @@ impl From<Refusal> for Failure {
             // Its own words are about batches of spans.
             Refusal::TooLarge { limit } => {
                 format!(
-                    "the question is larger than {limit} bytes, expected a shorter query (max_query_bytes)"
+                    "the question is larger than {limit} bytes, expected a shorter query ({MAX_QUERY_BYTES})"
                 )
             }
             refusal => refusal.to_string(),
         };
         let http = refusal.http_status();
-        Self { code: refusal.code(), message, retry_after: refusal.retry_after(), http }
+        let limit = matches!(refusal, Refusal::TooLarge { .. }).then_some(MAX_QUERY_BYTES);
+        Self { code: refusal.code(), message, retry_after: refusal.retry_after(), limit, http }
     }
 }
 

@@ -5,12 +5,14 @@
 //! | `mod.rs` | the methods |
 //! | `failure.rs` | why a question has no answer, as gRPC says it |
 //! | `found.rs` | traces as they are found |
+//! | `grown.rs` | series as they grow |
 //! | `reply.rs` | the body of an answer: messages, then a status |
 //!
 //! A client that goes away drops the body, and with it the answers and the work on them.
 
 mod failure;
 mod found;
+mod grown;
 mod reply;
 
 use std::future::Future;
@@ -27,17 +29,16 @@ use spanloom_span::Tenant;
 use spanloom_wire::query::request;
 use tokio::time::Instant;
 
-use crate::answer::{Format, MANY_SAMPLES, beside};
 use crate::endpoints::{self, SERVICE};
-use crate::parts::{Part, cut_short};
 use crate::search::asked::Asked as SearchAsked;
 use crate::series::asked::{Asked as SeriesAsked, Shape};
 use crate::service::Inner;
 use crate::tags::names::{self, NamesAsked};
 use crate::tags::values::{self, ValuesAsked};
-use crate::{Queries, QueryError, series, tenants, time};
+use crate::{Queries, QueryError, tenants, time};
 use failure::Failure;
 use found::Found;
+use grown::Grown;
 use reply::{Counted, Parts, Reply};
 
 /// A request has other fields beside its query.
@@ -62,14 +63,14 @@ where
         Ok(deadline) => (Time::of(inner.config.timeout, deadline), begin(&inner, endpoint.path, request)),
         Err(refusal) => {
             let failure = Failure::from(refusal);
-            counted.end(failure.http);
+            counted.failed(&failure);
             return failure.into_response();
         }
     };
     match time.limit(work).await {
         Ok(parts) => Reply::response(parts, time, counted),
         Err(failure) => {
-            counted.end(failure.http);
+            counted.failed(&failure);
             failure.into_response()
         }
     }
@@ -175,19 +176,8 @@ async fn metrics<Q: Queries>(
         SeriesAsked::from_message(shape, message).into_request(&inner.config.limits, time::now())?;
     request.tenants = tenants;
     let answers = inner.queries.metrics(request).await?;
-    // Every part has all series as far as they are known, so each message replaces the one before.
-    Ok(Box::pin(stream::unfold(Some(answers), move |answers| async move {
-        let mut answers = answers?;
-        let part = match answers.next_part().await {
-            Some(Ok(part)) => part,
-            Some(Err(error)) => return Some((Err(error.into()), None)),
-            None => return Some((Err(cut_short()), None)),
-        };
-        let rest = (!part.is_last()).then_some(answers);
-        let is_large = series::samples(&part) > MANY_SAMPLES;
-        let message = beside(is_large, move || series::body(shape, Format::Protobuf, &part)).await;
-        Some((message, rest))
-    })))
+    let grown = Grown::new(answers, shape, inner.metrics.clone());
+    Ok(Box::pin(stream::unfold(Some(grown), |grown| async { grown?.next().await })))
 }
 
 async fn names<Q: Queries>(

@@ -15,7 +15,7 @@ use spanloom_receive::request::question;
 use spanloom_wire::{Code, Status};
 use tokio::time::{Instant, Sleep};
 
-use super::Time;
+use super::{Failure, Time};
 use crate::{ApiMetrics, QueryError};
 
 /// Messages of an answer.
@@ -35,6 +35,16 @@ pub(super) struct Counted {
 impl Counted {
     pub fn begin(metrics: ApiMetrics, endpoint: &'static str) -> Self {
         Self { metrics, endpoint, began: Instant::now(), ended: false }
+    }
+
+    /// There is no answer, or no more of it.
+    pub fn failed(&mut self, failure: &Failure) {
+        if !self.ended
+            && let Some(limit) = failure.limit
+        {
+            self.metrics.limited(limit);
+        }
+        self.end(failure.http);
     }
 
     pub fn end(&mut self, status: StatusCode) {
@@ -68,6 +78,11 @@ impl Reply {
         response
     }
 
+    fn fail(&mut self, failure: &Failure) -> Frame<Bytes> {
+        self.counted.failed(failure);
+        self.end(failure.http, failure.trailers())
+    }
+
     /// Drops the parts, and with them the work on them.
     fn end(&mut self, status: StatusCode, trailers: HeaderMap) -> Frame<Bytes> {
         self.parts = None;
@@ -90,14 +105,11 @@ impl hyper::body::Body for Reply {
             && over.as_mut().poll(context).is_ready()
         {
             let failure = this.time.over();
-            return Poll::Ready(Some(Ok(this.end(failure.http, failure.trailers()))));
+            return Poll::Ready(Some(Ok(this.fail(&failure))));
         }
         let frame = match std::task::ready!(parts.as_mut().poll_next(context)) {
             Some(Ok(message)) => Frame::data(question::frame(&message)),
-            Some(Err(error)) => {
-                let failure = super::Failure::from(error);
-                this.end(failure.http, failure.trailers())
-            }
+            Some(Err(error)) => this.fail(&Failure::from(error)),
             None => {
                 let status = Status { code: Code::Ok, message: "", retry_after: None };
                 this.end(StatusCode::OK, question::status(&status))

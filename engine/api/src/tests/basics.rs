@@ -119,7 +119,8 @@ async fn errors_have_their_status() {
     };
     check(QueryError::Invalid("bad".into()), 400, "", "bad\n").await;
     check(QueryError::TooLarge("large".into()), 422, "", "large\n").await;
-    let busy = QueryError::Busy { message: "busy".into(), retry_after: Duration::from_millis(1500) };
+    let busy =
+        QueryError::Busy { message: "busy".into(), limit: None, retry_after: Duration::from_millis(1500) };
     check(busy, 429, "2", "busy\n").await;
     check(QueryError::Unavailable("later".into()), 503, "", "later\n").await;
     check(QueryError::Internal("oh".into()), 500, "", "oh\n").await;
@@ -135,7 +136,7 @@ async fn a_question_that_takes_too_long_is_given_up() {
     let got = server.get("/api/v2/traces/1").await;
     assert_eq!(
         (got.status, got.text()),
-        (StatusCode::GATEWAY_TIMEOUT, "the question was not answered within 20ms (timeout)\n")
+        (StatusCode::GATEWAY_TIMEOUT, "the question was not answered within 20ms (query.timeout)\n")
     );
     server.end().await;
 }
@@ -264,5 +265,28 @@ async fn a_trace_is_filtered_by_q() {
     check("q=%7Bspan:id%3D%220000000000000007%22%7D", 1).await;
     check("q=%7Bname%3D%22other%22%7D", 0).await;
     check("q=%7B%7D&keep_hierarchy=true&match_depth=-1&ancestor_depth=3", 1500).await;
+    server.end().await;
+}
+
+#[tokio::test]
+async fn questions_that_meet_a_limit_are_counted_by_its_key() {
+    let server = running(1);
+    let check = async |path: &str, limit: &str| {
+        let got = server.get(path).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(got.text().contains(&format!("({limit})")), "{path}: {}", got.text());
+        assert_eq!(server.limited(limit), 1, "{path}");
+    };
+    check("/api/search?limit=262145", "query.max_limit").await;
+    check("/api/search?spss=101", "query.max_spans_per_spanset").await;
+    check("/api/search?since=169h", "query.max_search_range").await;
+    check("/api/metrics/query?q=%7B%7D%7Crate()&since=25h", "query.max_metrics_range").await;
+    check("/api/metrics/query_range?q=%7B%7D%7Crate()&step=1ms", "query.max_intervals").await;
+    // What is wrong without a limit is counted as a status alone.
+    assert_eq!(server.get("/api/search?limit=0").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(server.limited("query.max_limit"), 1);
+    *server.fake.fails.lock().unwrap() = Some(QueryError::TooLarge("large".into()));
+    assert_eq!(server.get("/api/search").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(server.limited("query.max_answer_bytes"), 1);
     server.end().await;
 }

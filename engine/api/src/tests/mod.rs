@@ -260,6 +260,22 @@ impl Running {
         self.ask(false, Method::GET, path, &[]).await
     }
 
+    /// What was counted.
+    fn scraped(&self) -> String {
+        let mut registry = prometheus_client::registry::Registry::default();
+        self.metrics.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    /// How many questions met a limit.
+    fn limited(&self, limit: &str) -> u64 {
+        let start = format!("spanloom_api_limited_total{{limit=\"{limit}\"}} ");
+        let text = self.scraped();
+        text.lines().find_map(|line| line.strip_prefix(&start)).map_or(0, |count| count.parse().unwrap())
+    }
+
     async fn end(self) {
         self.trigger.begin(Duration::from_secs(5));
         self.task.await.unwrap();

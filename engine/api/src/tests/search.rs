@@ -91,30 +91,32 @@ fn parameters_become_a_question() {
 #[test]
 fn what_is_wrong_is_named() {
     let check = |list: &[(&str, &str)], expected: &str| match request(list) {
-        Err(QueryError::Invalid(message)) => assert_eq!(message, expected, "{list:?}"),
+        Err(QueryError::Invalid(message) | QueryError::OverLimit { message, .. }) => {
+            assert_eq!(message, expected, "{list:?}")
+        }
         other => panic!("{list:?}: {other:?}"),
     };
     check(&[("q", "{ }"), ("tags", "a=b")], "both q and tags are given, expected one of them");
-    check(&[("limit", "0")], "limit is \"0\", expected 1 to 262144");
-    check(&[("limit", "262145")], "limit is \"262145\", expected 1 to 262144");
+    check(&[("limit", "0")], "limit is 0, expected 1 to 262144 (query.max_limit)");
+    check(&[("limit", "262145")], "limit is 262145, expected 1 to 262144 (query.max_limit)");
     check(&[("limit", "18446744073709551616")], "limit is \"18446744073709551616\", expected a whole number");
     check(&[("limit", "-1")], "limit is \"-1\", expected a whole number");
-    check(&[("spss", "101")], "spss is \"101\", expected 0 to 100");
+    check(&[("spss", "101")], "spss is 101, expected 0 to 100 (query.max_spans_per_spanset)");
     check(&[("start", "9"), ("end", "9")], "start is 9 and end is 9, expected end after start");
     check(&[("start", "9.5"), ("end", "9")], "start is 9.5 and end is 9, expected end after start");
     check(&[("start", "9")], "start is given without end, expected both or neither");
     check(&[("end", "9")], "end is given without start, expected both or neither");
     check(
         &[("start", "0"), ("end", "604801")],
-        "the time from start to end is 604801s, expected at most 168h (max_search_range)",
+        "the time from start to end is 604801s, expected at most 168h (query.max_search_range)",
     );
     check(
         &[("start", "1"), ("end", "99999999999999999999")],
-        "the time from start to end is 18446744072709551615ns, expected at most 168h (max_search_range)",
+        "the time from start to end is 18446744072709551615ns, expected at most 168h (query.max_search_range)",
     );
     check(
         &[("since", "169h")],
-        "the time from start to end is 169h, expected at most 168h (max_search_range)",
+        "the time from start to end is 169h, expected at most 168h (query.max_search_range)",
     );
     check(&[("since", "1")], "since is \"1\", expected a duration such as 100ms or 1h30m");
     check(
@@ -136,7 +138,7 @@ fn what_is_wrong_is_named() {
     let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
     check(&many, "101 tags are given, expected at most 100");
     let long = format!("{{ .a = \"{}\" }}", "x".repeat(128 << 10));
-    check(&[("q", &long)], "the query has 131083 bytes, expected at most 131072 (max_query_bytes)");
+    check(&[("q", &long)], "the query has 131083 bytes, expected at most 131072 (query.max_query_bytes)");
     // Long values are shown by their beginning.
     check(
         &[("limit", &"x".repeat(9999))],
@@ -265,7 +267,7 @@ async fn errors_have_their_status() {
     check(vec![Err(AskError::Invalid("bad".into()))], 400, "bad\n").await;
     check(vec![Ok(SearchPart::default()), Err(AskError::TooLarge("large".into()))], 422, "large\n").await;
     check(vec![Err(AskError::Busy("busy".into()))], 429, "busy\n").await;
-    let late = "the question was not answered within 2s (timeout)\n";
+    let late = "the question was not answered within 2s (query.timeout)\n";
     check(vec![Err(AskError::Timeout(Duration::from_secs(2)))], 504, late).await;
     check(vec![Err(AskError::Stopping)], 503, "the engine is stopping\n").await;
     check(vec![Ok(SearchPart::default())], 500, "the answer ended before its last part\n").await;

@@ -75,8 +75,8 @@ fn parameters_become_a_question() {
 #[test]
 fn what_is_wrong_is_named() {
     let check = |list: &[(&str, &str)], expected: &str| {
-        let Err(QueryError::Invalid(message)) = request(Shape::Range, list) else { panic!("{list:?}") };
-        assert_eq!(message, expected, "{list:?}");
+        let error = request(Shape::Range, list).expect_err("a wrong question");
+        assert_eq!((error.status(), &*error.to_string()), (StatusCode::BAD_REQUEST, expected), "{list:?}");
     };
     check(&[], "there is no query, expected the parameter q, such as { } | rate()");
     check(
@@ -93,17 +93,17 @@ fn what_is_wrong_is_named() {
     check(&[RATE, ("step", "999us")], "step is 999us, expected at least 1ms");
     check(
         &[RATE, ("start", "0"), ("end", "86401")],
-        "the time from start to end is 86401s, expected at most 24h (max_metrics_range)",
+        "the time from start to end is 86401s, expected at most 24h (query.max_metrics_range)",
     );
     check(
         &[RATE, ("start", "0"), ("end", "10001"), ("step", "1")],
-        "a step of 1s makes 10001 intervals, expected at most 10000 (max_intervals), which is a step of at least \
-         1001ms",
+        "a step of 1s makes 10001 intervals, expected at most 10000 (query.max_intervals), which is a step \
+         of at least 1001ms",
     );
     check(
         &[RATE, ("start", "0"), ("end", "86400"), ("step", "1ms")],
-        "a step of 1ms makes 86400000 intervals, expected at most 10000 (max_intervals), which is a step of at \
-         least 8640ms",
+        "a step of 1ms makes 86400000 intervals, expected at most 10000 (query.max_intervals), which is a \
+         step of at least 8640ms",
     );
     check(&[RATE, ("exemplars", "x")], "exemplars is \"x\", expected a whole number");
     check(&[RATE, ("maxSeries", "-1")], "maxSeries is \"-1\", expected a whole number");

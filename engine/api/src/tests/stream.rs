@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use prometheus_client::registry::Registry;
 use prost::Message;
 use spanloom_span::model::AnyValue;
 use spanloom_traceql::answer::{FoundSpanset, FoundTrace, Series};
@@ -172,10 +171,7 @@ fn found(traces: &[(&str, u32)], done: u32) -> Found {
 }
 
 fn counted(server: &Running, endpoint: &str) -> String {
-    let mut registry = Registry::default();
-    server.metrics.register(&mut registry);
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let text = server.scraped();
     let prefix = format!("spanloom_api_requests_total{{endpoint=\"/tempopb.StreamingQuerier/{endpoint}\",");
     text.lines().filter_map(|line| line.strip_prefix(&prefix)).collect::<Vec<_>>().join(";")
 }
@@ -275,12 +271,16 @@ async fn errors_are_statuses() {
     check("MetricsQueryRange", &[], query(""), 3, "there is no query").await;
     check("Search", &[], vec![0x80], 3, "the request is not protobuf: truncated at byte 0").await;
     check("Search", &[], vec![0; 200_000], 8, "the question is larger than 147456 bytes").await;
+    assert_eq!(server.limited("query.max_query_bytes"), 1);
+    let long = Search { limit: 262_145, ..Search::default() }.encode_to_vec();
+    check("Search", &[], long, 3, "limit is 262145, expected 1 to 262144 (query.max_limit)").await;
+    assert_eq!(server.limited("query.max_limit"), 1);
     check("Search", &[("x-scope-orgid", "a/b")], Vec::new(), 3, "the header X-Scope-OrgID is wrong").await;
     check("Search", &[("grpc-timeout", "soon")], Vec::new(), 3, "the grpc-timeout is \"soon\"").await;
     check("Search", &[("grpc-encoding", "br")], Vec::new(), 12, "the grpc-encoding is \"br\"").await;
     check("Other", &[], Vec::new(), 12, "/tempopb.StreamingQuerier/Other is not served here").await;
     let fails = |error: QueryError| *server.fake.fails.lock().unwrap() = Some(error);
-    fails(QueryError::Busy { message: "busy 100%".into(), retry_after: Duration::from_secs(1) });
+    fails(QueryError::Busy { message: "busy 100%".into(), limit: None, retry_after: Duration::from_secs(1) });
     let (mut reading, _connection) = ask(&server, "Search", &[], Vec::new()).await;
     assert_eq!(reading.next().await, None);
     assert_eq!(
@@ -323,7 +323,7 @@ async fn deadlines_hold_before_and_after_the_first_message() {
         server.end().await;
     };
     for hangs in [true, false] {
-        let ours = "the question was not answered within 50ms (timeout)";
+        let ours = "the question was not answered within 50ms (query.timeout)";
         check(50, None, hangs, ours).await;
         check(50, Some("1H"), hangs, ours).await;
         let theirs = "the question was not answered within 60ms (grpc-timeout)";
@@ -382,16 +382,82 @@ async fn names_and_values_come_as_one_message() {
     server.end().await;
 }
 
+/// Series as labels and the samples of their messages, with the progress.
+type Told = (Vec<(String, Vec<f64>)>, u32);
+
+#[derive(Clone, PartialEq, Message)]
+struct Grown {
+    #[prost(message, repeated, tag = "1")]
+    series: Vec<GrownSeries>,
+    #[prost(message, optional, tag = "2")]
+    metrics: Option<Jobs>,
+    #[prost(int32, tag = "3")]
+    status: i32,
+    #[prost(string, tag = "4")]
+    message: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GrownSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<opentelemetry_proto::tonic::common::v1::KeyValue>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    samples: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct InstantGrown {
+    #[prost(message, repeated, tag = "1")]
+    series: Vec<InstantSeries>,
+    #[prost(message, optional, tag = "2")]
+    metrics: Option<Jobs>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct InstantSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<opentelemetry_proto::tonic::common::v1::KeyValue>,
+    #[prost(double, tag = "2")]
+    value: f64,
+}
+
+fn label(labels: &[opentelemetry_proto::tonic::common::v1::KeyValue]) -> String {
+    labels.iter().map(|label| label.key.as_str()).collect()
+}
+
+fn range_told(bytes: &[u8]) -> Told {
+    let grown = Grown::decode(bytes).unwrap();
+    // A sample has its value first: a tag, then eight bytes.
+    let value = |sample: &Vec<u8>| f64::from_le_bytes(sample[1..9].try_into().unwrap());
+    let series = grown.series.iter().map(|one| (label(&one.labels), one.samples.iter().map(value).collect()));
+    (series.collect(), grown.metrics.unwrap().done)
+}
+
+fn instant_told(bytes: &[u8]) -> Told {
+    let grown = InstantGrown::decode(bytes).unwrap();
+    let series = grown.series.iter().map(|one| (label(&one.labels), vec![one.value])).collect();
+    (series, grown.metrics.unwrap().done)
+}
+
 #[tokio::test]
 async fn series_come_as_they_grow() {
     let server = running(0);
-    let part = |value: f64, done: bool| {
-        let series = Series {
-            labels: vec![("__name__".into(), AnyValue::Str("rate".into()))],
-            samples: vec![(60 * SECOND, value)],
-            ..Series::default()
-        };
-        Ok(MetricsPart { series: vec![series], done, ..MetricsPart::default() })
+    let one = |name: &str, values: &[f64]| Series {
+        labels: vec![(name.into(), AnyValue::Str("x".into()))],
+        samples: (1..).zip(values).map(|(at, value)| (at * 60 * SECOND, *value)).collect(),
+        ..Series::default()
+    };
+    let part = |series: Vec<Series>, jobs_done: u64, done: bool| {
+        let stats = SearchStats { jobs: 4, jobs_done, ..SearchStats::default() };
+        let partial = Some("not all".to_owned());
+        Ok(MetricsPart {
+            series,
+            stats,
+            partial,
+            limit: Some("query.max_series"),
+            done,
+            ..MetricsPart::default()
+        })
     };
     let question = Range {
         query: "{ } | rate()".into(),
@@ -400,21 +466,46 @@ async fn series_come_as_they_grow() {
         step: 0,
         exemplars: 0,
     };
-    for (method, step, exemplars) in
-        [("MetricsQueryRange", Some(SECOND / 20 * 4), 100), ("MetricsQueryInstant", None, 0)]
+    type Read = fn(&[u8]) -> Told;
+    for (at, (method, read, step, exemplars)) in [
+        ("MetricsQueryRange", range_told as Read, Some(SECOND / 20 * 4), 100),
+        ("MetricsQueryInstant", instant_told as Read, None, 0),
+    ]
+    .into_iter()
+    .enumerate()
     {
-        server.fake.series.will_be(vec![part(1.5, false), part(2.5, true)]);
+        server.fake.series.will_be(vec![
+            part(vec![one("a", &[1.0]), one("b", &[2.0])], 1, false),
+            // Nothing changed; then one grew and one is new; one without samples is none.
+            part(vec![one("a", &[1.0]), one("b", &[2.0])], 2, false),
+            part(vec![one("a", &[1.5]), one("b", &[2.0]), one("c", &[3.0]), one("d", &[])], 3, false),
+            part(vec![one("a", &[1.5]), one("b", &[2.5]), one("c", &[3.0])], 4, true),
+        ]);
         let (messages, status, message) = all(&server, method, &[], question.encode_to_vec()).await;
-        assert_eq!((messages.len(), status, message.as_str()), (2, 0, ""));
-        for (bytes, value) in std::iter::zip(&messages, [1.5f64, 2.5]) {
-            let value = value.to_le_bytes();
-            assert!(bytes.windows(8).any(|window| window == value), "{method}: {bytes:?}");
+        assert_eq!((status, message.as_str()), (0, ""));
+        let told: Vec<Told> = messages.iter().map(|bytes| read(bytes)).collect();
+        let of = |series: &[(&str, f64)], done: u32| -> Told {
+            (series.iter().map(|(name, value)| ((*name).to_owned(), vec![*value])).collect(), done)
+        };
+        let expected = [
+            of(&[("a", 1.0), ("b", 2.0)], 1),
+            of(&[], 2),
+            of(&[("a", 1.5), ("c", 3.0)], 3),
+            of(&[("a", 1.5), ("b", 2.5), ("c", 3.0)], 4),
+        ];
+        assert_eq!(told, expected, "{method}");
+        // What is left out is said at the end.
+        let status = |bytes: &[u8]| Grown::decode(bytes).map(|grown| (grown.status, grown.message));
+        if method == "MetricsQueryRange" {
+            assert_eq!(status(&messages[0]), Ok((0, String::new())));
+            assert_eq!(status(&messages[3]), Ok((1, "not all".into())));
         }
+        assert_eq!(server.limited("query.max_series"), at as u64 + 1);
         let asked = server.fake.series.last();
         assert_eq!((asked.start, asked.end), (100 * SECOND + 1, 160 * SECOND));
         assert_eq!((asked.step, asked.exemplars, asked.stream), (step, exemplars, true), "{method}");
     }
-    server.fake.series.will_be(vec![part(1.5, false), Err(AskError::Busy("busy".into()))]);
+    server.fake.series.will_be(vec![part(vec![], 1, false), Err(AskError::Busy("busy".into()))]);
     let (messages, status, _) = all(&server, "MetricsQueryRange", &[], question.encode_to_vec()).await;
     assert_eq!((messages.len(), status), (1, 8));
     server.end().await;

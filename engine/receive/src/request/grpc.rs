@@ -164,7 +164,8 @@ where
     }
     if !messages.rest.is_empty() {
         let length = message.1.bytes.len();
-        return Err(Refusal::Internal(format!(
+        // As gRPC's list of statuses says it of more requests than a method takes.
+        return Err(Refusal::Unsupported(format!(
             "more follows the message of {length} bytes, expected one message"
         )));
     }

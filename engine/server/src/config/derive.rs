@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use spanloom_api::QueryLimits;
 use spanloom_block::ResidentLimits;
 use spanloom_ingest::{Durability, Hosting, IngestOptions};
 use spanloom_query::QueryOptions;
@@ -84,6 +85,7 @@ impl Config {
         for (_, port) in self.ports() {
             self.receive_config(port)?;
         }
+        self.query_limits().check().or_else(|error| wrong(error.key, error.found, error.expected))?;
         let rate = self.receive.jaeger.sampling_rate;
         if !(0.0..=1.0).contains(&rate) {
             return wrong("receive.jaeger.sampling_rate", rate, "0 to 1");
@@ -178,6 +180,21 @@ impl Config {
         ServeConfig { max_connections: max_connections as usize, ..ServeConfig::default() }
     }
 
+    /// What a question may ask for.
+    pub fn query_limits(&self) -> QueryLimits {
+        let query = &self.query;
+        QueryLimits {
+            max_query_bytes: usize::try_from(query.max_query_bytes.0).unwrap_or(usize::MAX),
+            max_limit: query.max_limit as usize,
+            max_spans_per_spanset: query.max_spans_per_spanset as usize,
+            max_search_range: query.max_search_range.0,
+            recent: query.recent.0,
+            max_metrics_range: query.max_metrics_range.0,
+            max_intervals: query.max_intervals.into(),
+            max_exemplars: query.max_exemplars as usize,
+        }
+    }
+
     /// What the querier is given.
     pub fn query_options(&self) -> QueryOptions {
         let query = &self.query;
@@ -229,5 +246,42 @@ impl Config {
             // Fewer are only good for tests.
             group_rows: IngestOptions::default().group_rows,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::from_text;
+
+    #[test]
+    fn limits_on_questions_are_keys() {
+        let read = |text: &str| from_text(text, |_| None).unwrap();
+        assert_eq!(read("").query_limits(), QueryLimits::default());
+        let all = "query: {max_query_bytes: 1KiB, max_limit: 2, max_spans_per_spanset: 3, max_search_range: 4s, \
+                   recent: 5s, max_metrics_range: 6s, max_intervals: 7, max_exemplars: 8}";
+        let seconds = std::time::Duration::from_secs;
+        let expected = QueryLimits {
+            max_query_bytes: 1024,
+            max_limit: 2,
+            max_spans_per_spanset: 3,
+            max_search_range: seconds(4),
+            recent: seconds(5),
+            max_metrics_range: seconds(6),
+            max_intervals: 7,
+            max_exemplars: 8,
+        };
+        assert_eq!(read(all).query_limits(), expected);
+        let check = |keys: &str, expected: Option<&str>| {
+            let found = read(&format!("query: {{{keys}}}")).check().err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), expected, "{keys}");
+        };
+        check("max_search_range: 0s, max_metrics_range: 0s, max_exemplars: 0", None);
+        check("max_query_bytes: 0", Some("query.max_query_bytes is 0, expected 1 to 128KiB"));
+        check("max_query_bytes: 129KiB", Some("query.max_query_bytes is 132096, expected 1 to 128KiB"));
+        check("max_limit: 0", Some("query.max_limit is 0, expected at least 1"));
+        check("max_spans_per_spanset: 0", Some("query.max_spans_per_spanset is 0, expected at least 1"));
+        check("max_intervals: 0", Some("query.max_intervals is 0, expected at least 1"));
+        check("recent: 0s", Some("query.recent is 0, expected more than 0"));
     }
 }

@@ -134,7 +134,31 @@ section! {
         max_questions: u32 = 64,
         /// Longest time for a question, then it is answered with 504 or DEADLINE_EXCEEDED; `0s` is no limit.
         timeout: Time = s(30),
-        /// Most bytes that the answer to a search may take in memory, about. Larger ones are refused with 422.
+        /// Longest query, in bytes, 1 to 128KiB. A URL holds 64 KiB, so longer ones come over gRPC alone. Queries
+        /// that people or dashboards write have some hundred.
+        max_query_bytes: Size = Size(128 << 10),
+        /// Most traces that a search may ask for (`limit`), at least 1. Larger answers are slower to make and to show;
+        /// their bytes are bounded by `query.max_answer_bytes` in any case.
+        max_limit: u32 = 262_144,
+        /// Most spans that a search may ask to be shown of each spanset (`spss`), at least 1.
+        max_spans_per_spanset: u32 = 100,
+        /// Longest time, from start to end, that a search may ask for; `0s` is no limit. A search reads row groups of
+        /// the time asked for until it has its traces, so a rare match costs a look at all of them.
+        max_search_range: Time = s(168 * 3600),
+        /// How far back a search without start and end looks; above 0.
+        recent: Time = s(15 * 60),
+        /// Longest time that a query for series may ask for; `0s` is no limit. It costs a look at every span of that
+        /// time.
+        max_metrics_range: Time = s(24 * 3600),
+        /// Most intervals of a series, which is the range divided by the step; at least 1. An answer has that many
+        /// samples for each of its series.
+        max_intervals: u32 = 10_000,
+        /// Most exemplars that a query for series may ask for, and how many there are when it does not say. A question
+        /// for more gets so many; 0 is none.
+        max_exemplars: u32 = 100,
+        /// Most bytes that an answer may take in memory, about; each thread that searches may take as much to count
+        /// series. Larger answers to a search are refused with 422. Of series that take more the first ones are
+        /// shown, and the answer says so.
         max_answer_bytes: Size = mib(64),
         /// Most series of an answer, unless the question says less. What is over is left out, and the answer says so.
         max_series: u32 = 1000,

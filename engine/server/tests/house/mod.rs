@@ -1,6 +1,7 @@
 //! A real `spanloom` process for tests: started, asked, killed.
 #![allow(dead_code)] // each test uses a part of it
 
+pub mod grpc;
 pub mod json;
 pub mod load;
 
@@ -40,13 +41,18 @@ fn free_ports<const N: usize>() -> [u16; N] {
 impl House {
     /// Starts a server on a directory with more configuration, and waits until it is ready.
     pub fn start(dir: &Path, config: &str) -> Self {
+        Self::start_with(dir, "", config)
+    }
+
+    /// The same, with more keys under `query`.
+    pub fn start_with(dir: &Path, query_keys: &str, config: &str) -> Self {
         let mut tries = 0;
         loop {
             let [otlp, query] = free_ports();
             let file = dir.join("spanloom.yaml");
             let data = dir.join("data");
             let text = format!(
-                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}}}\n{config}",
+                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, {query_keys}}}\n{config}",
                 data.display()
             );
             std::fs::write(&file, text).unwrap();
@@ -108,6 +114,11 @@ impl House {
         Client::connect(self.query).unwrap()
     }
 
+    /// A connection for spans.
+    pub fn sender(&self) -> Client {
+        Client::connect(self.otlp).unwrap()
+    }
+
     /// The value of a metric without labels.
     pub fn metric(&self, name: &str) -> u64 {
         let answer = self.client().get("/metrics", "text/plain").unwrap();
@@ -154,6 +165,13 @@ impl House {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Counts the peak from now on, where the kernel allows it; yields the memory held now, or the peak so far.
+    pub fn forget_peak_memory(&self) -> u64 {
+        let forgotten = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
+        drop(forgotten);
+        self.peak_memory()
     }
 }
 

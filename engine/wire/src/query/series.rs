@@ -5,7 +5,7 @@
 use spanloom_span::TraceId;
 use spanloom_span::encode::put_any_value;
 use spanloom_span::model::AnyValue;
-use spanloom_span::proto::{put_fixed64, put_message, put_text, put_uint};
+use spanloom_span::proto::{put_bytes, put_fixed64, put_message, put_text, put_uint};
 use spanloom_traceql::answer::{Exemplar, Series};
 
 use super::Inspected;
@@ -60,14 +60,22 @@ impl SeriesAnswer<'_> {
         out
     }
 
+    /// The same, or a `QueryInstantResponse`, of series that were written before, by [`put_range_series`] or
+    /// [`put_instant_series`].
+    pub fn proto_of<'a>(&self, series: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+        let mut out = Vec::new();
+        for one in series {
+            put_bytes(&mut out, 1, one);
+        }
+        self.put_end(&mut out);
+        out
+    }
+
     /// `QueryInstantResponse` as protobuf.
     pub fn instant_proto(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for one in self.with_samples() {
-            put_message(&mut out, 1, |out| {
-                put_attributes(out, 1, &one.labels);
-                put_double(out, 2, first(one));
-            });
+            put_message(&mut out, 1, |out| put_instant_series(out, one));
         }
         self.put_end(&mut out);
         out
@@ -130,9 +138,20 @@ fn exemplar(o: &mut Object<'_>, exemplar: &Exemplar) {
     o.quoted_integer("timestampMs", milliseconds(exemplar.at));
 }
 
-/// `TimeSeries {1 labels, 2 samples, 4 exemplars}`, `Sample {1 value, 2 timestamp_ms}`,
+/// Appends the labels of a series, which it is known by.
+pub fn put_labels(out: &mut Vec<u8>, series: &Series) {
+    put_attributes(out, 1, &series.labels);
+}
+
+/// Appends the body of an `InstantSeries {1 labels, 2 value}`.
+pub fn put_instant_series(out: &mut Vec<u8>, series: &Series) {
+    put_attributes(out, 1, &series.labels);
+    put_double(out, 2, first(series));
+}
+
+/// Appends the body of a `TimeSeries {1 labels, 2 samples, 4 exemplars}`, `Sample {1 value, 2 timestamp_ms}`,
 /// `Exemplar {1 labels, 2 value, 3 timestamp_ms}`.
-fn put_range_series(out: &mut Vec<u8>, series: &Series) {
+pub fn put_range_series(out: &mut Vec<u8>, series: &Series) {
     put_attributes(out, 1, &series.labels);
     for &(at, value) in &series.samples {
         put_message(out, 2, |out| {

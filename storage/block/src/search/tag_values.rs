@@ -343,7 +343,17 @@ impl List<'_, '_> {
                 let (root, (group, rows)) = found.or_damaged("a root lies in no group")?;
                 let at = SpanRow { group, row: root - rows.start };
                 let found = lookup.of_row(at, 0)?;
-                lookup.show(group, found, &mut |value| self.out.add(value, self.limits))?;
+                // As where a trace is judged: empty when it is not there or no string.
+                let mut first = true;
+                lookup.show(group, found, &mut |value| {
+                    if std::mem::take(&mut first) {
+                        let text = if matches!(value, Value::Text(_)) { value } else { Value::Text(b"") };
+                        self.out.add(text, self.limits);
+                    }
+                })?;
+                if first {
+                    self.out.add(Value::Text(b""), self.limits);
+                }
             }
         }
         Ok(())

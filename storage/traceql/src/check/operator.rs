@@ -4,14 +4,15 @@ use super::types::{Known, Type, reckon_integers};
 use super::{Judged, Part, refuse};
 use crate::ast::BinaryOp;
 
-/// Arithmetic. Division of integers by a constant zero is refused; that of floats gives infinity.
+/// Arithmetic. Division of an integer by the integer 0 as a constant is refused, since it has no value for any span;
+/// every other division by zero is one of floats, and gives what floats give.
 pub fn reckon(part: Part<'_>, op: BinaryOp, operands: [Known; 2]) -> Judged<'_, Known> {
     let [left, right] = operands;
     if !left.kind.is_number() || !right.kind.is_number() {
         return refuse(part, format!("found {} and {}, expected two numbers", left.kind, right.kind));
     }
     let divides = matches!(op, BinaryOp::Div | BinaryOp::Mod);
-    if divides && right.constant == Some(0) && left.kind.is_whole() && right.kind.is_whole() {
+    if divides && right.constant == Some(0) && left.kind == Type::Int && right.kind == Type::Int {
         return refuse(part, "division by zero");
     }
     let kind = left.kind.reckoned_with(right.kind);

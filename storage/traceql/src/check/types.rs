@@ -28,11 +28,6 @@ impl Type {
         matches!(self, Type::Any | Type::Number | Type::Int | Type::Float | Type::Duration)
     }
 
-    /// Whether arithmetic over it is that of integers; durations are integers of nanoseconds.
-    pub fn is_whole(self) -> bool {
-        matches!(self, Type::Int | Type::Duration)
-    }
-
     pub fn is_bool(self) -> bool {
         matches!(self, Type::Any | Type::Bool)
     }

@@ -7,6 +7,7 @@ use super::bucket::{BUCKET_LABEL, QUANTILE_LABEL, bucket_of};
 use super::cell::{Buckets, Cell, Extreme, Sum};
 use super::compare::Comparison;
 use super::exemplar::{Exemplars, Places};
+use super::kept::Cut;
 use super::row::Row;
 use crate::answer::Steps;
 use crate::plan::{Leaf, Measure};
@@ -17,7 +18,8 @@ use crate::value::Value;
 pub struct Limits {
     /// Most groups. Of more, those stay that come first in the order of series, and the answer is partial.
     pub max_series: usize,
-    /// About how many bytes the counts may take: with many samples, fewer groups are kept.
+    /// About how many bytes the counts may take, and the series that are made of them as text: with many samples,
+    /// fewer groups are kept.
     pub max_bytes: usize,
     /// Most exemplars of a series; 0 is none.
     pub exemplars: usize,
@@ -43,6 +45,10 @@ pub struct Accumulator {
     in_seconds: bool,
     /// Most series that are made of them.
     pub(super) most_series: usize,
+    /// About how many bytes these may take as text.
+    pub(super) most_bytes: usize,
+    /// Which limit it is that leaves groups out.
+    pub(super) groups_cut: Cut,
 }
 
 /// Groups of one kind of cells.
@@ -62,11 +68,8 @@ pub(super) enum Counts {
 impl Accumulator {
     /// An accumulator in which nothing was counted.
     pub fn new(leaf: &Leaf, steps: Steps, limits: &Limits) -> Self {
-        // A group is kept for up to twice the limit of groups; see `Bounded`.
-        let groups = |cell: usize| {
-            let row = (steps.count as usize).saturating_mul(cell).saturating_mul(2).max(1);
-            limits.max_series.min(limits.max_bytes / row).max(1)
-        };
+        let fit = limits.max_bytes / Self::least_bytes(leaf, steps);
+        let groups = limits.max_series.min(fit).max(1);
         let own = match &leaf.function {
             Measure::Histogram(_) => Some(BUCKET_LABEL),
             Measure::Quantile(..) => Some(QUANTILE_LABEL),
@@ -74,21 +77,41 @@ impl Accumulator {
         };
         let labels = Labels { names: leaf.by.iter().map(|(_, name)| name.clone()).collect(), own };
         let counts = match &leaf.function {
-            Measure::Rate | Measure::Count => Counts::Spans(Bounded::labelled(groups(8), labels)),
-            Measure::Min(_) => Counts::Least(Bounded::labelled(groups(16), labels)),
-            Measure::Max(_) => Counts::Greatest(Bounded::labelled(groups(16), labels)),
-            Measure::Avg(_) | Measure::Sum(_) => Counts::Sums(Bounded::labelled(groups(64), labels)),
+            Measure::Rate | Measure::Count => Counts::Spans(Bounded::labelled(groups, labels)),
+            Measure::Min(_) => Counts::Least(Bounded::labelled(groups, labels)),
+            Measure::Max(_) => Counts::Greatest(Bounded::labelled(groups, labels)),
+            Measure::Avg(_) | Measure::Sum(_) => Counts::Sums(Bounded::labelled(groups, labels)),
             Measure::Histogram(_) | Measure::Quantile(..) => {
-                Counts::Buckets(Bounded::labelled(groups(256), labels))
+                Counts::Buckets(Bounded::labelled(groups, labels))
             }
             Measure::Compare(_) => Counts::Compare(Box::new(Comparison::new(limits.max_bytes, steps.count))),
         };
-        let most_series = match counts {
-            Counts::Compare(_) => (limits.max_bytes / (16 * steps.count.max(1) as usize)).max(1),
-            _ => limits.max_series.max(1),
+        let (most_series, groups_cut) = match counts {
+            // Two series for each value of an attribute would be too few for people; its bytes are bounded.
+            Counts::Compare(_) => (usize::MAX, Cut::Bytes),
+            _ => (limits.max_series.max(1), if fit < limits.max_series { Cut::Bytes } else { Cut::Series }),
         };
-        let places = Places::new(&steps, limits.exemplars);
-        Self { steps, places, counts, in_seconds: leaf.in_seconds, most_series }
+        Self {
+            steps,
+            places: Places::new(&steps, limits.exemplars),
+            counts,
+            in_seconds: leaf.in_seconds,
+            most_series,
+            most_bytes: limits.max_bytes,
+            groups_cut,
+        }
+    }
+
+    /// About how many bytes the counts of one group take, which is the least that a leaf can do with.
+    pub fn least_bytes(leaf: &Leaf, steps: Steps) -> usize {
+        let cell = match &leaf.function {
+            Measure::Rate | Measure::Count | Measure::Compare(_) => 8,
+            Measure::Min(_) | Measure::Max(_) => 16,
+            Measure::Avg(_) | Measure::Sum(_) => 64,
+            Measure::Histogram(_) | Measure::Quantile(..) => 256,
+        };
+        // A group is kept for up to twice the limit of groups; see `Bounded`.
+        (steps.count as usize).saturating_mul(cell).saturating_mul(2).max(1)
     }
 
     /// When spans are counted.

@@ -14,6 +14,7 @@
 //! | `compare.rs` | selection and baseline by attribute |
 //! | `trace.rs` | the spans of a whole trace, counted |
 //! | `finish.rs` | what was counted, as series |
+//! | `kept.rs` | series within limits |
 //! | `series.rs` | second stages and arithmetic over series |
 
 mod accumulator;
@@ -23,12 +24,14 @@ mod cell;
 mod compare;
 mod exemplar;
 mod finish;
+mod kept;
 mod row;
 mod series;
 mod trace;
 
 pub use accumulator::{Accumulator, GroupId, Limits};
 pub use bucket::{bucket_of, bucket_power};
-pub use finish::{MetricsAnswer, finish};
+pub use finish::{MetricsAnswer, Partial, finish};
+pub use kept::Cut;
 pub use series::series_order;
 pub use trace::count_trace;

@@ -9,18 +9,30 @@ use spanloom_span::model::AnyValue;
 
 /// The order of series: by their labels, each by name, then value.
 pub fn series_order(left: &Series, right: &Series) -> Ordering {
-    labels_order(&left.labels, &right.labels)
+    labels_order(named(&left.labels), named(&right.labels))
 }
 
-type Label = (String, AnyValue);
+/// Labels with their names.
+pub(super) fn named(labels: &[(String, AnyValue)]) -> impl Iterator<Item = (&str, &AnyValue)> {
+    labels.iter().map(|(name, value)| (&**name, value))
+}
 
-fn labels_order(left: &[Label], right: &[Label]) -> Ordering {
-    let mut pairs = left.iter().zip(right);
-    let unequal = pairs.find_map(|((left_name, left), (right_name, right))| {
-        let order = left_name.cmp(right_name).then_with(|| label_order(left, right));
-        order.is_ne().then_some(order)
-    });
-    unequal.unwrap_or_else(|| left.len().cmp(&right.len()))
+/// The order of labels: one after the other by name, then value; fewer come first.
+pub(super) fn labels_order<'a>(
+    mut left: impl Iterator<Item = (&'a str, &'a AnyValue)>,
+    mut right: impl Iterator<Item = (&'a str, &'a AnyValue)>,
+) -> Ordering {
+    loop {
+        let order = match (left.next(), right.next()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(left), Some(right)) => left.0.cmp(right.0).then_with(|| label_order(left.1, right.1)),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
 }
 
 /// What an expression comes to.

@@ -293,7 +293,8 @@ fn pushed(mut pipeline: Tall<Pipeline>, stage: Tall<Stage>) -> Tall<Pipeline> {
 fn first_stage(node: Node) -> Flow {
     let stage = match node {
         Node::Set(set) => match set.fold() {
-            Tall { tree: Set::Pipeline(pipeline), height } => {
+            // Parentheses join several spansets into one; around one they make no difference.
+            Tall { tree: Set::Pipeline(pipeline), height } if gives_one(&pipeline) => {
                 return Flow::Pipeline(Tall { tree: *pipeline, height });
             }
             set => set.under(Stage::Set),
@@ -303,6 +304,12 @@ fn first_stage(node: Node) -> Flow {
         Node::Metrics(metrics) => return Flow::Metrics(metrics),
     };
     Flow::Pipeline(stage.under(one_stage))
+}
+
+/// Whether a pipeline gives at most one spanset for each that it takes.
+fn gives_one(pipeline: &Pipeline) -> bool {
+    let last = pipeline.stages.iter().rev().find(|stage| matches!(stage, Stage::By(_) | Stage::Coalesce));
+    !matches!(last, Some(Stage::By(_)))
 }
 
 /// A pipeline in parentheses; one spanset needs none.

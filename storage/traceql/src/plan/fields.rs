@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::FieldId;
+use crate::MAX_FIELDS;
 use crate::ast::{Attribute, Field, Intrinsic, Scope};
 use crate::names;
 use crate::plan::PlanError;
@@ -33,9 +34,11 @@ impl Fields {
         if let Some(known) = self.by_name.get(&name) {
             return Ok(*known);
         }
-        let Ok(id) = u16::try_from(self.fields.len()) else {
-            return Err(PlanError { part: name, reason: "the query mentions too many fields".to_owned() });
-        };
+        if self.fields.len() >= MAX_FIELDS {
+            let reason = format!("the query mentions more than {MAX_FIELDS} fields");
+            return Err(PlanError { part: name, reason });
+        }
+        let id = self.fields.len() as u16;
         self.by_name.insert(name, FieldId(id));
         self.fields.push(field.clone());
         self.origins.push(Origin::Local);

@@ -17,6 +17,25 @@ pub struct MetricsPlan {
     pub exemplars: Option<usize>,
 }
 
+impl MetricsPlan {
+    /// Whether a series that some of the spans make is one that all of them make, too, if with other samples: what
+    /// was counted so far can be shown. Not so where series are chosen by their samples.
+    pub fn only_grows(&self) -> bool {
+        let is_chosen = |leaf: &Leaf| matches!(leaf.function, Measure::Compare(_));
+        !self.leaves.iter().any(is_chosen) && self.series.only_grows()
+    }
+}
+
+impl SeriesExpr {
+    fn only_grows(&self) -> bool {
+        match self {
+            SeriesExpr::Leaf(_) | SeriesExpr::Number(_) => true,
+            SeriesExpr::Math(_, left, right) => left.only_grows() && right.only_grows(),
+            SeriesExpr::Then(source, stages) => stages.is_empty() && source.only_grows(),
+        }
+    }
+}
+
 /// `pipeline | function by(...)`.
 #[derive(Debug, Clone)]
 pub struct Leaf {

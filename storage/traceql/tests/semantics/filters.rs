@@ -180,6 +180,8 @@ fn nil_is_what_is_not_there() {
             ("{ .a / 0 = 1 }", ""),
             ("{ .a / 0 != 1 }", ""),
             ("{ .a % 0 = 0 }", ""),
+            ("{ .a / 0 > 1 }", ""),
+            ("{ .a / 0.0 > 1 }", "1 5"),
             ("{ span:parentID = nil }", "1 2 3 4 5"),
             ("{ span:parentID != nil }", "6"),
             ("{ span:parentID = \"0000000000000001\" }", "6"),
@@ -302,6 +304,26 @@ fn events_and_links_give_a_value_each() {
             ("{ link.a = 1 }", "3"),
             ("{ instrumentation:name = \"lib\" }", "1"),
             ("{ instrumentation:version = \"\" }", "2 3 4"),
+        ],
+    );
+}
+
+#[test]
+fn division_by_zero_is_nil_between_ints_and_otherwise_one_of_floats() {
+    check(
+        "1 - 0 5 .a=1
+         2 - 1 0 .a=0
+         3 - 2 7 .a=1.5
+         4 - 3 7 .a=word",
+        &[
+            ("{ duration / 0 > 1 }", "1 3 4"),
+            ("{ duration / 0s > 1 }", "1 3 4"),
+            ("{ duration / (1 - 1) > 1 }", "1 3 4"),
+            ("{ duration % 0 > 1 }", ""),
+            ("{ duration / 0 = duration / 0 }", "1 3 4"),
+            ("{ .a / 0 > 1 }", "3"),
+            ("{ .a / 0s > 1 }", "1 3"),
+            ("{ 1 / .a > 1 }", ""),
         ],
     );
 }

@@ -125,6 +125,10 @@ fn groups_by_value_in_the_order_of_their_first_spans() {
             ("{ } | select(.n)", "1 2 3 4 5 6 7 8 9"),
             ("{ } | ({ .n = 1 } | by(.x))", "1 5"),
             ("{ } | ({ .n = 1 } | count() = 2)", "{count()=2} 1 5"),
+            // Parentheses join what is within, also where they are the first stage.
+            ("({ .n = 1 } | by(.x))", "1 5"),
+            ("({ } | by(.x)) | count() > 5", "{count()=9} 1 2 3 4 5 6 7 8 9"),
+            ("(by(.x)) | count() > 5", "{count()=9} 1 2 3 4 5 6 7 8 9"),
             ("({ } | by(.x)) && { .n = 7 }", ""),
             ("({ .n = 1 } | by(.x)) || { .n = 4 }", "1 5 9"),
         ],

@@ -220,3 +220,17 @@ fn what_a_trace_must_hold() {
     assert!(plan.needs.met(&mut |filter| filter.0 == 2));
     assert!(!plan.needs.met(&mut |filter| filter.0 == 0));
 }
+
+#[test]
+fn series_that_are_chosen_by_their_samples_do_not_only_grow() {
+    let check = |query: &str, expected: bool| {
+        assert_eq!(plan(query).metrics().expect("series").only_grows(), expected, "{query}");
+    };
+    check("{ } | rate() by(.a)", true);
+    check("{ } | quantile_over_time(duration, 0.5) by(.a)", true);
+    check("({ } | rate() by(.a)) / ({ } | rate()) * 60", true);
+    check("{ } | rate() by(.a) | topk(3)", false);
+    check("{ } | rate() | > 5", false);
+    check("({ } | rate() by(.a) | bottomk(1)) + ({ } | rate())", false);
+    check("{ } | compare({ .a = 1 })", false);
+}

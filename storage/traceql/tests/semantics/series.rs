@@ -4,7 +4,9 @@ use super::support::{over, plan, show_value, trace};
 use spanloom_span::TraceId;
 use spanloom_span::model::Trace;
 use spanloom_traceql::answer::{Series, Steps};
-use spanloom_traceql::metrics::{Accumulator, Limits, MetricsAnswer, count_trace, finish};
+use spanloom_traceql::metrics::{
+    Accumulator, Cut, Limits, MetricsAnswer, Partial, count_trace, finish, series_order,
+};
 use spanloom_traceql::value::Value;
 
 const SECOND: u64 = 1_000_000_000;
@@ -67,6 +69,27 @@ fn spans_count_at_their_start() {
     check("{ .s = \"z\" } | count_over_time()", &[]);
     check("{ } | by(.s) | count_over_time()", &["{__name__=\"count_over_time\"} 10=2 20=3 30=1"]);
     check("{ .n = 4 } > { } | count_over_time()", &["{__name__=\"count_over_time\"} 10=1 20=2 30=1"]);
+}
+
+/// Nothing is sampled here, so there is nothing to choose and nothing to scale.
+#[test]
+fn hints_about_samples_change_nothing() {
+    let plain = "{ } | rate() by(.s)";
+    let expected = series_of(plain, &[trace(SPANS)], steps(), &Limits::default());
+    assert!(!expected.series.is_empty());
+    for hints in [
+        "extrapolate=true",
+        "extrapolate=false",
+        "sample=true",
+        "sample=0.1",
+        "sample=true, extrapolate=true",
+        "span_sample=0.5, extrapolate=false",
+        "trace_sample=0, extrapolate=true",
+        "most_recent=true",
+    ] {
+        let query = format!("{plain} with({hints})");
+        assert_eq!(series_of(&query, &[trace(SPANS)], steps(), &Limits::default()), expected, "{query}");
+    }
 }
 
 #[test]
@@ -247,10 +270,43 @@ fn too_many_series_leave_the_first_ones_whole() {
     let limits = Limits { max_series: 3, ..Limits::default() };
     let found = series_of("{ } | count_over_time() by(.a)", &[trace(&spans)], steps, &limits);
     assert_eq!(show(&found.series), "{.a=0} 0=2\n{.a=1} 0=2\n{.a=2} 0=2");
-    assert_eq!(
-        found.partial.as_deref(),
-        Some("`count_over_time` has more series than the limit allows: the first 3 are shown")
-    );
+    assert_eq!(found.partial, Some(Partial { of: "count_over_time", shown: 3, cut: Cut::Series }));
+}
+
+#[test]
+fn series_that_take_too_many_bytes_are_not_made() {
+    // Two labels, of which one is nil here and there, so that groups stand in another order than their series.
+    let spans: String = (1..=60u64)
+        .map(|at| {
+            let n = if at % 3 == 0 { String::new() } else { format!(".n={}", at % 7) };
+            format!("{at:x} - {} {} .a={} {n}\n", at * SECOND / 2, 1 << (at % 20), at % 5)
+        })
+        .collect();
+    let quantiles: Vec<String> = (0..1000).map(|at| format!("0.{at:03}")).collect();
+    let quantiles = format!("quantile_over_time(duration, {}) by(.n, .a)", quantiles.join(","));
+    // Bytes enough for the counts of every group, and not for every series.
+    for (function, max_bytes) in [
+        ("rate() by(.n, .a)", 4 << 10),
+        ("max_over_time(duration) by(.n, .a)", 4 << 10),
+        (&quantiles, 64 << 10),
+    ] {
+        let series = |max_bytes: usize| {
+            let limits = Limits { max_series: usize::MAX, max_bytes, exemplars: 0 };
+            series_of(&format!("{{ }} | {function}"), &[trace(&spans)], steps(), &limits)
+        };
+        let all = series(1 << 30);
+        assert_eq!(all.partial, None, "{function}");
+        let mut ordered = all.series.clone();
+        ordered.sort_by(series_order);
+        assert_eq!(show(&all.series), show(&ordered), "{function}");
+        let few = series(max_bytes);
+        let Partial { shown, cut, .. } = few.partial.expect("a part");
+        assert_eq!((cut, shown), (Cut::Bytes, few.series.len()), "{function}");
+        assert!(shown > 0 && shown < all.series.len(), "{function}: {shown}");
+        assert_eq!(show(&few.series), show(&all.series[..shown]), "{function}");
+        let samples: usize = few.series.iter().map(|series| series.samples.len()).sum();
+        assert!(samples * 64 <= max_bytes, "{function}: {samples} samples");
+    }
 }
 
 #[test]
