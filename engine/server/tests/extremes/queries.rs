@@ -170,6 +170,11 @@ fn answers_as_large_as_may_be() {
         "{} | select(.long, .text) | by(span:id) | by(.text)",
         "&limit=262144&spss=0&explain=1",
     );
+    // More than an answer may take is refused, not cut.
+    let split: String = (0..20).map(|at| format!(" | by(.n + {at})")).collect();
+    assert_eq!(loaded.search(&grpc, &format!("{{}}{split}"), "&limit=262144&spss=100"), 8);
+    let asked = format!("/api/search?limit=262144&q={}", encoded(&format!("{{}}{split}")));
+    assert_eq!(loaded.get(&asked).status, 422);
     loaded.end();
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use spanloom_load::transport::{Chunks, Wire};
-use tokio::runtime::Runtime;
 
 /// Longer than any answer may take.
 const HANGS_AFTER: Duration = Duration::from_secs(120);
@@ -22,7 +21,6 @@ pub struct Answer {
 
 /// Calls methods of `tempopb.StreamingQuerier`, each on a connection of its own.
 pub struct Grpc {
-    runtime: Runtime,
     port: u16,
 }
 
@@ -34,8 +32,7 @@ pub fn framed(message: &[u8]) -> Vec<u8> {
 
 impl Grpc {
     pub fn new(port: u16) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, port }
+        Self { port }
     }
 
     /// One message, its answers.
@@ -45,8 +42,10 @@ impl Grpc {
 
     /// A body as it is. Panics when no whole answer comes.
     pub fn send(&self, method: &str, body: Vec<u8>) -> Answer {
+        // With the runtime the connection ends, so that the server does not wait for it when it stops.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let asked = async { tokio::time::timeout(HANGS_AFTER, self.ask(method, body)).await };
-        self.runtime.block_on(asked).unwrap_or_else(|_| panic!("{method} hangs"))
+        runtime.block_on(asked).unwrap_or_else(|_| panic!("{method} hangs"))
     }
 
     async fn ask(&self, method: &str, body: Vec<u8>) -> Answer {
