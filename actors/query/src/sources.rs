@@ -50,14 +50,25 @@ impl Sources {
         for tenant in tenants {
             let begun = Instant::now();
             let columns = inner.live.take(tenant).await;
-            let live = inner.peer.live_requests(tenant.clone()).await?;
-            let blocks = inner.bucket.blocks(tenant);
+            let seen = columns.seen_since(begun);
+            let listed = Instant::now();
+            let (live, blocks) = match &seen {
+                // Another question listed everything after this one came.
+                Some((blocks, _)) => (Vec::new(), blocks.clone()),
+                None => (inner.peer.live_requests(tenant.clone()).await?, inner.bucket.blocks(tenant)),
+            };
             let (inner, tenant) = (inner.clone(), tenant.clone());
             // With several tenants a trace may lie in blocks of two of them, which nobody keeps account of.
             let is_one_tenant = tenants.len() == 1;
             // Takes its time, and may wait for the disk: not on a runtime's worker.
             let open = move || -> Result<_, QueryError> {
-                let view = inner.live.of(columns, &tenant, live, &blocks)?;
+                let view = match seen {
+                    Some((_, view)) => {
+                        drop(columns);
+                        view
+                    }
+                    None => inner.live.of(columns, &tenant, listed, live, &blocks)?,
+                };
                 let took = begun.elapsed();
                 let failed = |source| QueryError::Block { path: "of the listing".into(), source };
                 let overlaps = match is_one_tenant {

@@ -18,6 +18,7 @@ mod overlap;
 mod segments;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use foldhash::HashMap;
 use spanloom_bucket::Listed;
@@ -44,24 +45,32 @@ pub(crate) struct LiveColumns {
 /// older list would bring back what is gone.
 pub(crate) struct OneTenant(OwnedMutexGuard<Segments>);
 
+impl OneTenant {
+    /// What was last seen, with the blocks that were listed then, if that was after a moment.
+    pub fn seen_since(&self, moment: Instant) -> Option<(Arc<Vec<Listed>>, Arc<View>)> {
+        self.0.seen_since(moment)
+    }
+}
+
 impl LiveColumns {
     /// None so far. Columns are made by so many threads, which give way to others, and their memory is counted in the budget.
     pub fn new(threads: usize, nice: u8, budget: Arc<Budget>) -> Self {
         Self { tenants: Default::default(), build: Build { threads, nice, run_spans: RUN_SPANS, budget } }
     }
 
-    /// Takes a tenant's columns. Questions that come meanwhile wait here, and find nearly everything done.
+    /// Takes a tenant's columns. Questions that come meanwhile wait here, and share what the next one of them makes.
     pub async fn take(&self, tenant: &Tenant) -> OneTenant {
         let segments = self.tenants.lock().entry(tenant.clone()).or_default().clone();
         OneTenant(segments.lock_owned().await)
     }
 
     /// The columns of a tenant's live requests, which are made where they are not there yet, and what they share with
-    /// the tenant's blocks. Takes about 1 us for each span that is new: not for a runtime's worker.
+    /// the tenant's blocks; `listed` is when it was begun to list them. Takes about 1 us for each span that is new: not for a runtime's worker.
     pub fn of(
         &self,
         mut taken: OneTenant,
         tenant: &Tenant,
+        listed: Instant,
         live: Vec<LiveRequest>,
         blocks: &Arc<Vec<Listed>>,
     ) -> Result<Arc<View>, QueryError> {
@@ -69,6 +78,8 @@ impl LiveColumns {
             // Whoever waits for them may go on to use them; they are gone with the last who does.
             self.tenants.lock().remove(tenant);
         }
-        taken.0.update(tenant, live, blocks, &self.build)
+        let view = taken.0.update(tenant, live, blocks, &self.build)?;
+        taken.0.seen(listed, blocks, &view);
+        Ok(view)
     }
 }

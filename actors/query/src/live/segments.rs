@@ -1,6 +1,7 @@
 //! A tenant's live columns: runs of requests, in the order of the log, each run a block in memory.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use foldhash::{HashMap, HashSet};
 use spanloom_bucket::Listed;
@@ -68,6 +69,8 @@ pub(super) struct Segments {
     runs: Vec<Run>,
     numbered: u64,
     view: Option<(Arc<Vec<Listed>>, Arc<View>)>,
+    /// When the live requests of the last view were listed, the blocks that were listed after them, and the view.
+    seen: Option<(Instant, Arc<Vec<Listed>>, Arc<View>)>,
 }
 
 impl Run {
@@ -82,6 +85,17 @@ impl Run {
 }
 
 impl Segments {
+    /// Notes what a question saw.
+    pub fn seen(&mut self, listed: Instant, blocks: &Arc<Vec<Listed>>, view: &Arc<View>) {
+        self.seen = Some((listed, blocks.clone(), view.clone()));
+    }
+
+    /// What was seen last, if it was listed after a moment: who asked before then finds all that was there.
+    pub fn seen_since(&self, moment: Instant) -> Option<(Arc<Vec<Listed>>, Arc<View>)> {
+        let (listed, blocks, view) = self.seen.as_ref()?;
+        (*listed >= moment).then(|| (blocks.clone(), view.clone()))
+    }
+
     /// Makes columns of what is new, and lets go of what is no longer live. `live` is in the order of the log.
     pub fn update(
         &mut self,
