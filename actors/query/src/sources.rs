@@ -84,6 +84,7 @@ impl Sources {
         }
         Ok(sources)
     }
+
     /// Blocks of files, without the live ones.
     pub fn sealed(&self) -> impl Iterator<Item = &SourceBlock> {
         self.blocks.iter().filter(|block| !block.is_live)

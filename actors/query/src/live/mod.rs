@@ -9,9 +9,9 @@
 //! | `overlap.rs` | which traces lie in several places |
 //!
 //! Columns are made when somebody asks, of what came since, and kept for the next question: without questions live
-//! spans cost nothing here. They go when the last request they are made of is gone, which is when its traces are in
-//! blocks. Until then they may hold spans that are in a block too, which are removed as other duplicates are. Their
-//! memory is counted in the budget of live spans.
+//! spans cost nothing here. They go with the first question after the last request they are made of is gone, which is
+//! when its traces are in blocks. Until then they may hold spans that are in a block too, which are removed as other
+//! duplicates are. Their memory is counted in the budget of live spans.
 
 mod build;
 mod overlap;
@@ -53,7 +53,8 @@ impl OneTenant {
 }
 
 impl LiveColumns {
-    /// None so far. Columns are made by so many threads, which give way to others, and their memory is counted in the budget.
+    /// None so far. Columns are made by so many threads, which give way to others, and their memory is counted in the
+    /// budget.
     pub fn new(threads: usize, nice: u8, budget: Arc<Budget>) -> Self {
         Self { tenants: Default::default(), build: Build { threads, nice, run_spans: RUN_SPANS, budget } }
     }
@@ -65,7 +66,8 @@ impl LiveColumns {
     }
 
     /// The columns of a tenant's live requests, which are made where they are not there yet, and what they share with
-    /// the tenant's blocks; `listed` is when it was begun to list them. Takes about 1 us for each span that is new: not for a runtime's worker.
+    /// the tenant's blocks; `listed` is when it was begun to list them. Takes about 1 us for each span that is new: not
+    /// for a runtime's worker.
     pub fn of(
         &self,
         mut taken: OneTenant,
