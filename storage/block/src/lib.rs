@@ -9,6 +9,7 @@
 //! | `store.rs` | byte strings in pages |
 //! | `template.rs` | text with numbers in it |
 //! | `shape.rs` | which columns a row has values in |
+//! | `id.rs` | what a block is called |
 //! | `filter.rs` | which trace ids may be in the block |
 //! | `writer/` | stop 7 of the walk: spans into columns |
 //! | `reader/` | columns into traces |
@@ -24,6 +25,7 @@ mod directory;
 mod error;
 mod filter;
 mod header;
+mod id;
 mod inspect;
 mod map;
 mod meta;
@@ -41,6 +43,7 @@ mod writer;
 pub use directory::Group;
 pub use error::{BlockError, Result};
 pub use header::FORMAT_VERSION;
+pub use id::{BlockId, NotABlockId};
 pub use inspect::{ColumnReport, Inspection};
 pub use meta::BlockMeta;
 pub use reader::{
