@@ -12,6 +12,7 @@
 //! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
 
 mod listing;
+pub mod objects;
 mod overlap;
 
 use std::io::ErrorKind;
