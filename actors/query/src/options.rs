@@ -9,6 +9,8 @@ pub struct QueryOptions {
     pub threads: usize,
     /// How far these threads, and those that bring live spans into columns, give way to others: 0 not at all, 19 most.
     pub nice: u8,
+    /// How long live spans stay in columns after the last question that used them; zero is until the next one.
+    pub keep_columns: Duration,
     /// Most questions that are worked on or wait at once.
     pub max_questions: usize,
     /// Longest time for a question; zero is no limit.
@@ -26,6 +28,7 @@ impl Default for QueryOptions {
         Self {
             threads: 0,
             nice: 10,
+            keep_columns: Duration::from_secs(30),
             max_questions: 64,
             timeout: Duration::from_secs(30),
             max_answer_bytes: 64 << 20,

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::asked::Asked;
 use crate::listing::{self, Listed, Listing};
-use crate::live::LiveColumns;
+use crate::live::{Forgetful, LiveColumns};
 use crate::pool::{Pool, Work};
 use crate::progress::Progress;
 use crate::search::Search;
@@ -38,7 +38,7 @@ pub struct Querier {
 pub(crate) struct Inner {
     pub peer: Arc<dyn Peer>,
     pub bucket: Arc<Bucket>,
-    pub live: LiveColumns,
+    pub live: Forgetful,
     pub pool: Pool,
     /// Room for questions that wait for their sources.
     pub waiting: Semaphore,
@@ -60,6 +60,7 @@ impl Querier {
         };
         let pool = Pool::start(threads, options.nice, options.max_questions)?;
         let live = LiveColumns::new(threads, options.nice, budget);
+        let live = Forgetful::start(live, options.keep_columns)?;
         let waiting = Semaphore::new(options.max_questions.clamp(1, Semaphore::MAX_PERMITS));
         Ok(Self { inner: Arc::new(Inner { peer, bucket, live, pool, waiting, options }) })
     }

@@ -7,18 +7,20 @@
 //! | `segments.rs` | a tenant's: which are kept, which are made anew |
 //! | `build.rs` | requests into columns |
 //! | `overlap.rs` | which traces lie in several places |
+//! | `forget.rs` | columns go when nobody asks |
 //!
 //! Columns are made when somebody asks, of what came since, and kept for the next question: without questions live
 //! spans cost nothing here. They go with the first question after the last request they are made of is gone, which is
-//! when its traces are in blocks. Until then they may hold spans that are in a block too, which are removed as other
-//! duplicates are. Their memory is counted in the budget of live spans.
+//! when its traces are in blocks, or when nobody asked for a while. Until then they may hold spans that are in a block
+//! too, which are removed as other duplicates are. Their memory is counted in the budget of live spans.
 
 mod build;
+mod forget;
 mod overlap;
 mod segments;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
 use spanloom_bucket::Listed;
@@ -28,6 +30,7 @@ use spanloom_stage::Budget;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::QueryError;
+pub(crate) use forget::Forgetful;
 pub(crate) use overlap::union;
 pub(crate) use segments::View;
 use segments::{Build, Segments};
@@ -57,6 +60,22 @@ impl LiveColumns {
     /// budget.
     pub fn new(threads: usize, nice: u8, budget: Arc<Budget>) -> Self {
         Self { tenants: Default::default(), build: Build { threads, nice, run_spans: RUN_SPANS, budget } }
+    }
+
+    /// Lets go of the columns that no question used for so long.
+    pub fn let_go(&self, unused: Duration) {
+        let is_used = |segments: &Arc<Mutex<Segments>>| match segments.try_lock() {
+            Ok(segments) => segments.last_used().is_some_and(|used| used.elapsed() < unused),
+            Err(_) => true,
+        };
+        let mut gone = Vec::new();
+        self.tenants.lock().retain(|_, segments| {
+            let is_kept = is_used(segments);
+            gone.extend((!is_kept).then(|| segments.clone()));
+            is_kept
+        });
+        // Giving back that much memory takes its time: not under the lock.
+        drop(gone);
     }
 
     /// Takes a tenant's columns. Questions that come meanwhile wait here, and share what the next one of them makes.

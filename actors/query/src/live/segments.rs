@@ -90,6 +90,11 @@ impl Segments {
         self.seen = Some((listed, blocks.clone(), view.clone()));
     }
 
+    /// When a question used them last.
+    pub fn last_used(&self) -> Option<Instant> {
+        self.seen.as_ref().map(|(listed, ..)| *listed)
+    }
+
     /// What was seen last, if it was listed after a moment: who asked before then finds all that was there.
     pub fn seen_since(&self, moment: Instant) -> Option<(Arc<Vec<Listed>>, Arc<View>)> {
         let (listed, blocks, view) = self.seen.as_ref()?;

@@ -255,3 +255,23 @@ fn few_spans_at_a_time_make_few_runs() {
     }
     assert!(made < 1200, "{made} runs were made for 1000 questions");
 }
+
+#[tokio::test]
+async fn columns_go_when_nobody_asks() {
+    let (mut house, budget) = (House::new(), Budget::new(usize::MAX));
+    (0..4).for_each(|trace| house.take(&Step::Come(vec![trace])));
+    let columns = super::super::LiveColumns::new(1, 0, budget.clone());
+    let taken = columns.take(&house.tenant).await;
+    let view = columns.of(taken, &house.tenant, Instant::now(), house.live.clone(), &house.blocks).unwrap();
+    drop(view);
+    let held = budget.used();
+    assert!(held > 0);
+    columns.let_go(std::time::Duration::from_secs(3600));
+    assert_eq!(budget.used(), held, "they were used just now");
+    let taken = columns.take(&house.tenant).await;
+    columns.let_go(std::time::Duration::ZERO);
+    assert_eq!(budget.used(), held, "a question has them");
+    drop(taken);
+    columns.let_go(std::time::Duration::ZERO);
+    assert_eq!(budget.used(), 0);
+}

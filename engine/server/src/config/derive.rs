@@ -201,6 +201,7 @@ impl Config {
         QueryOptions {
             threads: query.threads.into(),
             nice: query.nice,
+            keep_columns: query.keep_columns.0,
             max_questions: query.max_questions as usize,
             timeout: query.timeout.0,
             max_answer_bytes: usize::try_from(query.max_answer_bytes.0).unwrap_or(usize::MAX),

@@ -129,6 +129,9 @@ section! {
         /// How far threads that search give way when all cores are busy, as `nice` counts it: 0 not at all, 19 most. At 10 a
         /// full load of ingest goes on nearly as before, and answers take longer. Linux only.
         nice: u8 = 10,
+        /// How long live spans stay in columns after the last search that used them. The memory is counted in
+        /// `memory.budget`; the next search makes them anew, for 1 us of CPU a live span. `0s` is until the next search.
+        keep_columns: Time = s(30),
         /// Most questions over many traces that are worked on or wait at once. More are refused with 429 or
         /// RESOURCE_EXHAUSTED.
         max_questions: u32 = 64,
