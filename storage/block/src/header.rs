@@ -44,13 +44,16 @@ pub(crate) fn check(bytes: &[u8], fingerprint: u64) -> Result<u32> {
     if found != expected {
         return Err(BlockError::Checksum { what: "header".into(), found, expected });
     }
-    let version = u64_at(head, 8) as u32;
+    check_version(u64_at(head, 8) as u32, u64_at(head, 16), fingerprint)
+}
+
+/// Checks version and layout, and gives the version.
+pub(crate) fn check_version(version: u32, layout: u64, fingerprint: u64) -> Result<u32> {
     if version == 0 || version > FORMAT_VERSION {
         return Err(BlockError::Version { found: version, newest: FORMAT_VERSION });
     }
-    let found = u64_at(head, 16);
-    if found != fingerprint {
-        return Err(BlockError::Layout { found, expected: fingerprint });
+    if layout != fingerprint {
+        return Err(BlockError::Layout { found: layout, expected: fingerprint });
     }
     Ok(version)
 }

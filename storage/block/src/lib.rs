@@ -47,7 +47,8 @@ pub use id::{BlockId, NotABlockId};
 pub use inspect::{ColumnReport, Inspection};
 pub use meta::BlockMeta;
 pub use reader::{
-    Block, BlockReader, MAX_TRACE_BYTES, ResidentLimits, ResidentSet, ResidentUsage, TraceSummary,
+    Block, BlockReader, MAX_TRACE_BYTES, Partial, ResidentLimits, ResidentSet, ResidentUsage, Source,
+    TraceSummary,
 };
 pub use search::{
     Bits, BlockTrace, BlockTraces, Counters, ListLimits, Matches, Measure, Measured, NO_GROUP, Names, Pieces,

@@ -1,14 +1,17 @@
-//! The block's bytes: a file mapped into memory, or a copy in memory. The only file with `unsafe`.
+//! The block's bytes: a file mapped into memory, ranges of one, or a copy in memory. The only file with `unsafe`.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
+use std::slice;
+use std::sync::Arc;
 
-use memmap2::{Advice, Mmap, MmapOptions, UncheckedAdvice};
+use memmap2::{Advice, Mmap, MmapOptions, MmapRaw, UncheckedAdvice};
 use rkyv::util::AlignedVec;
 
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::header::HEADER_BYTES;
+use crate::reader::far::Partial;
 use crate::trailer::TRAILER_BYTES;
 
 /// Bytes that start at an address divisible by 16 and never change.
@@ -17,6 +20,8 @@ pub(crate) enum Map {
     File(Mmap),
     /// A copy.
     Memory(AlignedVec<16>),
+    /// A range of a file that has come whole.
+    Part(Part),
 }
 
 impl Map {
@@ -86,6 +91,7 @@ impl Map {
         match self {
             Self::File(mapping) => mapping.len() as u64,
             Self::Memory(_) => 0,
+            Self::Part(part) => part.range.len() as u64,
         }
     }
 
@@ -94,7 +100,108 @@ impl Map {
         match self {
             Self::File(mapping) => mapping,
             Self::Memory(copy) => copy,
+            Self::Part(part) => part.bytes(),
         }
+    }
+}
+
+/// A file of which some ranges have come, mapped as a whole.
+#[derive(Clone)]
+pub(crate) struct Sparse {
+    raw: Arc<MmapRaw>,
+    partial: Arc<dyn Partial>,
+}
+
+/// A range of a sparse file that has come whole.
+pub(crate) struct Part {
+    of: Sparse,
+    range: Range<usize>,
+}
+
+impl Sparse {
+    /// Maps a file that is to be as long as `len`.
+    pub fn open(partial: Arc<dyn Partial>, len: u64) -> Result<Self> {
+        let found = partial.file().metadata()?.len();
+        if found != len || len < (HEADER_BYTES + TRAILER_BYTES) as u64 || usize::try_from(len).is_err() {
+            return Err(BlockError::NotABlock {
+                found: format!("a file of {found} bytes"),
+                expected: "the length that the block is listed with",
+            });
+        }
+        let raw = MmapOptions::new().map_raw_read_only(partial.file()).map_err(explain)?;
+        let _ = raw.advise(Advice::NoHugePage);
+        Ok(Self { raw: Arc::new(raw), partial })
+    }
+
+    /// Length of the file.
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether a range has come.
+    pub fn has(&self, range: &Range<u64>) -> bool {
+        self.partial.has(range)
+    }
+
+    /// Brings ranges; what lies outside of the file is left out.
+    pub fn fill(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let within: Vec<Range<u64>> =
+            ranges.iter().map(|range| range.start..range.end.min(self.len() as u64)).collect();
+        Ok(self.partial.fill(&within)?)
+    }
+
+    /// As [`Sparse::fill`], of one range.
+    pub fn fill_one(&self, range: Range<u64>) -> Result<()> {
+        self.fill(slice::from_ref(&range))
+    }
+
+    /// The bytes of a range, which are brought if they have not come.
+    pub fn bytes(&self, range: Range<u64>) -> Result<&[u8]> {
+        let range = self.bring(range)?;
+        Ok(self.come(range))
+    }
+
+    /// A range by itself, which is brought if it has not come.
+    pub fn part(&self, range: Range<u64>) -> Result<Map> {
+        let range = self.bring(range)?;
+        Ok(Map::Part(Part { of: self.clone(), range }))
+    }
+
+    /// Gives the mapped pages back to the page cache.
+    pub fn release_pages(&self) {
+        // SAFETY: as in `Map::release_pages`: the mapping is shared with its file, so what is dropped is read again
+        // from there, with the same bytes where they have come.
+        #[allow(unsafe_code)]
+        let advised = unsafe { self.raw.unchecked_advise(UncheckedAdvice::DontNeed) };
+        // A kernel that refuses costs memory only.
+        let _ = advised;
+    }
+
+    fn bring(&self, range: Range<u64>) -> Result<Range<usize>> {
+        if range.start > range.end || range.end > self.len() as u64 {
+            return Err(BlockError::Damaged("a section lies outside of the file"));
+        }
+        self.partial.fill(slice::from_ref(&range))?;
+        Ok(range.start as usize..range.end as usize)
+    }
+
+    /// The bytes of a range within the file that has come.
+    fn come(&self, range: Range<usize>) -> &[u8] {
+        // SAFETY: the range lies within the mapping, which lives as long as `self`, and `Partial::fill` returned for
+        // it: its bytes are the block's and are not written again. Other ranges of the file may be written meanwhile,
+        // which is why no slice of the whole mapping is ever made: this one covers bytes that have come, and no
+        // others. A source that breaks its word, or somebody else who writes to the file, gives readers other bytes:
+        // point 3 of `Map::of_range` holds here, too.
+        #[allow(unsafe_code)]
+        unsafe {
+            slice::from_raw_parts(self.raw.as_ptr().add(range.start), range.len())
+        }
+    }
+}
+
+impl Part {
+    fn bytes(&self) -> &[u8] {
+        self.of.come(self.range.clone())
     }
 }
 

@@ -7,11 +7,11 @@ use spanloom_span::TraceId;
 use spanloom_span::model::Trace;
 
 use crate::columns::{FIELDS, Field, Table};
-use crate::directory::{Chunk, ColumnId, Directory, Group};
+use crate::directory::{Chunk, ColumnId, DICTIONARY_GROUP, Directory, Group};
 use crate::error::{OrDamaged, Result};
 use crate::meta::BlockMeta;
 use crate::reader::resident::Pages;
-use crate::reader::section::Sections;
+use crate::reader::section::{Ahead, Bytes, Sections};
 use crate::reader::trace::{Rebuild, TraceRows};
 
 /// What the directory says, and the sections.
@@ -35,8 +35,8 @@ pub(crate) struct Contents {
 const UNKNOWN: u32 = u32::MAX;
 
 impl Contents {
-    /// Takes a checked directory.
-    pub fn new(pages: Arc<Pages>, meta: BlockMeta, directory: Directory) -> Result<Self> {
+    /// Takes a checked directory; `tail` is where in the file the metadata begins.
+    pub fn new(pages: Arc<Pages>, meta: BlockMeta, tail: u64, directory: Directory) -> Result<Self> {
         let Directory { places, columns, chunks, groups, shapes, ids, filter, meta: _ } = directory;
         let mut tables: [Range<u32>; 6] = std::array::from_fn(|_| 0..0);
         let mut fields = [[UNKNOWN; FIELDS]; 6];
@@ -51,7 +51,11 @@ impl Contents {
         }
         let starts = (0..=columns.len()).map(|c| chunks.partition_point(|x| (x.column as usize) < c) as u32);
         let chunk_starts = starts.collect();
-        let sections = Sections::new(pages, places);
+        let ahead = match pages.bytes() {
+            Bytes::Whole(_) => None,
+            Bytes::Sparse(_) => Some(Ahead { tail, columns: owners(&chunks, places.len()) }),
+        };
+        let sections = Sections::new(pages, places, ahead);
         Ok(Self {
             sections,
             meta,
@@ -141,9 +145,44 @@ impl Contents {
         Some(from..next)
     }
 
+    /// Brings the row groups in which some rows lie, if the block is elsewhere.
+    pub fn bring_rows(&self, rows: Range<u64>) -> Result<()> {
+        if !self.sections.are_far() {
+            return Ok(());
+        }
+        let is_within =
+            |group: u32| self.group_rows(group).is_some_and(|of| of.start < rows.end && rows.start < of.end);
+        let places = self.sections.places();
+        let mut wanted = Vec::new();
+        for chunk in self.chunks.iter().filter(|chunk| chunk.group != DICTIONARY_GROUP) {
+            let table = self.columns.get(chunk.column as usize).map(|column| column.table);
+            let is_of_spans = matches!(table, Some(Table::Spans | Table::Events | Table::Links));
+            if is_of_spans && is_within(chunk.group) {
+                let parts = [chunk.seq.a, chunk.seq.b, chunk.pages, chunk.data];
+                let of_chunk = parts.iter().filter_map(|&section| places.get(section as usize));
+                wanted.extend(of_chunk.map(|place| place.offset..place.offset + place.len));
+            }
+        }
+        self.sections.bring(&wanted)
+    }
+
     /// A trace by its place.
     pub fn rebuild(&self, id: TraceId, place: u64, limit_bytes: u64) -> Result<Trace> {
         let row = self.trace_row(place)?;
+        self.bring_rows(row.rows.clone())?;
         Rebuild::new(self, TraceRows { id, row }, limit_bytes)?.run()
     }
+}
+
+/// For each section the column whose values it has.
+fn owners(chunks: &[Chunk], sections: usize) -> Vec<u32> {
+    let mut out = vec![u32::MAX; sections];
+    for chunk in chunks {
+        for section in [chunk.seq.a, chunk.seq.b, chunk.pages, chunk.data] {
+            if let Some(owner) = out.get_mut(section as usize) {
+                *owner = chunk.column;
+            }
+        }
+    }
+    out
 }

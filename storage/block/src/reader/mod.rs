@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | a block as it is listed, and as it is read |
 //! | `opened.rs` | what stays of a block while it is listed |
+//! | `far.rs` | a block that is elsewhere |
 //! | `resident.rs` | which blocks may hold their directory and their pages in memory |
 //! | `contents.rs` | what the directory says |
 //! | `section.rs` | sections, checked once |
@@ -17,6 +18,7 @@
 
 pub(crate) mod column;
 pub(crate) mod contents;
+pub(crate) mod far;
 mod opened;
 pub(crate) mod resident;
 pub(crate) mod section;
@@ -37,10 +39,12 @@ use crate::error::{OrDamaged, Result};
 use crate::map::Map;
 use crate::meta::BlockMeta;
 use crate::reader::contents::Contents;
+use crate::reader::far::Far;
 use crate::reader::opened::Opened;
 use crate::reader::resident::Resident;
 use crate::search::TraceTable;
 
+pub use far::{Partial, Source};
 pub use resident::{ResidentLimits, ResidentSet, ResidentUsage};
 pub use traces::TraceSummary;
 
@@ -53,7 +57,13 @@ pub const MAX_TRACE_BYTES: u64 = 1 << 30;
 /// it is resident: see [`ResidentSet`].
 #[derive(Clone)]
 pub struct Block {
-    opened: Arc<Opened>,
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    Here(Arc<Opened>),
+    Far(Arc<Far>),
 }
 
 /// A block as it is read: its directory is parsed and in memory, so that nothing more than a lookup stands between a
@@ -66,6 +76,13 @@ pub struct BlockReader {
     contents: Arc<Contents>,
 }
 
+/// A trace's place in a block, and what is held for reading it.
+struct Held {
+    place: u64,
+    opened: Arc<Opened>,
+    resident: Arc<Resident>,
+}
+
 impl Block {
     /// Maps a block's file. The file must not be written to while it is mapped; it may be unlinked.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -76,7 +93,7 @@ impl Block {
     pub fn open_in(path: impl AsRef<Path>, set: &Arc<ResidentSet>) -> Result<Self> {
         let file = File::open(path)?;
         let opened = Opened::new(Map::open(&file)?, Some(&file), set.clone())?;
-        Ok(Self { opened: Arc::new(opened) })
+        Ok(Self { place: Place::Here(Arc::new(opened)) })
     }
 
     /// Takes a block's bytes.
@@ -87,29 +104,54 @@ impl Block {
     /// As [`Block::from_bytes`], for one of many blocks, which hold memory for reading within common limits.
     pub fn from_bytes_in(bytes: Vec<u8>, set: &Arc<ResidentSet>) -> Result<Self> {
         let opened = Opened::new(Map::copy(&bytes), None, set.clone())?;
-        Ok(Self { opened: Arc::new(opened) })
+        Ok(Self { place: Place::Here(Arc::new(opened)) })
+    }
+
+    /// A block that is elsewhere, of which `meta` is known: nothing of it is read before it is asked for. Its metadata,
+    /// which is all that is not of a row group, begins at `tail` of its file.
+    pub fn far(meta: BlockMeta, tail: u64, source: Arc<dyn Source>, set: &Arc<ResidentSet>) -> Self {
+        Self { place: Place::Far(Arc::new(Far::new(meta, tail, source, set.clone()))) }
+    }
+
+    /// Whether reading it may take bytes from elsewhere, and so block the thread.
+    pub fn is_far(&self) -> bool {
+        matches!(self.place, Place::Far(_))
+    }
+
+    fn opened(&self) -> Result<Arc<Opened>> {
+        match &self.place {
+            Place::Here(opened) => Ok(opened.clone()),
+            Place::Far(far) => far.opened(),
+        }
     }
 
     /// What is known of the block without reading its data.
     pub fn meta(&self) -> &BlockMeta {
-        &self.opened.meta
+        match &self.place {
+            Place::Here(opened) => &opened.meta,
+            Place::Far(far) => &far.meta,
+        }
     }
 
     /// Whether the trace may be in the block. False is certain; true is wrong for about one absent trace in 200.
     /// A filter that cannot be read excludes nothing. Touches one page, of the filter.
     pub fn may_contain(&self, id: &TraceId) -> bool {
-        self.opened.filter.as_ref().is_none_or(|filter| filter.may_contain(id))
+        match &self.place {
+            Place::Here(opened) => opened.may_contain(id),
+            Place::Far(far) => far.opened().map_or(true, |opened| opened.may_contain(id)),
+        }
     }
 
     /// The place of a trace among the block's traces, 0 for the least id; `None` when it is not in this block. Does
     /// without the directory.
     pub fn find(&self, id: &TraceId) -> Result<Option<u64>> {
-        Ok(self.place_of(id)?.map(|(place, _)| place))
+        Ok(self.place_of(id)?.map(|held| held.place))
     }
 
     /// The traces' ids, ascending. Does without the directory.
     pub fn trace_ids(&self) -> Result<impl Iterator<Item = TraceId> + use<>> {
-        let (opened, pages) = (self.opened.clone(), self.opened.resident().pages.clone());
+        let opened = self.opened()?;
+        let pages = opened.resident().pages.clone();
         let count = opened.ids(&pages)?.len();
         Ok((0..count).map_while(move |place| opened.ids(&pages).ok()?.get(place).map(|&id| TraceId(id))))
     }
@@ -119,7 +161,8 @@ impl Block {
     /// # Errors
     /// When the directory is not what it was at opening: the file was changed since.
     pub fn reader(&self) -> Result<BlockReader> {
-        Ok(BlockReader { contents: self.opened.contents(&self.opened.resident())? })
+        let opened = self.opened()?;
+        Ok(BlockReader { contents: opened.contents(&opened.resident())? })
     }
 
     /// The spans of a trace in this block, as they came; `None` when there are none.
@@ -129,25 +172,29 @@ impl Block {
 
     /// As [`Block::trace`], with the limit on memory given.
     pub fn trace_within(&self, id: &TraceId, limit_bytes: u64) -> Result<Option<Trace>> {
-        let Some((place, resident)) = self.place_of(id)? else { return Ok(None) };
-        self.opened.contents(&resident)?.rebuild(*id, place, limit_bytes).map(Some)
+        let Some(held) = self.place_of(id)? else { return Ok(None) };
+        held.opened.contents(&held.resident)?.rebuild(*id, held.place, limit_bytes).map(Some)
     }
 
     /// Log ordinal through which a trace is sealed; `None` when it is not in this block.
     pub fn sealed_through(&self, id: &TraceId) -> Result<Option<u64>> {
-        let Some((place, resident)) = self.place_of(id)? else { return Ok(None) };
-        self.opened.contents(&resident)?.trace_column(Field::SealedThrough)?.get(place).map(Some)
+        let Some(held) = self.place_of(id)? else { return Ok(None) };
+        held.opened.contents(&held.resident)?.trace_column(Field::SealedThrough)?.get(held.place).map(Some)
     }
 
     /// The newest of the traces' starts: a trace starts with the earliest of its spans in this block. 0 when there are
     /// none. Found by reading the starts of all traces when it is first asked for, and kept.
     pub fn newest_start(&self) -> Result<u64> {
-        if let Some(known) = self.opened.newest_start.get() {
+        let known = match &self.place {
+            Place::Here(here) => &here.newest_start,
+            Place::Far(far) => &far.newest_start,
+        };
+        if let Some(known) = known.get() {
             return Ok(*known);
         }
         let reader = self.reader()?;
         let newest = TraceTable::open(&reader)?.newest_start().unwrap_or_default();
-        Ok(*self.opened.newest_start.get_or_init(|| newest))
+        Ok(*known.get_or_init(|| newest))
     }
 
     /// What the trace table says of the trace at a place: 0 for the least id.
@@ -156,13 +203,21 @@ impl Block {
     }
 
     /// The place of a trace, and what is held for reading it.
-    fn place_of(&self, id: &TraceId) -> Result<Option<(u64, Arc<Resident>)>> {
-        if !self.may_contain(id) {
+    fn place_of(&self, id: &TraceId) -> Result<Option<Held>> {
+        let far;
+        let opened = match &self.place {
+            Place::Here(opened) => opened,
+            Place::Far(of) => {
+                far = of.opened()?;
+                &far
+            }
+        };
+        if !opened.may_contain(id) {
             return Ok(None);
         }
-        let resident = self.opened.resident();
-        let found = self.opened.ids(&resident.pages)?.binary_search(&id.0);
-        Ok(found.ok().map(|place| (place as u64, resident)))
+        let resident = opened.resident();
+        let found = opened.ids(&resident.pages)?.binary_search(&id.0);
+        Ok(found.ok().map(|place| Held { place: place as u64, opened: opened.clone(), resident }))
     }
 }
 

@@ -212,7 +212,7 @@ impl Deref for Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        self.0.map().release_pages();
+        self.0.bytes().release_pages();
     }
 }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::{Block, BlockBuilder, BuilderOptions};
 
 fn is_resident(block: &Block) -> bool {
-    block.opened.slot.0.lock().resident.is_some()
+    block.opened().unwrap().slot.0.lock().resident.is_some()
 }
 
 fn bytes() -> Vec<u8> {
@@ -22,7 +22,7 @@ proptest! {
         fits in 0u64..5,
     ) {
         let bytes = bytes();
-        let alone = Block::from_bytes(bytes.clone()).unwrap().opened.usage();
+        let alone = Block::from_bytes(bytes.clone()).unwrap().opened().unwrap().usage();
         prop_assert!(alone.directory_bytes > 0);
         let limits = ResidentLimits { directory_bytes: fits * alone.directory_bytes, mapped_bytes: 0 };
         let set = Arc::new(ResidentSet::new(limits));
@@ -46,7 +46,7 @@ proptest! {
             prop_assert!(usage.blocks as u64 <= fits.max(1));
             let live: Vec<_> = ring.entries.iter().filter_map(|entry| entry.block.upgrade()).collect();
             for block in &blocks {
-                let entries = live.iter().filter(|live| Arc::ptr_eq(live, &block.opened)).count();
+                let entries = live.iter().filter(|live| Arc::ptr_eq(live, &block.opened().unwrap())).count();
                 prop_assert_eq!(entries, usize::from(is_resident(block)));
             }
         }
@@ -57,9 +57,9 @@ proptest! {
 fn a_reader_that_comes_second_takes_what_the_first_one_has() {
     let block = Block::from_bytes(bytes()).unwrap();
     let set = ResidentSet::default();
-    let first = set.admit(&block.opened);
-    assert!(Arc::ptr_eq(&first, &set.admit(&block.opened)));
-    assert_eq!(set.usage(), block.opened.usage());
+    let first = set.admit(&block.opened().unwrap());
+    assert!(Arc::ptr_eq(&first, &set.admit(&block.opened().unwrap())));
+    assert_eq!(set.usage(), block.opened().unwrap().usage());
 }
 
 #[test]
