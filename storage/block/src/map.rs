@@ -138,6 +138,11 @@ impl Sparse {
         self.raw.len()
     }
 
+    /// Whether the file is still what its source keeps.
+    pub fn is_current(&self) -> bool {
+        self.partial.is_current()
+    }
+
     /// Whether a range has come.
     pub fn has(&self, range: &Range<u64>) -> bool {
         self.partial.has(range)

@@ -11,6 +11,7 @@
 //!
 //! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
 
+pub mod cache;
 mod listing;
 pub mod objects;
 mod overlap;

@@ -35,6 +35,11 @@ pub trait Partial: Send + Sync {
     /// Whether a range is in the file.
     fn has(&self, range: &Range<u64>) -> bool;
 
+    /// Whether this is still what [`Source::open`] gives. If not, it goes when nobody reads it any more.
+    fn is_current(&self) -> bool {
+        true
+    }
+
     /// Keeps what was made of the file for as long as the file is kept.
     fn keep(&self, made: Arc<dyn Any + Send + Sync>);
 }
@@ -63,7 +68,7 @@ impl Far {
     /// The block, opened now unless it is. Whoever comes meanwhile waits.
     pub fn opened(&self) -> Result<Arc<Opened>> {
         let mut slot = self.opened.lock();
-        if let Some(opened) = slot.upgrade() {
+        if let Some(opened) = slot.upgrade().filter(|opened| opened.is_current()) {
             return Ok(opened);
         }
         let partial = self.source.open()?;

@@ -108,6 +108,14 @@ impl Opened {
         Ok(Self { mapping, meta, filter, directory, tail, ids, directory_bytes, set, slot, newest_start })
     }
 
+    /// Whether what it reads is still kept, of a block that is elsewhere.
+    pub fn is_current(&self) -> bool {
+        match self.mapping.bytes() {
+            Bytes::Whole(_) => true,
+            Bytes::Sparse(sparse) => sparse.is_current(),
+        }
+    }
+
     /// Whether the trace may be in the block.
     pub fn may_contain(&self, id: &TraceId) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.may_contain(id))
