@@ -9,13 +9,14 @@
 //! id. Parsed directories and other pages are held by the blocks that were read last, within
 //! [`ResidentLimits`], however many blocks are listed and however they are read.
 //!
-//! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
+//! A block's file is `blocks/<tenant>/<id>.block`.
 
 pub mod cache;
 mod listing;
 pub mod objects;
 mod overlap;
 
+use std::hash::BuildHasher;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
-use spanloom_block::{Block, BlockError, FinishedBlock, ResidentLimits, ResidentSet, ResidentUsage};
+use spanloom_block::{Block, BlockError, BlockId, FinishedBlock, ResidentLimits, ResidentSet, ResidentUsage};
 use spanloom_span::{Tenant, TraceId};
 use spanloom_wal::disk::{Disk, write_file_durably};
 
@@ -63,10 +64,12 @@ pub struct OpenReport {
     pub unfinished: u64,
 }
 
-/// A block and its file's name.
+/// A block and what it is called.
 #[derive(Clone)]
 pub struct Listed {
-    /// Path within the data directory.
+    /// Its name.
+    pub id: BlockId,
+    /// Path within the folder of blocks, or within the store.
     pub path: Arc<str>,
     /// The block, open.
     pub block: Block,
@@ -79,6 +82,8 @@ pub struct Bucket {
     root: Option<PathBuf>,
     listing: Listing,
     resident: Arc<ResidentSet>,
+    /// What tells apart the processes that seal, in the upper 48 bits.
+    salt: u64,
     number: AtomicU32,
     overlaps: Mutex<HashMap<Tenant, Arc<OverlapIndex>>>,
 }
@@ -96,8 +101,9 @@ impl Bucket {
         limits: ResidentLimits,
     ) -> Result<(Self, OpenReport), BucketError> {
         let (listing, resident) = (Listing::default(), Arc::new(ResidentSet::new(limits)));
-        let bucket =
-            Self { disk, root, listing, resident, number: AtomicU32::new(0), overlaps: Mutex::default() };
+        let salt = foldhash::fast::RandomState::default().hash_one(std::process::id()) << 16;
+        let (number, overlaps) = (AtomicU32::new(0), Mutex::default());
+        let bucket = Self { disk, root, listing, resident, salt, number, overlaps };
         let mut report = OpenReport::default();
         bucket.disk.create_dir_all(FOLDER).map_err(io("creating", FOLDER))?;
         for folder in bucket.disk.list(FOLDER).map_err(io("listing", FOLDER))? {
@@ -117,9 +123,13 @@ impl Bucket {
             if file.name.ends_with(".tmp") {
                 self.disk.remove(&path).map_err(io("removing", &path))?;
                 report.unfinished += 1;
-            } else if file.name.ends_with(".block") {
+            } else if let Some(name) = file.name.strip_suffix(".block") {
+                let Ok(id) = name.parse() else {
+                    tracing::warn!(path, "no block's name; left alone");
+                    continue;
+                };
                 match self.open_block(&path) {
-                    Ok(block) => found.push(Listed { path: path.into(), block }),
+                    Ok(block) => found.push(Listed { id, path: listed_path(&path), block }),
                     // Says nothing about the block: it is left where it is.
                     Err(BucketError::Block(BlockError::Io(error)))
                         if error.kind() == ErrorKind::OutOfMemory =>
@@ -153,8 +163,9 @@ impl Bucket {
     pub fn put(&self, tenant: &Tenant, block: FinishedBlock, now_ns: u64) -> Result<u64, BucketError> {
         let folder = format!("{FOLDER}/{tenant}");
         self.disk.create_dir_all(&folder).map_err(io("creating", &folder))?;
-        let number = self.number.fetch_add(1, Ordering::Relaxed) & 0xffff;
-        let name = format!("{now_ns:016x}-{number:04x}.block");
+        let number = self.salt | u64::from(self.number.fetch_add(1, Ordering::Relaxed) & 0xffff);
+        let id = BlockId { created: now_ns, number };
+        let name = format!("{id}.block");
         let path = format!("{folder}/{name}");
         let bytes = block.bytes.len() as u64;
         write_file_durably(self.disk.as_ref(), &folder, &name, &[&block.bytes])
@@ -170,7 +181,7 @@ impl Bucket {
                 return Err(error);
             }
         };
-        self.listing.add(tenant, vec![Listed { path: path.into(), block }]);
+        self.listing.add(tenant, vec![Listed { id, path: listed_path(&path), block }]);
         Ok(bytes)
     }
 
@@ -225,4 +236,9 @@ impl Bucket {
 
 fn io(action: &'static str, path: &str) -> impl FnOnce(std::io::Error) -> BucketError {
     move |source| BucketError::Io { action, path: path.to_owned(), source }
+}
+
+/// A file's path within the folder of blocks.
+fn listed_path(path: &str) -> Arc<str> {
+    path.strip_prefix(FOLDER).map_or(path, |path| path.trim_start_matches('/')).into()
 }

@@ -29,17 +29,17 @@ impl Listing {
     /// Adds blocks to the tenant's list. The list is copied, since readers hold snapshots of it: 24 bytes and some
     /// 30 ns a block, little beside the sync of the block that is added.
     pub(crate) fn add(&self, tenant: &Tenant, mut found: Vec<Listed>) {
-        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found.sort_by_key(|listed| listed.id);
         let Some(first) = found.first() else { return };
         let _one_writer = self.writing.lock();
         let mut map = Map::clone(&self.map.load());
         let before = map.get(tenant).map(|blocks| blocks.as_slice()).unwrap_or_default();
-        let in_order = before.last().is_none_or(|last| last.path < first.path);
+        let in_order = before.last().is_none_or(|last| last.id < first.id);
         let mut blocks = Vec::with_capacity(before.len() + found.len());
         blocks.extend_from_slice(before);
         blocks.extend(found);
         if !in_order {
-            blocks.sort_by(|a, b| a.path.cmp(&b.path));
+            blocks.sort_by_key(|listed| listed.id);
         }
         map.insert(tenant.clone(), Arc::new(blocks));
         self.map.store(Arc::new(map));

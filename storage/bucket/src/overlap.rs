@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
-use spanloom_block::{Block, BlockError};
+use spanloom_block::{Block, BlockError, BlockId};
 
 use crate::Listed;
 
@@ -23,7 +23,7 @@ pub(crate) struct OverlapIndex {
 }
 
 struct Known {
-    path: Arc<str>,
+    id: BlockId,
     block: Block,
     places: Places,
 }
@@ -49,19 +49,22 @@ impl OverlapIndex {
     pub fn of(&self, listing: &[Listed]) -> Result<Overlaps, BlockError> {
         let mut known = self.known.lock();
         if known.len() > listing.len() * 2 + 16 {
-            let listed: BTreeSet<&str> = listing.iter().map(|listed| &*listed.path).collect();
-            known.retain(|known| listed.contains(&*known.path));
+            let listed: BTreeSet<BlockId> = listing.iter().map(|listed| listed.id).collect();
+            known.retain(|known| listed.contains(&known.id));
         }
-        let mut at: HashMap<Arc<str>, usize> =
-            known.iter().enumerate().map(|(at, known)| (known.path.clone(), at)).collect();
+        let mut at: HashMap<BlockId, usize> =
+            known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
         for listed in listing {
-            if !at.contains_key(&listed.path) {
+            if let Some(&at) = at.get(&listed.id) {
+                // The same block may lie elsewhere by now.
+                known[at].block = listed.block.clone();
+            } else {
                 let places = compare(&mut known, &listed.block)?;
-                at.insert(listed.path.clone(), known.len());
-                known.push(Known { path: listed.path.clone(), block: listed.block.clone(), places });
+                at.insert(listed.id, known.len());
+                known.push(Known { id: listed.id, block: listed.block.clone(), places });
             }
         }
-        let mut find = |listed: &Listed| at.get(&listed.path).map(|&at| known[at].places.list());
+        let mut find = |listed: &Listed| at.get(&listed.id).map(|&at| known[at].places.list());
         Ok(listing.iter().map(|listed| find(listed).unwrap_or_default()).collect())
     }
 }

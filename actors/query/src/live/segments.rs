@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use foldhash::{HashMap, HashSet};
+use spanloom_block::BlockId;
 use spanloom_bucket::Listed;
 use spanloom_peer::LiveRequest;
 use spanloom_span::Tenant;
@@ -207,7 +208,11 @@ impl Run {
             seqs: requests.iter().map(|request| request.seq).collect(),
             spans: spans(requests),
             number,
-            listed: Listed { path: format!("live {number:06}").into(), block },
+            listed: Listed {
+                id: BlockId { created: 0, number },
+                path: format!("live {number:06}").into(),
+                block,
+            },
             compared: HashSet::default(),
             shared: Vec::new(),
             last_seqs,

@@ -103,7 +103,8 @@ impl House {
                 let block = self.sealed(&sealed);
                 let path = format!("block {}", self.blocks.len()).into();
                 let mut blocks = self.blocks.to_vec();
-                blocks.push(Listed { path, block });
+                let id = BlockId { created: 1, number: blocks.len() as u64 };
+                blocks.push(Listed { id, path, block });
                 self.blocks = Arc::new(blocks);
             }
             _ => {}

@@ -302,4 +302,5 @@ impl Partial for InCache {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, some of one")]
 mod tests;

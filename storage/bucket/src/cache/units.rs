@@ -42,6 +42,7 @@ pub(super) fn runs(units: &[u32], may_bring: impl Fn(u32) -> bool) -> Vec<Range<
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, some of one")]
 mod tests {
     use super::*;
 
