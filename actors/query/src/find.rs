@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Querier;
+use crate::{Querier, far};
 use spanloom_block::BlockError;
 use spanloom_bucket::Listed;
 use spanloom_peer::{FindTrace, PeerError};
@@ -95,7 +95,9 @@ impl Querier {
             Sources::Live => Arc::default(),
             _ => self.inner.bucket.blocks(tenant),
         };
-        let candidates: Vec<Listed> = blocks.iter().filter(|l| l.block.may_contain(&id)).cloned().collect();
+        // Of a block that is elsewhere not even the filter may be here.
+        let may_have = |listed: &&Listed| listed.block.is_far() || listed.block.may_contain(&id);
+        let candidates: Vec<Listed> = blocks.iter().filter(may_have).cloned().collect();
         if candidates.is_empty() && live.is_empty() {
             return Ok(FoundTrace::default());
         }
@@ -107,9 +109,9 @@ impl Querier {
 
 fn gather(id: &TraceId, candidates: &[Listed], live: &[TracePart]) -> Result<FoundTrace, QueryError> {
     let mut parts: Vec<Trace> = Vec::with_capacity(candidates.len() + live.len());
-    for listed in candidates {
+    for (listed, part) in candidates.iter().zip(far::each(candidates, |block| block.trace(id))) {
         let failed = |source| QueryError::Block { path: listed.path.to_string(), source };
-        parts.extend(listed.block.trace(id).map_err(failed)?);
+        parts.extend(part.map_err(failed)?);
     }
     let blocks = parts.len() as u64;
     for part in live {

@@ -21,6 +21,7 @@
 //! | `live/` | live spans in columns |
 //! | `pool.rs` | the threads that search |
 //! | `nice.rs` | their priority |
+//! | `far.rs` | blocks that are elsewhere, asked at the same time |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod ask;
@@ -28,6 +29,7 @@ mod asked;
 mod columns;
 mod desk;
 mod explain;
+mod far;
 mod find;
 mod listing;
 mod live;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
+use spanloom_block::Block;
 use spanloom_bucket::Listed;
 use spanloom_span::{Tenant, TraceId};
 
-use crate::QueryError;
 use crate::live::{View, union};
 use crate::querier::Inner;
+use crate::{QueryError, far};
 
 /// A block to be searched.
 pub(crate) struct SourceBlock {
@@ -70,6 +71,8 @@ impl Sources {
                     None => inner.live.of(columns, &tenant, listed, live, &blocks)?,
                 };
                 let took = begun.elapsed();
+                // A block that cannot be brought is an error where it is read, if it is.
+                drop(far::each(&blocks, Block::bring_metadata));
                 let failed = |source| QueryError::Block { path: "of the listing".into(), source };
                 let overlaps = match is_one_tenant {
                     true => Some(inner.bucket.overlaps(&tenant, &blocks).map_err(failed)?),

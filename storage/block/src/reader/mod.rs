@@ -113,6 +113,15 @@ impl Block {
         Self { place: Place::Far(Arc::new(Far::new(meta, tail, source, set.clone()))) }
     }
 
+    /// Brings all metadata of a block that is elsewhere, in one go, where it is not here: whoever asks for its traces'
+    /// ids, or searches it, needs it. Nothing is done for a block that is here.
+    pub fn bring_metadata(&self) -> Result<()> {
+        match &self.place {
+            Place::Here(_) => Ok(()),
+            Place::Far(far) => far.opened()?.bring_metadata(),
+        }
+    }
+
     /// Whether reading it may take bytes from elsewhere, and so block the thread.
     pub fn is_far(&self) -> bool {
         matches!(self.place, Place::Far(_))

@@ -116,6 +116,14 @@ impl Opened {
         }
     }
 
+    /// Brings the metadata of a block that is elsewhere.
+    pub fn bring_metadata(&self) -> Result<()> {
+        match self.mapping.bytes() {
+            Bytes::Whole(_) => Ok(()),
+            Bytes::Sparse(sparse) => sparse.fill_one(self.tail.min(sparse.len() as u64)..sparse.len() as u64),
+        }
+    }
+
     /// Whether the trace may be in the block.
     pub fn may_contain(&self, id: &TraceId) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.may_contain(id))
