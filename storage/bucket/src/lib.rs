@@ -9,8 +9,11 @@
 //! id. Parsed directories and other pages are held by the blocks that were read last, within
 //! [`ResidentLimits`], however many blocks are listed and however they are read.
 //!
+//! Which blocks are in a store of objects, and what becomes of them, says [`catalog`].
+//!
 //! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
 
+pub mod catalog;
 mod listing;
 pub mod objects;
 mod overlap;
