@@ -10,8 +10,11 @@
 //! [`ResidentLimits`], however many blocks are listed and however they are read.
 //!
 //! A block's file is `blocks/<tenant>/<id>.block`.
+//!
+//! Which blocks are in a store of objects, and what becomes of them, says [`catalog`].
 
 pub mod cache;
+pub mod catalog;
 mod listing;
 pub mod objects;
 mod overlap;
