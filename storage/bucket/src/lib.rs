@@ -14,6 +14,7 @@
 mod listing;
 pub mod objects;
 mod overlap;
+pub mod store;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
