@@ -18,6 +18,7 @@ pub mod catalog;
 mod listing;
 pub mod objects;
 mod overlap;
+pub mod store;
 
 use std::hash::BuildHasher;
 use std::io::ErrorKind;
