@@ -7,7 +7,7 @@ use spanloom_span::TraceId;
 use spanloom_span::model::Trace;
 
 use crate::columns::{FIELDS, Field, Table};
-use crate::directory::{Chunk, ColumnId, Directory, Group};
+use crate::directory::{Chunk, ColumnId, DICTIONARY_GROUP, Directory, Group};
 use crate::error::{OrDamaged, Result};
 use crate::meta::BlockMeta;
 use crate::reader::resident::Pages;
@@ -139,6 +139,20 @@ impl Contents {
         let from = self.groups.get(group as usize)?.first_row;
         let next = self.groups.get(group as usize + 1).map_or(self.meta.spans, |next| next.first_row);
         Some(from..next)
+    }
+
+    /// Where the values of a row group lie: from its first section to its last.
+    pub fn group_bytes(&self, group: u32) -> Range<u64> {
+        let mut out = u64::MAX..0;
+        for table in Table::ALL.into_iter().filter(|table| table.is_grouped()) {
+            for chunk in self.table_columns(table).flat_map(|column| self.parts(column, group)) {
+                for section in chunk.sections() {
+                    let Some(place) = self.sections.places().get(section as usize) else { continue };
+                    out = out.start.min(place.offset)..out.end.max(place.offset.saturating_add(place.len));
+                }
+            }
+        }
+        if group == DICTIONARY_GROUP || out.is_empty() { 0..0 } else { out }
     }
 
     /// A trace by its place.

@@ -68,6 +68,11 @@ impl Sections {
         Self { pages, places }
     }
 
+    /// Gives the pages that were touched back to the page cache; who reads on brings in again what is needed.
+    pub fn release_pages(&self) {
+        self.pages.map().release_pages();
+    }
+
     /// All places.
     pub fn places(&self) -> &[Place] {
         &self.places
