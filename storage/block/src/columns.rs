@@ -31,6 +31,11 @@ impl Table {
         ["span", "event", "link", "resource", "scope", "trace"][self as usize]
     }
 
+    /// Whether its rows are cut into row groups.
+    pub(crate) fn is_grouped(self) -> bool {
+        matches!(self, Self::Spans | Self::Events | Self::Links)
+    }
+
     /// Integers in front of the columns in a shape of this table: a span's kind, status code and flags.
     pub(crate) fn shape_header(self) -> usize {
         if self == Self::Spans { 3 } else { 0 }

@@ -10,6 +10,7 @@ use crate::columns::{FIELDS, Field, Storage, Table, ValueType};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::filter::Filter;
 use crate::header::{ALIGNMENT, HEADER_BYTES};
+use crate::id::BlockId;
 use crate::meta::BlockMeta;
 use crate::pack::Packed;
 use crate::seq::{NONE, Seq, SeqKind};
@@ -129,6 +130,11 @@ impl Chunk {
         Self { part: part as u32, ..self }
     }
 
+    /// The sections of its values.
+    pub fn sections(&self) -> impl Iterator<Item = u32> + use<> {
+        [self.seq.a, self.seq.b, self.pages, self.data].into_iter().filter(|&section| section != NONE)
+    }
+
     pub fn store(&self) -> Store {
         Store { positions: self.seq, pages: self.pages, data: self.data }
     }
@@ -188,7 +194,8 @@ pub(crate) struct Directory {
 #[derive(Archive, Serialize, Debug, Default)]
 pub(crate) struct Listing {
     pub tenant: Vec<u8>,
-    /// created, spans, traces, raw bytes, earliest start, latest end, least and greatest sealed-through.
+    /// created, spans, traces, raw bytes, earliest start, latest end, least and greatest sealed-through; then, but not
+    /// in the first blocks, tail and level; then created and number of each block that this one replaces.
     pub numbers: Vec<u64>,
     /// offset, length, checksum of each section.
     pub places: Vec<u64>,
@@ -224,10 +231,15 @@ impl Directory {
                 meta.max_end,
                 meta.min_sealed_through,
                 meta.max_sealed_through,
+                meta.tail,
+                u64::from(meta.level),
             ],
             parts: self.shapes.into_iter().chain([self.ids, self.filter]).collect(),
             ..Listing::default()
         };
+        for id in &meta.replaces {
+            out.numbers.extend([id.created, id.number]);
+        }
         for place in &self.places {
             out.places.extend([place.offset, place.len, place.sum]);
         }
@@ -267,7 +279,7 @@ impl Directory {
         }
         let listing = rkyv::access::<ArchivedListing, rancor::Error>(bytes).ok();
         let listing = listing.or_damaged("the directory is not an archive of its type")?;
-        let out = Self {
+        let mut out = Self {
             meta: read_meta(listing)?,
             places: read_places(listing, limit)?,
             columns: read_columns(listing)?,
@@ -278,7 +290,24 @@ impl Directory {
             filter: listing.parts.get(7).map_or(NONE, |v| v.to_native()),
         };
         out.check(limit)?;
+        if out.meta.tail == 0 {
+            out.meta.tail = out.find_tail();
+        }
+        (out.meta.tail <= limit).then_some(()).or_damaged("the tail begins behind the directory")?;
         Ok(out)
+    }
+
+    /// Where the row groups end, for a block that does not say: the first blocks were laid out so, too.
+    fn find_tail(&self) -> u64 {
+        let sections = self.chunks.iter().filter(|chunk| self.is_of_group(chunk)).flat_map(Chunk::sections);
+        let ends = sections.filter_map(|section| self.places.get(section as usize)).map(|p| p.offset + p.len);
+        ends.max().unwrap_or(HEADER_BYTES as u64).next_multiple_of(ALIGNMENT as u64)
+    }
+
+    /// Whether a chunk is that of a row group, and not a dictionary or one of a table that is all one group.
+    fn is_of_group(&self, chunk: &Chunk) -> bool {
+        let table = self.columns.get(chunk.column as usize).map(|column| column.table);
+        chunk.group != DICTIONARY_GROUP && table.is_some_and(Table::is_grouped)
     }
 
     fn check(&self, limit: u64) -> Result<()> {
@@ -325,10 +354,11 @@ impl Directory {
 
 fn read_meta(listing: &ArchivedListing) -> Result<BlockMeta> {
     let tenant = std::str::from_utf8(listing.tenant.as_slice()).ok().and_then(|name| Tenant::new(name).ok());
-    let numbers: Option<&[_; 8]> = listing.numbers.as_slice().try_into().ok();
-    let numbers = numbers.or_damaged("the directory has another count of numbers")?.map(|v| v.to_native());
+    let numbers = listing.numbers.as_slice().split_first_chunk::<8>();
+    let (numbers, later) = numbers.or_damaged("the directory has another count of numbers")?;
     let [created, spans, traces, raw_bytes, min_start, max_end, min_sealed_through, max_sealed_through] =
-        numbers;
+        numbers.map(|v| v.to_native());
+    let (tail, level, replaces) = read_later(later)?;
     Ok(BlockMeta {
         tenant: tenant.or_damaged("the tenant's name is not allowed")?,
         version: crate::FORMAT_VERSION,
@@ -341,7 +371,26 @@ fn read_meta(listing: &ArchivedListing) -> Result<BlockMeta> {
         min_sealed_through,
         max_sealed_through,
         file_bytes: 0,
+        tail,
+        level,
+        replaces,
     })
+}
+
+/// The numbers that the first blocks are without: tail (0 when it is not said), level and what is replaced.
+fn read_later(numbers: &[rkyv::rend::u64_le]) -> Result<(u64, u32, Vec<BlockId>)> {
+    let Some(([tail, level], ids)) = numbers.split_first_chunk::<2>() else {
+        numbers.is_empty().then_some(()).or_damaged("the directory has another count of numbers")?;
+        return Ok((0, 0, Vec::new()));
+    };
+    let level = u32::try_from(level.to_native()).ok().or_damaged("the block's level is out of range")?;
+    let (ids, rest) = ids.as_chunks::<2>();
+    rest.is_empty().then_some(()).or_damaged("the directory has another count of numbers")?;
+    let id = |[created, number]: &[rkyv::rend::u64_le; 2]| BlockId {
+        created: created.to_native(),
+        number: number.to_native(),
+    };
+    Ok((tail.to_native(), level, ids.iter().map(id).collect()))
 }
 
 fn read_places(listing: &ArchivedListing, limit: u64) -> Result<Vec<Place>> {

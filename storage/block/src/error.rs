@@ -75,6 +75,15 @@ pub enum BlockError {
     /// More than a block can hold. The builder must be dropped.
     #[error("the block is full: {0}")]
     Full(&'static str),
+    /// What blocks were merged into could not be opened or written. The inputs are unchanged.
+    #[error("a merged block could not be written: {0}")]
+    Sink(std::io::Error),
+    /// Blocks that cannot be merged with each other.
+    #[error("the blocks cannot be merged: {0}")]
+    Inputs(&'static str),
+    /// Whoever watched a merge ended it. The inputs are unchanged.
+    #[error("the merge was ended by its caller")]
+    Cancelled,
     /// An archive could not be written.
     #[error("an archive could not be written: {0}")]
     Write(String),

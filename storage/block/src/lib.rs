@@ -14,6 +14,7 @@
 //! | `writer/` | stop 7 of the walk: spans into columns |
 //! | `reader/` | columns into traces |
 //! | `search/` | columns as questions about many traces need them |
+//! | `merge/` | blocks into fewer, larger ones |
 //! | `verify.rs`, `inspect.rs` | a block checked whole, a block explained |
 //! | `map.rs` | the mapping; the only file with `unsafe` |
 //!
@@ -28,6 +29,7 @@ mod header;
 mod id;
 mod inspect;
 mod map;
+mod merge;
 mod meta;
 mod pack;
 mod reader;
@@ -45,6 +47,9 @@ pub use error::{BlockError, Result};
 pub use header::FORMAT_VERSION;
 pub use id::{BlockId, NotABlockId};
 pub use inspect::{ColumnReport, Inspection};
+pub use merge::{
+    Keep, KeepAll, MergeError, MergeOptions, MergeProgress, MergeReport, MergeStats, Merged, merge,
+};
 pub use meta::BlockMeta;
 pub use reader::{
     Block, BlockReader, MAX_TRACE_BYTES, Partial, ResidentLimits, ResidentSet, ResidentUsage, Source,

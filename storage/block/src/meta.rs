@@ -2,6 +2,8 @@
 
 use spanloom_span::Tenant;
 
+use crate::id::BlockId;
+
 /// What is known of a block without reading its data. Times are in nanoseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockMeta {
@@ -27,4 +29,12 @@ pub struct BlockMeta {
     pub max_sealed_through: u64,
     /// Length of the file.
     pub file_bytes: u64,
+    /// Where the part begins that is no row group's: dictionaries, tables, ids, filter, directory and trailer. What
+    /// lies before is read row group by row group.
+    pub tail: u64,
+    /// How often the block was merged: 0 as it was sealed, else what its maker gave it.
+    pub level: u32,
+    /// The blocks that this one, with those that were made together with it, stands for. Empty but in the last of
+    /// them: when that one is listed, the blocks that are named here may go.
+    pub replaces: Vec<BlockId>,
 }

@@ -50,6 +50,11 @@ impl ShapeSet {
         Some(code)
     }
 
+    /// What this takes in memory, about.
+    pub fn held_bytes(&self) -> usize {
+        self.shapes.items.len() * 4 + self.shapes.ends.len() * 12
+    }
+
     /// The items of a shape.
     pub fn get(&self, code: u32) -> &[u32] {
         get(&self.shapes, code)

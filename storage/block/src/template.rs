@@ -48,25 +48,58 @@ impl Templates {
         let mut out = Self::default();
         let mut template = Vec::new();
         let mut from = 0;
-        for (place, &len) in lens.iter().enumerate() {
+        for &len in lens {
             let text = bytes.get(from..from + len as usize)?;
             from += len as usize;
-            let mut numbers = [0; MAX_NUMBERS];
-            let count = take_numbers(text, &mut template, &mut numbers);
-            let (code, _) = out.templates.intern(&template);
-            if out.templates.len() > MIN_JUDGED.max(place / 8) {
+            out.push_text(text, &mut template);
+            if !out.pays() {
                 return None;
-            }
-            out.codes.push(u64::from(code));
-            while out.numbers.len() < count {
-                out.numbers.push(vec![0; place]);
-            }
-            for (column, number) in out.numbers.iter_mut().zip(numbers) {
-                column.push(number);
             }
         }
         Some(out)
     }
+
+    /// Appends a text; `template` is room to work in.
+    pub fn push_text(&mut self, text: &[u8], template: &mut Vec<u8>) {
+        let mut numbers = [0; MAX_NUMBERS];
+        let count = take_numbers(text, template, &mut numbers);
+        let (code, _) = self.templates.intern(template);
+        self.push(code, &numbers[..count]);
+    }
+
+    /// Appends a text of a template that is known, with its numbers; of more than [`MAX_NUMBERS`] the first.
+    pub fn push(&mut self, code: u32, numbers: &[u64]) {
+        let place = self.codes.len();
+        self.codes.push(u64::from(code));
+        while self.numbers.len() < numbers.len().min(MAX_NUMBERS) {
+            self.numbers.push(vec![0; place]);
+        }
+        for (at, column) in self.numbers.iter_mut().enumerate() {
+            column.push(numbers.get(at).copied().unwrap_or(0));
+        }
+    }
+
+    /// Whether the texts so far have few enough templates.
+    pub fn pays(&self) -> bool {
+        self.templates.len() <= MIN_JUDGED.max(self.codes.len().saturating_sub(1) / 8)
+    }
+
+    /// Appends the texts to others, which lie one after the other.
+    pub fn join(&self, bytes: &mut Vec<u8>, lens: &mut Vec<u32>) {
+        let mut text = Vec::new();
+        for (at, &code) in self.codes.iter().enumerate() {
+            // A template that does not fit its numbers was never pushed.
+            let number = |place: usize| self.numbers.get(place).map(|column| column[at]);
+            let _ = fill(self.templates.get(code as u32), &mut text, number);
+            bytes.extend_from_slice(&text);
+            lens.push(text.len() as u32);
+        }
+    }
+}
+
+/// Whether a template can be filled with so many numbers.
+pub(crate) fn is_template(template: &[u8], numbers: usize) -> bool {
+    fill(template, &mut Vec::new(), |place| (place < numbers).then_some(0)).is_some()
 }
 
 /// Writes the template of a text, and its numbers; gives how many there are.

@@ -116,8 +116,14 @@ fn trace(random: &mut Random, at: u64) -> Vec<(u64, Span)> {
 }
 
 /// Requests with so many traces; the same ones each time.
+#[allow(dead_code)] // each example uses what it needs
 pub fn requests(traces: u64) -> Vec<Trace> {
-    let mut random = Random(7);
+    requests_from(7, traces)
+}
+
+/// Requests with so many traces, from a number that other traces follow from.
+pub fn requests_from(seed: u64, traces: u64) -> Vec<Trace> {
+    let mut random = Random(seed);
     let mut requests = Vec::new();
     let mut by_service: BTreeMap<u64, Vec<Span>> = BTreeMap::new();
     for at in 0..traces {

@@ -150,20 +150,25 @@ impl Contents {
         if !self.sections.are_far() {
             return Ok(());
         }
-        let is_within =
-            |group: u32| self.group_rows(group).is_some_and(|of| of.start < rows.end && rows.start < of.end);
-        let places = self.sections.places();
-        let mut wanted = Vec::new();
-        for chunk in self.chunks.iter().filter(|chunk| chunk.group != DICTIONARY_GROUP) {
-            let table = self.columns.get(chunk.column as usize).map(|column| column.table);
-            let is_of_spans = matches!(table, Some(Table::Spans | Table::Events | Table::Links));
-            if is_of_spans && is_within(chunk.group) {
-                let parts = [chunk.seq.a, chunk.seq.b, chunk.pages, chunk.data];
-                let of_chunk = parts.iter().filter_map(|&section| places.get(section as usize));
-                wanted.extend(of_chunk.map(|place| place.offset..place.offset + place.len));
+        let last = rows.end.saturating_sub(1).max(rows.start);
+        let groups = self.group_of(rows.start).zip(self.group_of(last));
+        let Some(((first, _), (last, _))) = groups else { return Ok(()) };
+        let wanted: Vec<Range<u64>> = (first..=last).map(|group| self.group_bytes(group)).collect();
+        self.sections.bring(&wanted)
+    }
+
+    /// Where the values of a row group lie: from its first section to its last.
+    pub fn group_bytes(&self, group: u32) -> Range<u64> {
+        let mut out = u64::MAX..0;
+        for table in Table::ALL.into_iter().filter(|table| table.is_grouped()) {
+            for chunk in self.table_columns(table).flat_map(|column| self.parts(column, group)) {
+                for section in chunk.sections() {
+                    let Some(place) = self.sections.places().get(section as usize) else { continue };
+                    out = out.start.min(place.offset)..out.end.max(place.offset.saturating_add(place.len));
+                }
             }
         }
-        self.sections.bring(&wanted)
+        if group == DICTIONARY_GROUP || out.is_empty() { 0..0 } else { out }
     }
 
     /// A trace by its place.
@@ -178,7 +183,7 @@ impl Contents {
 fn owners(chunks: &[Chunk], sections: usize) -> Vec<u32> {
     let mut out = vec![u32::MAX; sections];
     for chunk in chunks {
-        for section in [chunk.seq.a, chunk.seq.b, chunk.pages, chunk.data] {
+        for section in chunk.sections() {
             if let Some(owner) = out.get_mut(section as usize) {
                 *owner = chunk.column;
             }

@@ -27,6 +27,7 @@ pub(crate) mod trace;
 pub(crate) mod traces;
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -244,6 +245,27 @@ impl BlockReader {
     /// The row groups, with what their spans' times are between.
     pub fn groups(&self) -> &[Group] {
         &self.contents.groups
+    }
+
+    /// The row group of a row, a span of the block. A trace's rows lie in one row group, or in several that follow
+    /// each other.
+    pub fn group_of(&self, row: u64) -> Option<u32> {
+        Some(row)
+            .filter(|&row| row < self.meta().spans)
+            .and_then(|row| self.contents.group_of(row))
+            .map(|g| g.0)
+    }
+
+    /// The rows of the trace at a place.
+    pub fn trace_rows(&self, place: u64) -> Result<Range<u64>> {
+        Ok(self.contents.trace_row(place)?.rows)
+    }
+
+    /// Where in the file the row group's values lie; empty when it has none or does not exist. Row groups follow each
+    /// other, but for those that lie whole within one trace of a sealed block, which may interleave with the next.
+    /// With what lies from [`BlockMeta::tail`] on, this is all that reading the row group takes.
+    pub fn group_bytes(&self, group: u32) -> Range<u64> {
+        self.contents.group_bytes(group)
     }
 
     /// Log ordinal through which the trace at a place is sealed.

@@ -150,6 +150,11 @@ impl Sections {
         sparse.fill(&wanted)
     }
 
+    /// Gives the pages that were touched back to the page cache; who reads on brings in again what is needed.
+    pub fn release_pages(&self) {
+        self.pages.bytes().release_pages();
+    }
+
     /// All places.
     pub fn places(&self) -> &[Place] {
         &self.places

@@ -60,6 +60,17 @@ impl<'a> Rebuild<'a> {
         })
     }
 
+    /// For resources and scopes alone.
+    pub fn of_scopes(block: &'a Contents, limit: u64) -> Result<Self> {
+        let row = TraceRow { rows: 0..0, start: 0, first_orphan: 0 };
+        Self::new(block, TraceRows { id: TraceId::default(), row }, limit)
+    }
+
+    /// The row of a scope's resource.
+    pub fn resource_of(&mut self, scope: u64) -> Result<u64> {
+        self.scopes.as_mut().or_damaged("there are no scopes")?.dense_int(Field::Resource, scope)
+    }
+
     /// Reads all rows.
     pub fn run(mut self) -> Result<Trace> {
         let Range { start, end } = self.trace.rows;
@@ -291,10 +302,7 @@ impl<'a> Rebuild<'a> {
     fn put(&mut self, span: Span, scope: u64, mark: Boundary) -> Result<()> {
         let resource = match self.last {
             Some((last, resource)) if last == scope => resource,
-            _ => {
-                let scopes = self.scopes.as_mut().or_damaged("there are no scopes")?;
-                scopes.dense_int(Field::Resource, scope)?
-            }
+            _ => self.resource_of(scope)?,
         };
         let implied = match self.last {
             Some(last) if last == (scope, resource) => Boundary::None,
@@ -317,7 +325,8 @@ impl<'a> Rebuild<'a> {
         Ok(())
     }
 
-    fn resource(&mut self, row: u64) -> Result<ResourceSpans> {
+    /// A resource by its row.
+    pub fn resource(&mut self, row: u64) -> Result<ResourceSpans> {
         let mut table = self.resources.take().or_damaged("there are no resources")?;
         table.seek(row)?;
         let (_, items) = table.next_row()?;
@@ -330,7 +339,8 @@ impl<'a> Rebuild<'a> {
         Ok(ResourceSpans { resource, scope_spans: Vec::new(), schema_url })
     }
 
-    fn scope(&mut self, row: u64) -> Result<ScopeSpans> {
+    /// A scope by its row.
+    pub fn scope(&mut self, row: u64) -> Result<ScopeSpans> {
         let mut table = self.scopes.take().or_damaged("there are no scopes")?;
         table.seek(row)?;
         let (_, items) = table.next_row()?;

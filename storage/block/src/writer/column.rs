@@ -61,6 +61,10 @@ pub(crate) struct ByteValues {
     codes: Vec<u32>,
     bytes: Vec<u8>,
     lens: Vec<u32>,
+    /// In place of `bytes` and `lens` where the values came as templates, as they do from another block.
+    split: Option<Box<Templates>>,
+    /// Row groups that were cut, so that who knows templates by their numbers knows when these are void.
+    cuts: u32,
 }
 
 impl ByteValues {
@@ -89,8 +93,73 @@ impl ByteValues {
     }
 
     fn push_plain(&mut self, value: &[u8]) {
+        if self.split.is_some() {
+            self.push_split(|split| split.push_text(value, &mut Vec::new()));
+            return;
+        }
         self.bytes.extend_from_slice(value);
         self.lens.push(value.len() as u32);
+    }
+
+    /// Appends to what is split, and joins all when that no longer pays.
+    fn push_split(&mut self, push: impl FnOnce(&mut Templates)) {
+        let Some(split) = &mut self.split else { return };
+        push(split);
+        if !split.pays() {
+            split.join(&mut self.bytes, &mut self.lens);
+            self.split = None;
+        }
+    }
+
+    /// Whether values are kept as numbers of the dictionary's entries.
+    #[inline]
+    pub fn is_coded(&self) -> bool {
+        !self.is_plain
+    }
+
+    /// Appends the value of an entry of the dictionary. Only while [`Self::is_coded`].
+    #[inline]
+    pub fn push_code(&mut self, code: u32) {
+        self.pushed += 1;
+        self.codes.push(code);
+    }
+
+    /// Appends a value and gives its number in the dictionary, if it has one and values are still kept so.
+    pub fn push_new(&mut self, value: &[u8]) -> Option<u32> {
+        self.push(value);
+        if self.is_plain { None } else { self.codes.last().copied() }
+    }
+
+    /// Whether values may be appended as templates with numbers: then [`Self::template`] and
+    /// [`Self::push_template`] do. Else the text is to be pushed.
+    pub fn takes_templates(&mut self) -> bool {
+        if self.is_plain && self.split.is_none() && self.lens.is_empty() {
+            self.split = Some(Box::default());
+        }
+        self.split.is_some()
+    }
+
+    /// The number of a template in the open row group.
+    pub fn template(&mut self, template: &[u8]) -> u32 {
+        self.split.as_mut().map_or(0, |split| split.templates.intern(template).0)
+    }
+
+    /// Appends a value of a template of the open row group.
+    #[inline]
+    pub fn push_template(&mut self, code: u32, numbers: &[u64]) {
+        self.pushed += 1;
+        self.push_split(|split| split.push(code, numbers));
+    }
+
+    /// Row groups that were cut.
+    #[inline]
+    pub fn cuts(&self) -> u32 {
+        self.cuts
+    }
+
+    /// Bytes that stay until the block is finished, about.
+    pub fn held_bytes(&self) -> usize {
+        self.dictionary.held_bytes()
     }
 
     fn give_up_dictionary(&mut self) {
@@ -166,7 +235,15 @@ impl Column {
                 chunks.push(chunk(Mode::Ints, Seq::write(out, values)?));
                 values.clear();
             }
+            Values::Bytes(values) if values.split.is_some() => {
+                values.cuts += 1;
+                let split = values.split.take().filter(|split| !split.codes.is_empty());
+                if let Some(split) = split {
+                    write_templates(out, &split, chunk, chunks)?;
+                }
+            }
             Values::Bytes(values) if !values.lens.is_empty() => {
+                values.cuts += 1;
                 match Templates::split(&values.bytes, &values.lens) {
                     Some(split) => write_templates(out, &split, chunk, chunks)?,
                     None => {

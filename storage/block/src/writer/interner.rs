@@ -25,6 +25,12 @@ impl Interner {
         self.bytes.len()
     }
 
+    /// What this takes in memory, about.
+    pub fn held_bytes(&self) -> usize {
+        const OF_AN_ENTRY: usize = size_of::<usize>() + 2 * size_of::<u32>();
+        self.bytes.len() + self.ends.len() * OF_AN_ENTRY
+    }
+
     /// The bytes of a number.
     #[inline]
     pub fn get(&self, number: u32) -> &[u8] {

@@ -9,6 +9,7 @@
 //! | `attribute.rs` | the usual form of an attribute, read in one go |
 //! | `scope.rs` | resources and scopes, each once |
 //! | `trace.rs` | the trace that is being pushed: duplicates, parents |
+//! | `merged.rs` | rows that come from other blocks |
 //! | `table.rs` | a table: its columns and its rows' shapes |
 //! | `class.rs` | rows by scope, name and shape, which decide most else |
 //! | `column.rs` | a column: values, dictionary |
@@ -22,6 +23,7 @@ pub(crate) mod attribute;
 pub(crate) mod class;
 pub(crate) mod column;
 pub(crate) mod interner;
+pub(crate) mod merged;
 pub(crate) mod output;
 pub(crate) mod scope;
 pub(crate) mod span;
@@ -117,6 +119,20 @@ pub struct BlockBuilder {
     waiting: Vec<(u32, usize)>,
 }
 
+/// A trace's row of the trace table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TraceEntry {
+    pub id: TraceId,
+    pub first_row: u64,
+    pub start: u64,
+    pub duration: u64,
+    /// 0, or 1 + the place of its root in the trace.
+    pub root_row: u64,
+    pub errors: u64,
+    pub sealed_through: u64,
+    pub marks: u64,
+}
+
 /// The trace table's columns.
 #[derive(Default)]
 struct TraceColumns {
@@ -146,6 +162,9 @@ impl BlockBuilder {
             min_sealed_through: u64::MAX,
             max_sealed_through: 0,
             file_bytes: 0,
+            tail: 0,
+            level: 0,
+            replaces: Vec::new(),
         };
         let new = TableBuilder::new;
         Ok(Self {
@@ -245,12 +264,7 @@ impl BlockBuilder {
 
     /// Marks the row when its scope alone does not say that a new `ResourceSpans` or `ScopeSpans` begins.
     fn mark(&mut self, boundary: Boundary, row: ScopeRow) {
-        let implied = match self.trace.scope {
-            Some(before) if before == row => Boundary::None,
-            Some(before) if before.resource == row.resource => Boundary::Scope,
-            _ => Boundary::Resource,
-        };
-        if boundary > implied {
+        if boundary > implied(self.trace.scope, row) {
             let is_resource = boundary == Boundary::Resource;
             self.tables.spans.mark(if is_resource { Field::NewResourceSpans } else { Field::NewScopeSpans });
         }
@@ -278,12 +292,16 @@ impl BlockBuilder {
         self.open_group.add(start, end);
         self.meta.spans += 1;
         self.meta.raw_bytes += body.len() as u64;
-        let pending = [&self.tables.spans, &self.tables.events, &self.tables.links];
-        let pending: usize = pending.iter().map(|table| table.pending_bytes).sum();
-        if self.tables.spans.rows() >= self.group_rows || pending >= GROUP_BYTES {
+        if self.is_group_full() {
             self.cut_group()?;
         }
         Ok(())
+    }
+
+    fn is_group_full(&self) -> bool {
+        let pending = [&self.tables.spans, &self.tables.events, &self.tables.links];
+        let pending: usize = pending.iter().map(|table| table.pending_bytes).sum();
+        self.tables.spans.rows() >= self.group_rows || pending >= GROUP_BYTES
     }
 
     /// Writes the open row group but for its late columns.
@@ -299,33 +317,52 @@ impl BlockBuilder {
         links.cut(&mut self.out, group, &mut self.chunks[Table::Links as usize])?;
         self.groups.push(self.open_group);
         self.open_group = Group::new(self.meta.spans);
-        self.waiting.push((group, rows));
+        if !self.late_starts.is_empty() {
+            self.waiting.push((group, rows));
+        }
         Ok(())
     }
 
     fn end_trace(&mut self, id: TraceId, sealed_through: u64, first_row: u64) -> Result<()> {
-        let Self { trace, trace_columns: columns, late_parents, late_starts, meta, .. } = self;
+        let Self { trace, late_parents, late_starts, .. } = self;
         let rows = trace.len();
         let first_late = late_starts.len() - rows;
         for start in &mut late_starts[first_late..] {
             *start -= trace.start;
         }
-        columns.first_row.push(first_row);
-        columns.start.push(trace.start);
-        columns.duration.push(trace.end.wrapping_sub(trace.start));
-        columns.root_row.push(trace.root().map_or(0, |row| row + 1));
-        columns.marks.push(if trace.has_shared_id { MARK_SHARED_ID } else { 0 });
-        columns.errors.push(trace.errors);
-        columns.sealed_through.push(sealed_through);
-        columns.first_orphan.push(columns.orphans.len() as u64);
-        columns.orphans.extend_from_slice(trace.link(late_parents));
-        self.ids.push(id);
-        meta.traces += 1;
-        meta.min_start = meta.min_start.min(trace.start);
-        meta.max_end = meta.max_end.max(trace.end);
-        meta.min_sealed_through = meta.min_sealed_through.min(sealed_through);
-        meta.max_sealed_through = meta.max_sealed_through.max(sealed_through);
+        let entry = TraceEntry {
+            id,
+            first_row,
+            start: trace.start,
+            duration: trace.end.wrapping_sub(trace.start),
+            root_row: trace.root().map_or(0, |row| row + 1),
+            errors: trace.errors,
+            sealed_through,
+            marks: if trace.has_shared_id { MARK_SHARED_ID } else { 0 },
+        };
+        self.trace_columns.orphans.extend_from_slice(trace.link(late_parents));
+        let orphans = self.trace.orphans().len();
+        self.push_entry(&entry, orphans);
         self.write_late()
+    }
+
+    /// Pushes a trace's row of the trace table. Its orphans are the last of those that were pushed.
+    fn push_entry(&mut self, entry: &TraceEntry, orphans: usize) {
+        let Self { trace_columns: columns, meta, ids, .. } = self;
+        columns.first_row.push(entry.first_row);
+        columns.start.push(entry.start);
+        columns.duration.push(entry.duration);
+        columns.root_row.push(entry.root_row);
+        columns.marks.push(entry.marks);
+        columns.errors.push(entry.errors);
+        columns.sealed_through.push(entry.sealed_through);
+        columns.first_orphan.push((columns.orphans.len() - orphans) as u64);
+        ids.push(entry.id);
+        meta.traces += 1;
+        meta.min_start = meta.min_start.min(entry.start);
+        meta.max_end = meta.max_end.max(entry.start.wrapping_add(entry.duration));
+        meta.min_sealed_through = meta.min_sealed_through.min(entry.sealed_through);
+        meta.max_sealed_through = meta.max_sealed_through.max(entry.sealed_through);
     }
 
     /// Writes the late columns of the row groups that wait for them.
@@ -345,6 +382,8 @@ impl BlockBuilder {
     pub fn finish(mut self) -> Result<FinishedBlock> {
         self.cut_group()?;
         self.write_late()?;
+        self.out.align();
+        self.meta.tail = self.out.position();
         self.scopes.resources.cut(&mut self.out, 0, &mut self.chunks[Table::Resources as usize])?;
         self.scopes.scopes.cut(&mut self.out, 0, &mut self.chunks[Table::Scopes as usize])?;
         let trace_ids = self.trace_columns.write(&mut self.out, &mut self.chunks[Table::Traces as usize])?;
@@ -397,18 +436,28 @@ fn warm(parts: &[TracePart]) {
 fn close(mut out: Output, directory: Directory) -> Result<FinishedBlock> {
     let listing = directory.write()?;
     out.align();
-    let offset = out.bytes.len() as u64;
+    let offset = out.position();
     out.bytes.extend_from_slice(&listing);
     out.align();
-    let file_len = (out.bytes.len() + TRAILER_BYTES) as u64;
+    let file_len = out.position() + TRAILER_BYTES as u64;
     let trailer = Trailer { offset, len: listing.len() as u64, sum: xxh3_64(&listing), file_len };
     out.bytes.extend_from_slice(&trailer.write());
     Ok(FinishedBlock { bytes: out.bytes, meta: BlockMeta { file_bytes: file_len, ..directory.meta } })
 }
 
+/// What a row's scope alone says.
+fn implied(before: Option<ScopeRow>, row: ScopeRow) -> Boundary {
+    match before {
+        Some(before) if before == row => Boundary::None,
+        Some(before) if before.resource == row.resource => Boundary::Scope,
+        _ => Boundary::Resource,
+    }
+}
+
 /// What begins with a span.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Boundary {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Boundary {
+    #[default]
     None,
     Scope,
     Resource,

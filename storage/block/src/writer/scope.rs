@@ -63,13 +63,20 @@ impl ScopeTables {
 
     fn find(&mut self, batch: &Batch, slice: &ScopeSlice) -> Result<ScopeRow> {
         let of = &batch.resources()[slice.resource as usize];
-        let (body, schema_url) = (batch.get(of.resource), batch.get(of.schema_url));
+        let resource = (batch.get(of.resource), batch.get(of.schema_url));
+        self.find_bodies(resource, (batch.get(slice.scope), batch.get(slice.schema_url)))
+    }
+
+    /// The rows of a resource and a scope, made when they are new. Both are given as the bodies of their messages,
+    /// with their schema urls.
+    pub fn find_bodies(&mut self, resource: (&[u8], &[u8]), scope: (&[u8], &[u8])) -> Result<ScopeRow> {
+        let (body, schema_url) = resource;
         self.set_key(0, body, schema_url);
         let (resource, is_new) = self.resource_rows.intern(&self.key);
         if is_new {
             push_resource(&mut self.resources, body, schema_url)?;
         }
-        let (body, schema_url) = (batch.get(slice.scope), batch.get(slice.schema_url));
+        let (body, schema_url) = scope;
         self.set_key(resource, body, schema_url);
         let (scope, is_new) = self.scope_rows.intern(&self.key);
         if is_new {

@@ -178,6 +178,32 @@ impl TableBuilder {
         Ok(())
     }
 
+    /// The column of a key and type, made when it is new; `None` when values of the key go to the overflow column.
+    pub fn column_for(&mut self, key: &[u8], value_type: ValueType) -> Option<u32> {
+        Some(self.find(key, value_type)).filter(|&column| column != UNKNOWN)
+    }
+
+    /// The number of a shape: its head, then columns.
+    pub fn shape(&mut self, items: &[u32]) -> Result<u32> {
+        self.shapes.code(items).ok_or(BlockError::Full("too many shapes"))
+    }
+
+    /// Ends a row whose values were pushed into the columns, with the number of its shape.
+    #[inline]
+    pub fn end_shaped(&mut self, shape: u32) {
+        self.row_shapes.push(shape);
+        self.pending_bytes += 48;
+    }
+
+    /// Bytes that stay until the block is finished, about.
+    pub fn held_bytes(&self) -> usize {
+        let column = |column: &Column| {
+            let values = if let Values::Bytes(values) = &column.values { values.held_bytes() } else { 0 };
+            values + column.key.len() + size_of::<Column>()
+        };
+        self.shapes.held_bytes() + self.columns.iter().map(column).sum::<usize>()
+    }
+
     /// Column of a field.
     pub fn column_of(&self, field: Field) -> u32 {
         self.fields[field as usize]

@@ -122,6 +122,11 @@ impl OpenTrace {
         &self.orphans
     }
 
+    /// The ids of the parents that are not in the trace, once it was linked.
+    pub fn orphans(&self) -> &[u64] {
+        &self.orphans
+    }
+
     fn orphan(&mut self, id: u64) -> u64 {
         let recent = self.orphans.len().saturating_sub(MAX_LISTED);
         if let Some(place) = self.orphans[recent..].iter().position(|&orphan| orphan == id) {

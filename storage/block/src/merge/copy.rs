@@ -1,0 +1,365 @@
+//! Rows of a table in one row group of an input, moved into the output one after the other.
+//!
+//! What a row needs follows from its class, or from its shape where there are no classes: a plan, which is made once
+//! and then run for each row.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use rkyv::rend::u32_le;
+
+use crate::columns::{Field, Table};
+use crate::error::{BlockError, OrDamaged, Result};
+use crate::merge::source::{CodeMap, How, Met, Source, Step, how_of_field};
+use crate::merge::window::Window;
+use crate::reader::contents::Contents;
+use crate::seq::SeqView;
+use crate::shape::{ArchivedShapes, ShapesView};
+use crate::writer::Boundary;
+use crate::writer::table::TableBuilder;
+
+const UNKNOWN: u32 = u32::MAX;
+
+/// Steps of all plans that are kept, before they are made anew.
+const MAX_STEPS: usize = 1 << 17;
+
+/// Most events or links of a span: as many as the largest request could hold, whatever a sequence claims.
+const MAX_CHILDREN: u64 = 1 << 25;
+
+/// Fields of spans that are not moved by steps: whoever moves the row sees to them.
+const APART: [Field; 7] =
+    [Field::Shape, Field::Ranks, Field::Class, Field::SpanId, Field::Parent, Field::Start, Field::Duration];
+
+/// What the columns of an input's table are in the output, as far as it is known. It holds for all row groups, until
+/// another output is begun.
+#[derive(Default)]
+pub(crate) struct Columns {
+    outs: Vec<Out>,
+    codes: Vec<CodeMap>,
+}
+
+/// The column of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Out {
+    #[default]
+    Unknown,
+    Column(u32),
+    /// There is none: the values go to the overflow column.
+    Overflow,
+}
+
+impl Columns {
+    /// Forgets all, for another output.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What it takes in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.codes.iter().map(CodeMap::held_bytes).sum()
+    }
+
+    fn out_of(&mut self, block: &Contents, table: Table, column: u32, out: &mut TableBuilder) -> Result<Out> {
+        let known = self.outs.get(column as usize).or_damaged("a shape names an unknown column")?;
+        if *known != Out::Unknown {
+            return Ok(*known);
+        }
+        let id = block.column(table, column)?;
+        let found = match Field::of_table(table).iter().find(|&&field| field as u8 == id.field) {
+            Some(&field) => Out::Column(out.column_of(field)),
+            None if id.field != Field::Attribute as u8 => {
+                return Err(BlockError::Damaged("a column's field is not one of its table"));
+            }
+            None => out.column_for(id.key.as_bytes(), id.value_type).map_or(Out::Overflow, Out::Column),
+        };
+        self.outs[column as usize] = found;
+        Ok(found)
+    }
+}
+
+/// What the rows of a class or of a shape need.
+struct Plan {
+    /// The shape's head: of a span kind, status code and flags.
+    head: [u32; 3],
+    /// What a mark of the input's row says.
+    mark: Boundary,
+    /// Columns that rows have values in, with how these get into the output and what is the class's; first the
+    /// fields that every row has. `None` where there are no values.
+    items: Vec<(u32, Option<(How, u64)>)>,
+    /// How many items are fields that every row has.
+    dense: usize,
+    /// The same for the output, once a row was moved there.
+    moves: Option<Moves>,
+}
+
+/// How rows get into an output.
+struct Moves {
+    steps: Vec<Step>,
+    /// The output's shape, and its number without a mark, with that of a scope, with that of a resource.
+    shape: Vec<u32>,
+    codes: [u32; 3],
+}
+
+/// The rows of a table in a row group.
+pub(crate) struct TableCopy<'a> {
+    block: &'a Contents,
+    table: Table,
+    group: u32,
+    shapes: ShapesView<'a>,
+    classes: Option<Window<'a>>,
+    shape_codes: SeqView<'a>,
+    shape_window: Window<'a>,
+    sources: Vec<Source<'a>>,
+    is_open: Vec<bool>,
+    plans: Vec<Plan>,
+    plan_of: HashMap<u64, u32, RandomState>,
+    steps: usize,
+    next_row: u64,
+    len: u64,
+}
+
+/// The row that comes next: its plan, and what its shape says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RowPlan {
+    plan: u32,
+    pub class: u64,
+    pub head: [u32; 3],
+    pub mark: Boundary,
+}
+
+impl<'a> TableCopy<'a> {
+    /// Opens the rows; `None` when the table has none in this row group.
+    pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
+        let Some((shapes, classes, shape_codes)) = open_shapes(block, table, group)? else { return Ok(None) };
+        let columns = block.table_columns(table).len();
+        Ok(Some(Self {
+            block,
+            table,
+            group,
+            shapes,
+            classes: classes.map(Window::new),
+            shape_codes,
+            shape_window: Window::new(shape_codes),
+            sources: std::iter::repeat_with(|| Source::None).take(columns).collect(),
+            is_open: vec![false; columns],
+            plans: Vec::new(),
+            plan_of: HashMap::default(),
+            steps: 0,
+            next_row: 0,
+            len: classes.unwrap_or(shape_codes).len(),
+        }))
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Forgets what holds for one output.
+    pub fn begin_output(&mut self) {
+        self.clear_plans();
+        self.sources.iter_mut().for_each(Source::begin_output);
+    }
+
+    fn clear_plans(&mut self) {
+        self.plans.clear();
+        self.plan_of.clear();
+        self.steps = 0;
+    }
+
+    /// Looks at the row that comes next.
+    #[inline]
+    pub fn plan(&mut self) -> Result<RowPlan> {
+        let (class, key) = match &mut self.classes {
+            Some(classes) => {
+                let class = classes.get(self.next_row)?;
+                (class, class)
+            }
+            None => (self.next_row, self.shape_window.get(self.next_row)?),
+        };
+        let plan = match self.plan_of.get(&key) {
+            Some(&plan) => plan,
+            None => self.make_plan(key)?,
+        };
+        let Plan { head, mark, .. } = &self.plans[plan as usize];
+        Ok(RowPlan { plan, class, head: *head, mark: *mark })
+    }
+
+    #[cold]
+    fn make_plan(&mut self, key: u64) -> Result<u32> {
+        if self.steps > MAX_STEPS {
+            self.clear_plans();
+        }
+        let code = if self.classes.is_some() { self.shape_codes.get(key)? } else { key };
+        let items = self.shapes.get(code).or_damaged("a row has an unknown shape")?;
+        let (head, items) =
+            items.split_at_checked(self.table.shape_header()).or_damaged("a shape is too short")?;
+        let head = std::array::from_fn(|at| head.get(at).map_or(0, |item| item.to_native()));
+        let mut plan = Plan { head, mark: Boundary::None, items: Vec::new(), dense: 0, moves: None };
+        let is_moved = |field: Field| {
+            Field::is_dense(field as u8)
+                && !APART.contains(&field)
+                && !(self.table == Table::Spans && field == Field::Scope)
+        };
+        let base = self.block.table_columns(self.table).start;
+        for &field in Field::of_table(self.table).iter().filter(|&&field| is_moved(field)) {
+            let column = self.block.field_column(self.table, field).or_damaged("a field has no column")?;
+            plan.items.push((column - base, None));
+        }
+        plan.dense = plan.items.len();
+        for column in items.iter().copied().map(u32_le::to_native) {
+            match self.block.field_of(self.table, column)? {
+                f if f == Field::NewScopeSpans as u8 => plan.mark = plan.mark.max(Boundary::Scope),
+                f if f == Field::NewResourceSpans as u8 => plan.mark = Boundary::Resource,
+                f if Field::is_dense(f) => {
+                    return Err(BlockError::Damaged("a shape names a field that every row has"));
+                }
+                _ => plan.items.push((column, None)),
+            }
+        }
+        for (column, how) in &mut plan.items {
+            *how = self.how(*column, key)?;
+        }
+        self.steps += 2 * plan.items.len() + 16;
+        let number = self.plans.len() as u32;
+        self.plans.push(plan);
+        self.plan_of.insert(key, number);
+        Ok(number)
+    }
+
+    /// How a column's values get into the output; the column is opened when it is first named.
+    fn how(&mut self, column: u32, key: u64) -> Result<Option<(How, u64)>> {
+        let at = column as usize;
+        if !std::mem::replace(self.is_open.get_mut(at).or_damaged("a shape names an unknown column")?, true) {
+            let base = self.block.table_columns(self.table).start;
+            self.sources[at] = Source::open(self.block, base + column, self.group)?;
+        }
+        let field = self.block.field_of(self.table, column)?;
+        let how = self.sources[at].how(key)?;
+        how.map(|(how, fixed)| Ok((how_of_field(field, how)?, fixed))).transpose()
+    }
+
+    #[cold]
+    fn make_moves(&mut self, plan: u32, columns: &mut Columns, out: &mut TableBuilder) -> Result<()> {
+        let Self { plans, sources, block, table, .. } = self;
+        let plan = &mut plans[plan as usize];
+        columns.outs.resize(sources.len(), Out::Unknown);
+        columns.codes.resize_with(sources.len(), CodeMap::default);
+        let shape = plan.head[..table.shape_header()].to_vec();
+        let mut moves = Moves { steps: Vec::new(), shape, codes: [UNKNOWN; 3] };
+        for (nth, &(column, how)) in plan.items.iter().enumerate() {
+            let (out_column, how) = match columns.out_of(block, *table, column, out)? {
+                Out::Column(out_column) => (out_column, how),
+                _ => {
+                    let fixed = how.map_or(0, |(_, fixed)| fixed);
+                    (out.column_of(Field::Overflow), Some((How::Overflow, fixed)))
+                }
+            };
+            if nth >= plan.dense {
+                moves.shape.push(out_column);
+            }
+            moves.steps.extend(how.map(|(how, fixed)| Step { column, out: out_column, how, fixed }));
+        }
+        plan.moves = Some(moves);
+        Ok(())
+    }
+
+    /// Moves the row's values into the output's columns.
+    #[inline]
+    pub fn run(&mut self, row: &RowPlan, columns: &mut Columns, out: &mut TableBuilder) -> Result<Met> {
+        if self.plans[row.plan as usize].moves.is_none() {
+            self.make_moves(row.plan, columns, out)?;
+        }
+        let mut met = Met::default();
+        let base = self.block.table_columns(self.table).start as usize;
+        let moves = self.plans[row.plan as usize].moves.as_ref();
+        for step in moves.map_or(&[][..], |moves| &moves.steps) {
+            let at = step.column as usize;
+            let id = &self.block.columns[base + at];
+            step.run(id, &mut self.sources[at], &mut columns.codes[at], out, &mut met)?;
+        }
+        self.next_row += 1;
+        Ok(met)
+    }
+
+    /// Passes over the row.
+    pub fn skip(&mut self, row: &RowPlan) -> Result<Met> {
+        let mut met = Met::default();
+        for &(column, how) in &self.plans[row.plan as usize].items {
+            let source = &mut self.sources[column as usize];
+            match how {
+                Some((How::EventsEnd, fixed)) => met.ends[0] = Some(source.next_int(fixed)?),
+                Some((How::LinksEnd, fixed)) => met.ends[1] = Some(source.next_int(fixed)?),
+                _ => source.skip(),
+            }
+        }
+        self.next_row += 1;
+        Ok(met)
+    }
+
+    /// Moves the rows before `end`: those of a span, whose events or links they are. Gives where they end in the output.
+    pub fn take_to(&mut self, end: u64, columns: &mut Columns, out: &mut TableBuilder) -> Result<u64> {
+        self.check_end(end)?;
+        while self.next_row < end {
+            let row = self.plan()?;
+            self.run(&row, columns, out)?;
+            let shape = self.shape(&row, Boundary::None, out)?;
+            out.end_shaped(shape);
+        }
+        Ok(out.rows() as u64)
+    }
+
+    /// Passes over the rows before `end`.
+    pub fn skip_to(&mut self, end: u64) -> Result<()> {
+        self.check_end(end)?;
+        while self.next_row < end {
+            let row = self.plan()?;
+            self.skip(&row)?;
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, end: u64) -> Result<()> {
+        let is_right = end > self.next_row && end <= self.len && end - self.next_row <= MAX_CHILDREN;
+        is_right.then_some(()).or_damaged("a span's events or links are out of order")
+    }
+
+    /// Number of the row's shape in the output, with a mark.
+    #[inline]
+    pub fn shape(&mut self, row: &RowPlan, mark: Boundary, out: &mut TableBuilder) -> Result<u32> {
+        let moves = self.plans[row.plan as usize].moves.as_mut();
+        let moves = moves.or_damaged("a row has a shape and no values")?;
+        let known = moves.codes[mark as usize];
+        if known != UNKNOWN {
+            return Ok(known);
+        }
+        let mut shape = moves.shape.clone();
+        let marked = match mark {
+            Boundary::None => None,
+            Boundary::Scope => Some(Field::NewScopeSpans),
+            Boundary::Resource => Some(Field::NewResourceSpans),
+        };
+        if let Some(field) = marked {
+            shape.insert(self.table.shape_header(), out.column_of(field));
+        }
+        let code = out.shape(&shape)?;
+        moves.codes[mark as usize] = code;
+        Ok(code)
+    }
+}
+
+/// A table's shapes in a row group: all shapes, the class of each row where there are classes, and the shape of each
+/// class or row.
+pub(crate) type RowShapes<'a> = (ShapesView<'a>, Option<SeqView<'a>>, SeqView<'a>);
+
+/// Opens a table's shapes in a row group; `None` when it has no rows there.
+pub(crate) fn open_shapes(block: &Contents, table: Table, group: u32) -> Result<Option<RowShapes<'_>>> {
+    let chunk = |field: Field| block.chunk(block.field_column(table, field)?, group);
+    let Some(shape_codes) = chunk(Field::Shape) else { return Ok(None) };
+    let classes = chunk(Field::Class);
+    if shape_codes.mode.is_by_class() != classes.is_some() {
+        return Err(BlockError::Damaged("a row group has classes without shapes, or shapes without classes"));
+    }
+    let archive = block.sections.archive::<ArchivedShapes>(block.shapes[table as usize])?;
+    let classes = classes.map(|chunk| SeqView::open(&block.sections, &chunk.seq)).transpose()?;
+    Ok(Some((ShapesView::new(archive), classes, SeqView::open(&block.sections, &shape_codes.seq)?)))
+}

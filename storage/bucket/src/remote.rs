@@ -1,0 +1,298 @@
+//! The store behind the folder: blocks that were sealed here go there, and blocks that are there are read from it.
+//!
+//! A block that was shipped stays in the folder, marked, until the log has nothing of it any more: after a restart it
+//! says which spans of the log are in blocks. Then its file goes to the cache.
+//!
+//! **Invariant:** a block that is here alone is listed. One that was shipped is listed while the manifest lists it, so
+//! that what was compacted, retired or redacted is not seen again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::HashMap;
+use parking_lot::Mutex;
+use spanloom_block::{Block, BlockId, BlockMeta};
+use spanloom_span::Tenant;
+use spanloom_wal::disk::write_file_durably;
+
+use crate::cache::Cache;
+use crate::catalog::steps::{StepError, Steps, Uploaded};
+use crate::catalog::{BlockEntry, Manifest, block_path};
+use crate::listing::Listing;
+use crate::objects::Upload;
+use crate::{Bucket, BucketError, FOLDER, Listed, io, listed_path};
+
+/// The store behind the folder.
+pub struct Remote {
+    steps: Steps,
+    cache: Cache,
+    /// What readers see: the folder's blocks and the store's.
+    shown: Listing,
+    /// Held while what is shown follows from something that may change.
+    shelves: Mutex<HashMap<Tenant, Shelf>>,
+    /// The log has nothing with a lower ordinal.
+    log_floor: AtomicU64,
+}
+
+/// What is known of a tenant's blocks in the store.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    manifest: Option<Arc<Manifest>>,
+    /// Blocks of the folder that are in the store, or were.
+    shipped: BTreeSet<BlockId>,
+    /// Blocks of the manifest that are not in the folder.
+    far: HashMap<BlockId, Listed>,
+}
+
+/// What a round of shipping did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shipped {
+    /// Blocks that are in the store now.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The end of the name of the file that marks a block as shipped.
+const MARK: &str = ".shipped";
+
+impl Remote {
+    /// A store, and what is kept of it here.
+    pub fn new(steps: Steps, cache: Cache) -> Self {
+        let (shown, shelves, log_floor) = (Listing::default(), Mutex::default(), AtomicU64::new(0));
+        Self { steps, cache, shown, shelves, log_floor }
+    }
+
+    /// What can be done in the store.
+    pub fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// What is kept of it here.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    pub(crate) fn shown(&self) -> &Listing {
+        &self.shown
+    }
+
+    /// The log has nothing with a lower ordinal: blocks that sealed no other need not be in the folder.
+    pub fn set_log_floor(&self, seq: u64) {
+        self.log_floor.fetch_max(seq, Ordering::Relaxed);
+    }
+}
+
+impl Bucket {
+    /// Puts a store behind the folder. Nothing is asked of it yet.
+    #[must_use]
+    pub fn with_remote(mut self, remote: Remote) -> Self {
+        for tenant in self.listing.tenants() {
+            let blocks = self.listing.of(&tenant);
+            let is_marked = |listed: &&Listed| {
+                self.disk.read(&mark_path(&listed.path)).is_ok()
+            };
+            let shipped = blocks.iter().filter(is_marked).map(|listed| listed.id).collect();
+            remote.shown.set(&tenant, blocks.to_vec());
+            remote.shelves.lock().insert(tenant, Shelf { shipped, ..Shelf::default() });
+        }
+        self.remote = Some(remote);
+        self
+    }
+
+    /// The store behind the folder, if there is one.
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
+    }
+
+    /// Blocks of the folder that are not in the store, with their bytes.
+    pub fn unshipped(&self) -> (u64, u64) {
+        let mut sum = (0, 0);
+        if self.remote.is_some() {
+            for tenant in self.listing.tenants() {
+                for listed in self.waiting(&tenant) {
+                    sum = (sum.0 + 1, sum.1 + listed.block.meta().file_bytes);
+                }
+            }
+        }
+        sum
+    }
+
+    fn waiting(&self, tenant: &Tenant) -> Vec<Listed> {
+        let Some(remote) = &self.remote else { return Vec::new() };
+        let shelves = remote.shelves.lock();
+        let is_shipped = |id: &BlockId| shelves.get(tenant).is_some_and(|shelf| shelf.shipped.contains(id));
+        self.listing.of(tenant).iter().filter(|listed| !is_shipped(&listed.id)).cloned().collect()
+    }
+
+    /// Brings the tenant's blocks that are here alone to the store, oldest first. What fails is tried again by the next
+    /// call.
+    pub async fn ship(&self, tenant: &Tenant) -> Result<Shipped, ShipError> {
+        let mut shipped = Shipped::default();
+        let Some(remote) = &self.remote else { return Ok(shipped) };
+        for listed in self.waiting(tenant) {
+            let path = format!("{FOLDER}/{}", listed.path);
+            let from = match &self.root {
+                Some(root) => Upload::File(root.join(&path)),
+                None => Upload::Bytes(self.disk.read(&path).map_err(io("reading", &path))?.into()),
+            };
+            let uploaded = remote.steps.upload(tenant, entry(&listed), from).await?;
+            let mark = mark_path(&listed.path);
+            let (folder, name) = mark.rsplit_once('/').unwrap_or(("", &mark));
+            write_file_durably(self.disk.as_ref(), folder, name, &[]).map_err(io("writing", &mark))?;
+            if let Some(shelf) = remote.shelves.lock().get_mut(tenant) {
+                shelf.shipped.insert(listed.id);
+            }
+            if uploaded == Uploaded::Listed {
+                shipped.blocks += 1;
+                shipped.bytes += listed.block.meta().file_bytes;
+            }
+        }
+        if shipped != Shipped::default() {
+            self.poll(tenant).await?;
+        }
+        Ok(shipped)
+    }
+
+    /// Looks at the tenant's manifest, and lists its blocks.
+    pub async fn poll(&self, tenant: &Tenant) -> Result<(), ShipError> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let manifest = remote.steps.catalog().refresh(tenant).await.map_err(StepError::from)?;
+        self.show(remote, tenant, manifest);
+        Ok(())
+    }
+
+    /// Lists what the folder and a manifest have.
+    fn show(&self, remote: &Remote, tenant: &Tenant, manifest: Arc<Manifest>) {
+        let mut shelves = remote.shelves.lock();
+        let shelf = shelves.entry(tenant.clone()).or_default();
+        // Of two looks at the same time the older one must not win.
+        if shelf.manifest.as_ref().is_some_and(|known| known.version > manifest.version) {
+            return;
+        }
+        shelf.manifest = Some(manifest);
+        self.show_shelf(remote, tenant, shelf);
+    }
+
+    fn show_shelf(&self, remote: &Remote, tenant: &Tenant, shelf: &mut Shelf) {
+        let Some(manifest) = shelf.manifest.clone() else { return };
+        let here = self.listing.of(tenant);
+        let is_shown = |listed: &&Listed| {
+            !shelf.shipped.contains(&listed.id) || manifest.block(listed.id).is_some()
+        };
+        let mut blocks: Vec<Listed> = here.iter().filter(is_shown).cloned().collect();
+        let is_here = |id: &BlockId| here.binary_search_by_key(id, |listed| listed.id).is_ok();
+        let mut far = HashMap::default();
+        for entry in manifest.blocks.iter().filter(|entry| !is_here(&entry.id)) {
+            let known = shelf.far.remove(&entry.id);
+            let listed = known.unwrap_or_else(|| self.far(remote, tenant, entry));
+            blocks.push(listed.clone());
+            far.insert(entry.id, listed);
+        }
+        for gone in std::mem::replace(&mut shelf.far, far).into_values() {
+            remote.cache.forget(&gone.path);
+        }
+        blocks.sort_by_key(|listed| listed.id);
+        let is_left = |id: &BlockId| blocks.binary_search_by_key(id, |listed| listed.id).is_ok();
+        let before = remote.shown.of(tenant);
+        let removed: Vec<BlockId> = before.iter().map(|l| l.id).filter(|id| !is_left(id)).collect();
+        remote.shown.set(tenant, blocks);
+        self.forget_overlaps(tenant, &removed);
+    }
+
+    fn far(&self, remote: &Remote, tenant: &Tenant, entry: &BlockEntry) -> Listed {
+        let path = block_path(tenant, entry.id);
+        let source = remote.cache.source(&path, entry.bytes, entry.tail);
+        let block = Block::far(meta(tenant, entry), entry.tail, source, &self.resident);
+        Listed { id: entry.id, path: path.into(), block }
+    }
+
+    /// Lets go of the tenant's files that are in the store and that the log needs no more; their bytes go to the cache.
+    /// Yields how many.
+    pub fn let_go(&self, tenant: &Tenant) -> Result<usize, BucketError> {
+        let Some(remote) = &self.remote else { return Ok(0) };
+        let floor = remote.log_floor.load(Ordering::Relaxed);
+        let mut shelves = remote.shelves.lock();
+        let Some(shelf) = shelves.get_mut(tenant) else { return Ok(0) };
+        let Some(manifest) = shelf.manifest.clone() else { return Ok(0) };
+        let blocks = self.listing.of(tenant);
+        let is_free = |listed: &&Listed| {
+            shelf.shipped.contains(&listed.id) && listed.block.meta().max_sealed_through < floor
+        };
+        let free: Vec<Listed> = blocks.iter().filter(is_free).cloned().collect();
+        let ids: Vec<BlockId> = free.iter().map(|listed| listed.id).collect();
+        self.listing.change(tenant, Vec::new(), &ids);
+        for listed in &free {
+            let path = format!("{FOLDER}/{}", listed.path);
+            let entry = manifest.block(listed.id).filter(|_| self.root.is_some());
+            let adopted = match (entry, &self.root) {
+                (Some(entry), Some(root)) => {
+                    remote.cache.adopt(&block_path(tenant, entry.id), &root.join(&path), entry.bytes, entry.tail)
+                }
+                _ => false,
+            };
+            if !adopted {
+                self.disk.remove(&path).map_err(io("removing", &path))?;
+            }
+            let mark = mark_path(&listed.path);
+            self.disk.remove(&mark).map_err(io("removing", &mark))?;
+            shelf.shipped.remove(&listed.id);
+        }
+        if !free.is_empty() {
+            self.show_shelf(remote, tenant, shelf);
+        }
+        Ok(free.len())
+    }
+
+    /// Tenants of the folder and of the store.
+    pub async fn all_tenants(&self) -> Result<Vec<Tenant>, ShipError> {
+        let mut tenants: BTreeSet<Tenant> = self.tenants().into_iter().collect();
+        if let Some(remote) = &self.remote {
+            tenants.extend(remote.steps.catalog().tenants().await.map_err(StepError::from)?.iter().cloned());
+        }
+        Ok(tenants.into_iter().collect())
+    }
+}
+
+/// Why a block is not in the store yet, or what is there is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum ShipError {
+    /// The store did not do its part.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The folder did not.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+}
+
+/// What a block's manifest is to say of it.
+pub fn entry(listed: &Listed) -> BlockEntry {
+    let meta = listed.block.meta();
+    BlockEntry::new(listed.id, meta, meta.tail, meta.level)
+}
+
+/// What is known of a block that is in the store.
+fn meta(tenant: &Tenant, entry: &BlockEntry) -> BlockMeta {
+    BlockMeta {
+        tenant: tenant.clone(),
+        version: spanloom_block::FORMAT_VERSION,
+        created: entry.id.created,
+        spans: entry.spans,
+        traces: entry.traces,
+        raw_bytes: entry.raw_bytes,
+        min_start: entry.min_start,
+        max_end: entry.max_end,
+        min_sealed_through: 0,
+        max_sealed_through: 0,
+        file_bytes: entry.bytes,
+        tail: entry.tail,
+        level: entry.level,
+        replaces: Vec::new(),
+    }
+}
+
+fn mark_path(path: &str) -> String {
+    let path = path.strip_suffix(".block").unwrap_or(path);
+    format!("{FOLDER}/{path}{MARK}")
+}
