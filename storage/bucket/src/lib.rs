@@ -18,6 +18,7 @@ pub mod catalog;
 mod listing;
 pub mod objects;
 mod overlap;
+mod remote;
 pub mod store;
 
 use std::hash::BuildHasher;
@@ -35,6 +36,7 @@ use spanloom_wal::disk::{Disk, write_file_durably};
 use listing::Listing;
 use overlap::OverlapIndex;
 pub use overlap::Overlaps;
+pub use remote::{RealPace, Remote, ShipError, Shipped, entry};
 
 /// The folder of blocks within the data directory.
 pub const FOLDER: &str = "blocks";
@@ -90,6 +92,7 @@ pub struct Bucket {
     salt: u64,
     number: AtomicU32,
     overlaps: Mutex<HashMap<Tenant, Arc<OverlapIndex>>>,
+    remote: Option<Remote>,
 }
 
 impl Bucket {
@@ -107,7 +110,7 @@ impl Bucket {
         let (listing, resident) = (Listing::default(), Arc::new(ResidentSet::new(limits)));
         let salt = foldhash::fast::RandomState::default().hash_one(std::process::id()) << 16;
         let (number, overlaps) = (AtomicU32::new(0), Mutex::default());
-        let bucket = Self { disk, root, listing, resident, salt, number, overlaps };
+        let bucket = Self { disk, root, listing, resident, salt, number, overlaps, remote: None };
         let mut report = OpenReport::default();
         bucket.disk.create_dir_all(FOLDER).map_err(io("creating", FOLDER))?;
         for folder in bucket.disk.list(FOLDER).map_err(io("listing", FOLDER))? {
@@ -149,7 +152,7 @@ impl Bucket {
             }
         }
         report.blocks += found.len() as u64;
-        self.listing.add(tenant, found);
+        self.listing.change(tenant, found, &[]);
         Ok(())
     }
 
@@ -185,13 +188,21 @@ impl Bucket {
                 return Err(error);
             }
         };
-        self.listing.add(tenant, vec![Listed { id, path: listed_path(&path), block }]);
+        let listed = Listed { id, path: listed_path(&path), block };
+        match &self.remote {
+            Some(remote) => remote.add(tenant, &self.listing, listed),
+            None => self.listing.change(tenant, vec![listed], &[]),
+        }
         Ok(bytes)
     }
 
     /// A tenant's blocks as they are now, oldest first.
     pub fn blocks(&self, tenant: &Tenant) -> Arc<Vec<Listed>> {
-        self.listing.of(tenant)
+        self.shown().of(tenant)
+    }
+
+    fn shown(&self) -> &Listing {
+        self.remote.as_ref().map_or(&self.listing, Remote::shown)
     }
 
     /// For each block of a listing of [`Bucket::blocks`], the places of the traces that also lie in another block
@@ -219,21 +230,28 @@ impl Bucket {
 
     /// Every tenant that has blocks.
     pub fn tenants(&self) -> Vec<Tenant> {
-        self.listing.tenants()
+        self.shown().tenants()
     }
 
-    /// The highest log ordinal through which some block has sealed a trace.
+    fn forget_overlaps(&self, tenant: &Tenant, removed: &[BlockId]) {
+        let index = self.overlaps.lock().get(tenant).cloned();
+        if let Some(index) = index.filter(|_| !removed.is_empty()) {
+            index.forget(removed);
+        }
+    }
+
+    /// The highest log ordinal through which some block of the folder has sealed a trace.
     pub fn sealed_through(&self, tenant: &Tenant, id: &TraceId) -> Result<Option<u64>, BlockError> {
         let mut through = None;
-        for listed in self.blocks(tenant).iter().filter(|listed| listed.block.may_contain(id)) {
+        for listed in self.listing.of(tenant).iter().filter(|listed| listed.block.may_contain(id)) {
             through = through.max(listed.block.sealed_through(id)?);
         }
         Ok(through)
     }
 
-    /// The highest log ordinal that any block knows of.
+    /// The highest log ordinal that any block of the folder knows of.
     pub fn last_seq(&self) -> u64 {
-        let blocks = self.tenants().into_iter().map(|tenant| self.blocks(&tenant));
+        let blocks = self.listing.tenants().into_iter().map(|tenant| self.listing.of(&tenant));
         blocks.flat_map(|b| b.iter().map(|l| l.block.meta().max_sealed_through).max()).max().unwrap_or(0)
     }
 }

@@ -45,6 +45,11 @@ impl Places {
 }
 
 impl OverlapIndex {
+    /// Lets go of blocks that are listed no more, and so of their files.
+    pub fn forget(&self, removed: &[BlockId]) {
+        self.known.lock().retain(|known| !removed.contains(&known.id));
+    }
+
     /// Compares what is new in a listing with the rest of it, and yields what is known of all of it.
     pub fn of(&self, listing: &[Listed]) -> Result<Overlaps, BlockError> {
         let mut known = self.known.lock();

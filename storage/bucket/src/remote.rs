@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::HashMap;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use spanloom_block::{Block, BlockId, BlockMeta};
 use spanloom_span::Tenant;
@@ -18,10 +20,10 @@ use spanloom_wal::disk::write_file_durably;
 
 use crate::cache::Cache;
 use crate::catalog::steps::{StepError, Steps, Uploaded};
-use crate::catalog::{BlockEntry, Manifest, block_path};
+use crate::catalog::{BlockEntry, Manifest, Pace, block_path};
 use crate::listing::Listing;
 use crate::objects::Upload;
-use crate::{Bucket, BucketError, FOLDER, Listed, io, listed_path};
+use crate::{Bucket, BucketError, FOLDER, Listed, io};
 
 /// The store behind the folder.
 pub struct Remote {
@@ -74,6 +76,14 @@ impl Remote {
         &self.cache
     }
 
+    /// Adds a block that was put into the folder.
+    pub(crate) fn add(&self, tenant: &Tenant, folder: &Listing, listed: Listed) {
+        // What is shown is made of the folder's list: nobody must do so between the two.
+        let _held = self.shelves.lock();
+        folder.change(tenant, vec![listed.clone()], &[]);
+        self.shown.change(tenant, vec![listed], &[]);
+    }
+
     pub(crate) fn shown(&self) -> &Listing {
         &self.shown
     }
@@ -90,9 +100,7 @@ impl Bucket {
     pub fn with_remote(mut self, remote: Remote) -> Self {
         for tenant in self.listing.tenants() {
             let blocks = self.listing.of(&tenant);
-            let is_marked = |listed: &&Listed| {
-                self.disk.read(&mark_path(&listed.path)).is_ok()
-            };
+            let is_marked = |listed: &&Listed| self.disk.read(&mark_path(&listed.path)).is_ok();
             let shipped = blocks.iter().filter(is_marked).map(|listed| listed.id).collect();
             remote.shown.set(&tenant, blocks.to_vec());
             remote.shelves.lock().insert(tenant, Shelf { shipped, ..Shelf::default() });
@@ -141,9 +149,7 @@ impl Bucket {
             let mark = mark_path(&listed.path);
             let (folder, name) = mark.rsplit_once('/').unwrap_or(("", &mark));
             write_file_durably(self.disk.as_ref(), folder, name, &[]).map_err(io("writing", &mark))?;
-            if let Some(shelf) = remote.shelves.lock().get_mut(tenant) {
-                shelf.shipped.insert(listed.id);
-            }
+            remote.shelves.lock().entry(tenant.clone()).or_default().shipped.insert(listed.id);
             if uploaded == Uploaded::Listed {
                 shipped.blocks += 1;
                 shipped.bytes += listed.block.meta().file_bytes;
@@ -178,9 +184,8 @@ impl Bucket {
     fn show_shelf(&self, remote: &Remote, tenant: &Tenant, shelf: &mut Shelf) {
         let Some(manifest) = shelf.manifest.clone() else { return };
         let here = self.listing.of(tenant);
-        let is_shown = |listed: &&Listed| {
-            !shelf.shipped.contains(&listed.id) || manifest.block(listed.id).is_some()
-        };
+        let is_shown =
+            |listed: &&Listed| !shelf.shipped.contains(&listed.id) || manifest.block(listed.id).is_some();
         let mut blocks: Vec<Listed> = here.iter().filter(is_shown).cloned().collect();
         let is_here = |id: &BlockId| here.binary_search_by_key(id, |listed| listed.id).is_ok();
         let mut far = HashMap::default();
@@ -227,9 +232,12 @@ impl Bucket {
             let path = format!("{FOLDER}/{}", listed.path);
             let entry = manifest.block(listed.id).filter(|_| self.root.is_some());
             let adopted = match (entry, &self.root) {
-                (Some(entry), Some(root)) => {
-                    remote.cache.adopt(&block_path(tenant, entry.id), &root.join(&path), entry.bytes, entry.tail)
-                }
+                (Some(entry), Some(root)) => remote.cache.adopt(
+                    &block_path(tenant, entry.id),
+                    &root.join(&path),
+                    entry.bytes,
+                    entry.tail,
+                ),
                 _ => false,
             };
             if !adopted {
@@ -295,4 +303,22 @@ fn meta(tenant: &Tenant, entry: &BlockEntry) -> BlockMeta {
 fn mark_path(path: &str) -> String {
     let path = path.strip_suffix(".block").unwrap_or(path);
     format!("{FOLDER}/{path}{MARK}")
+}
+
+/// Time and chance as they are.
+pub struct RealPace;
+
+impl Pace for RealPace {
+    fn now(&self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(time).boxed()
+    }
+
+    fn random(&self) -> u64 {
+        rand::random()
+    }
 }

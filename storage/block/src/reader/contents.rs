@@ -159,16 +159,16 @@ impl Contents {
 
     /// Where the values of a row group lie: from its first section to its last.
     pub fn group_bytes(&self, group: u32) -> Range<u64> {
-        let mut out = u64::MAX..0;
+        let (mut from, mut to) = (u64::MAX, 0);
         for table in Table::ALL.into_iter().filter(|table| table.is_grouped()) {
             for chunk in self.table_columns(table).flat_map(|column| self.parts(column, group)) {
                 for section in chunk.sections() {
                     let Some(place) = self.sections.places().get(section as usize) else { continue };
-                    out = out.start.min(place.offset)..out.end.max(place.offset.saturating_add(place.len));
+                    (from, to) = (from.min(place.offset), to.max(place.offset.saturating_add(place.len)));
                 }
             }
         }
-        if group == DICTIONARY_GROUP || out.is_empty() { 0..0 } else { out }
+        if group == DICTIONARY_GROUP || from >= to { 0..0 } else { from..to }
     }
 
     /// A trace by its place.

@@ -55,6 +55,34 @@ impl SparseFile {
         Ok(Self::new(file, Some(path)))
     }
 
+    /// The file of a whole block, under a new name, with the checksums of its units.
+    pub fn adopted(folder: &Path, number: u64, file: &Path, bytes: u64) -> Option<(Self, Vec<(u32, u64)>)> {
+        let path = folder.join(format!("{number:016x}.part"));
+        std::fs::rename(file, &path).ok()?;
+        let sums = Self::sums(&path, bytes);
+        match Self::taken_over(path.clone(), bytes).zip(sums) {
+            Some(adopted) => Some(adopted),
+            None => {
+                // Best effort: the block is in the store, and a file that is left is removed at the next start.
+                let _ = std::fs::rename(&path, file);
+                None
+            }
+        }
+    }
+
+    fn sums(path: &Path, bytes: u64) -> Option<Vec<(u32, u64)>> {
+        let file = File::open(path).ok()?;
+        let mut unit = Vec::new();
+        let mut sums = Vec::new();
+        for number in units_of(&(0..bytes)) {
+            let range = bytes_of(&(number..number + 1), bytes);
+            unit.resize((range.end - range.start) as usize, 0);
+            file.read_exact_at(&mut unit, range.start).ok()?;
+            sums.push((number, xxh3_64(&unit)));
+        }
+        Some(sums)
+    }
+
     /// A file in memory.
     pub fn in_memory(bytes: u64) -> io::Result<Self> {
         let file = rustix::fs::memfd_create("spanloom-block", rustix::fs::MemfdFlags::CLOEXEC)?;

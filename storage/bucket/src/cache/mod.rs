@@ -132,6 +132,22 @@ impl Cache {
         Arc::new(Cached { cache: self.clone(), path: path.into(), bytes, tail: tail.min(bytes) })
     }
 
+    /// Takes over the file of a block that is in the store: it is not asked for what was here a moment ago. False when
+    /// that cannot be, and the file is left as it is.
+    pub fn adopt(&self, path: &str, file: &std::path::Path, bytes: u64, tail: u64) -> bool {
+        let Some(folder) = &self.0.options.folder else { return false };
+        let number = self.0.numbered.fetch_add(1, Ordering::Relaxed);
+        let Some((file, sums)) = kept::SparseFile::adopted(folder, number, file, bytes) else { return false };
+        let kept = Kept::new(self.0.store.clone(), path.into(), file, bytes, tail).with_left(sums);
+        kept.touch(self.0.tick.fetch_add(1, Ordering::Relaxed));
+        let before = self.0.index.lock().blocks.insert(path.into(), Arc::new(kept));
+        if let Some(before) = before {
+            before.let_go();
+        }
+        self.make_room("");
+        true
+    }
+
     /// Lets go of a block that is listed no more.
     pub fn forget(&self, path: &str) {
         let gone = self.0.index.lock().blocks.remove(path);
