@@ -312,5 +312,8 @@ impl Sealer {
             Ok(released) => drop(self.parts.metrics.segments_released.inc_by(released.deleted.len() as u64)),
             Err(error) => tracing::error!(%error, "a log segment could not be deleted; it is tried again"),
         }
+        if let (Some(first), Some(remote)) = (ledger.first_seq(), self.parts.bucket.remote()) {
+            remote.set_log_floor(first);
+        }
     }
 }

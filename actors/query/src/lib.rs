@@ -20,7 +20,6 @@
 //! | `sources.rs` | what a question works on |
 //! | `live/` | live spans in columns |
 //! | `pool.rs` | the threads that search |
-//! | `nice.rs` | their priority |
 //! | `far.rs` | blocks that are elsewhere, asked at the same time |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
@@ -33,7 +32,6 @@ mod far;
 mod find;
 mod listing;
 mod live;
-mod nice;
 mod options;
 mod pool;
 mod progress;

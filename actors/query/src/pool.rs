@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::nice::give_way;
+use spanloom_stage::give_way;
 
 /// What a question is made of: numbered pieces that may be done in any order and at the same time.
 pub trait Work: Send + Sync + 'static {

@@ -10,15 +10,18 @@
 //! | `door.rs` | bounded doors to actors |
 //! | `budget.rs` | memory permits |
 //! | `clock.rs` | time, real and by hand |
+//! | `nice.rs` | threads that give way to others |
 //!
 //! **Invariant:** no actor's address leaves this crate's doors, and nothing here knows what a span is.
 
 pub mod budget;
 pub mod clock;
 pub mod door;
+mod nice;
 pub mod stage;
 
 pub use budget::{Budget, Permit};
 pub use clock::{Clock, ManualClock, RealClock};
 pub use door::{Door, Shut};
+pub use nice::give_way;
 pub use stage::{Stage, StageError};

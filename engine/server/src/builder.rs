@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, Inner, Started};
 use crate::listen;
 use crate::lock::DirLock;
+use crate::store::Behind;
 
 /// Why an engine could not be started. Nothing was changed but what a replay of the log repairs.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The store of objects cannot be used as it is configured.
+    #[error(transparent)]
+    Store(#[from] spanloom_bucket::objects::StoreError),
     /// The start was interrupted.
     #[error("the start was interrupted")]
     Interrupted,
@@ -115,12 +119,14 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     for (file, reason) in &blocks.set_aside {
         tracing::error!(file, reason, "a block cannot be opened and was set aside");
     }
+    let (bucket, store) = Behind::put(config, bucket)?;
     let bucket = Arc::new(bucket);
     let options = config.ingest_options();
     let stage = Stage::set(options.shards)?;
     let metrics = Arc::new(IngestMetrics::default());
     let clock = Arc::new(RealClock::default());
-    let (ingest, replay) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics.clone(), options)?;
+    let (ingest, replay) =
+        Ingest::start(&stage, disk, bucket.clone(), clock.clone(), metrics.clone(), options)?;
     let aside = blocks.set_aside.len() as u64 + replay.set_aside.len() as u64;
     metrics.files_set_aside.inc_by(aside);
     for damage in &replay.damage {
@@ -129,6 +135,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     // Receivers and the query API bring the prefix in their names.
     let mut registry = Registry::default();
     metrics.register(registry.sub_registry_with_prefix("spanloom"));
+    let store = store.start(config, &bucket, clock, &mut registry);
     let querier =
         Querier::start(Arc::new(ingest.clone()), bucket.clone(), ingest.budget(), config.query_options())
             .map_err(StartError::Threads)?;
@@ -149,5 +156,16 @@ fn open(config: &Config) -> Result<Inner, StartError> {
         took_ms = started.took.as_millis() as u64,
         "opened"
     );
-    Ok(Inner { config: config.clone(), stage, ingest, querier, bucket, metrics, registry, started, lock })
+    Ok(Inner {
+        config: config.clone(),
+        stage,
+        ingest,
+        querier,
+        bucket,
+        store,
+        metrics,
+        registry,
+        started,
+        lock,
+    })
 }

@@ -20,6 +20,7 @@ use crate::batch::SpanBatch;
 use crate::builder::Builder;
 use crate::config::Config;
 use crate::lock::DirLock;
+use crate::store::Kept;
 
 /// Why spans were not taken.
 pub type PushError = Refusal;
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) ingest: Ingest,
     pub(crate) querier: Querier,
     pub(crate) bucket: Arc<Bucket>,
+    pub(crate) store: Kept,
     pub(crate) metrics: Arc<IngestMetrics>,
     pub(crate) registry: Registry,
     pub(crate) started: Started,
@@ -211,6 +213,7 @@ impl Engine {
             let _ = server.await;
         }
         let outcome = shared.inner.ingest.stop().await;
+        shared.inner.store.stop(shared.inner.config.drain_timeout.0).await;
         let ended = self.clone();
         // Joins threads, which may not be done on a runtime's worker.
         let struck = tokio::task::spawn_blocking(move || ended.shared.inner.stage.strike()).await;

@@ -31,6 +31,7 @@ pub mod engine;
 mod listen;
 mod lock;
 mod status;
+mod store;
 
 pub use batch::SpanBatch;
 pub use builder::{Builder, StartError};

@@ -141,5 +141,6 @@ fn moment(engine: &Engine) -> Registry {
     gauge("blocks", "blocks on disk", blocks);
     gauge("block_size_bytes", "bytes of blocks on disk", block_bytes);
     gauge("memory_budget_bytes", "memory.budget of the configuration", engine.config().memory.budget.0);
+    engine.inner().store.metrics(&mut registry);
     registry
 }

@@ -52,8 +52,8 @@ pub use merge::{
 };
 pub use meta::BlockMeta;
 pub use reader::{
-    Block, BlockReader, MAX_TRACE_BYTES, Partial, ResidentLimits, ResidentSet, ResidentUsage, Source,
-    TraceSummary,
+    Block, BlockReader, LastBytes, MAX_TRACE_BYTES, Partial, ResidentLimits, ResidentSet, ResidentUsage,
+    Source, TraceSummary,
 };
 pub use search::{
     Bits, BlockTrace, BlockTraces, Counters, ListLimits, Matches, Measure, Measured, NO_GROUP, Names, Pieces,

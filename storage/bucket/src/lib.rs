@@ -15,6 +15,7 @@
 
 pub mod cache;
 pub mod catalog;
+mod folder;
 mod listing;
 pub mod objects;
 mod overlap;
@@ -33,6 +34,7 @@ use spanloom_block::{Block, BlockError, BlockId, FinishedBlock, ResidentLimits, 
 use spanloom_span::{Tenant, TraceId};
 use spanloom_wal::disk::{Disk, write_file_durably};
 
+pub use folder::Writing;
 use listing::Listing;
 use overlap::OverlapIndex;
 pub use overlap::Overlaps;
@@ -68,6 +70,8 @@ pub struct OpenReport {
     pub set_aside: Vec<(String, String)>,
     /// Files that were being written when the process ended, now removed.
     pub unfinished: u64,
+    /// Blocks that others stand for, now removed.
+    pub replaced: u64,
 }
 
 /// A block and what it is called.
@@ -153,6 +157,7 @@ impl Bucket {
         }
         report.blocks += found.len() as u64;
         self.listing.change(tenant, found, &[]);
+        report.replaced += self.remove_replaced(tenant)? as u64;
         Ok(())
     }
 

@@ -14,19 +14,20 @@ use foldhash::HashMap;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use spanloom_block::{Block, BlockId, BlockMeta};
+use spanloom_block::{Block, BlockId, BlockMeta, LastBytes};
 use spanloom_span::Tenant;
 use spanloom_wal::disk::write_file_durably;
 
 use crate::cache::Cache;
 use crate::catalog::steps::{StepError, Steps, Uploaded};
-use crate::catalog::{BlockEntry, Manifest, Pace, block_path};
+use crate::catalog::{BlockEntry, Manifest, Pace, ReadBlock, ReadError, Rebuilt, block_path};
 use crate::listing::Listing;
-use crate::objects::Upload;
+use crate::objects::{Objects, StoreError, Upload};
 use crate::{Bucket, BucketError, FOLDER, Listed, io};
 
 /// The store behind the folder.
 pub struct Remote {
+    objects: Arc<dyn Objects>,
     steps: Steps,
     cache: Cache,
     /// What readers see: the folder's blocks and the store's.
@@ -61,9 +62,9 @@ const MARK: &str = ".shipped";
 
 impl Remote {
     /// A store, and what is kept of it here.
-    pub fn new(steps: Steps, cache: Cache) -> Self {
+    pub fn new(objects: Arc<dyn Objects>, steps: Steps, cache: Cache) -> Self {
         let (shown, shelves, log_floor) = (Listing::default(), Mutex::default(), AtomicU64::new(0));
-        Self { steps, cache, shown, shelves, log_floor }
+        Self { objects, steps, cache, shown, shelves, log_floor }
     }
 
     /// What can be done in the store.
@@ -253,6 +254,44 @@ impl Bucket {
         Ok(free.len())
     }
 
+    /// The bytes of a block of the store, one piece after the other. What is in the folder is not asked for.
+    pub async fn read_whole(
+        &self,
+        tenant: &Tenant,
+        entry: &BlockEntry,
+        mut take: impl FnMut(&[u8]) -> std::io::Result<()> + Send,
+    ) -> Result<(), ShipError> {
+        const PIECE: u64 = 8 << 20;
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let path = block_path(tenant, entry.id);
+        let mut from = 0;
+        while from < entry.bytes {
+            let range = from..entry.bytes.min(from + PIECE);
+            from = range.end;
+            let pieces = remote.objects.ranges(&path, std::slice::from_ref(&range)).await?;
+            for piece in pieces {
+                take(&piece).map_err(io("writing a copy of", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the tenant's manifest anew, if it is lost or damaged: see [`Catalog::rebuild`](crate::catalog::Catalog).
+    pub async fn rebuild(&self, tenant: &Tenant) -> Result<Option<Rebuilt>, ShipError> {
+        let Some(remote) = &self.remote else { return Ok(None) };
+        let found = remote.objects.list(tenant.as_str()).await?;
+        let lengths: HashMap<String, u64> =
+            found.into_iter().map(|found| (found.path, found.bytes)).collect();
+        let read = |path: String| {
+            let bytes = lengths.get(&path).copied();
+            let objects = &remote.objects;
+            async move { read_block(objects.as_ref(), &path, bytes).await }.boxed()
+        };
+        let rebuilt = remote.steps.catalog().rebuild(tenant, &read).await.map_err(StepError::from)?;
+        self.show(remote, tenant, rebuilt.manifest.clone());
+        Ok(Some(rebuilt))
+    }
+
     /// Tenants of the folder and of the store.
     pub async fn all_tenants(&self) -> Result<Vec<Tenant>, ShipError> {
         let mut tenants: BTreeSet<Tenant> = self.tenants().into_iter().collect();
@@ -269,6 +308,9 @@ pub enum ShipError {
     /// The store did not do its part.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// The store did not give what was asked for.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The folder did not.
     #[error(transparent)]
     Bucket(#[from] BucketError),
@@ -320,5 +362,25 @@ impl Pace for RealPace {
 
     fn random(&self) -> u64 {
         rand::random()
+    }
+}
+
+/// What a block of the store says of itself.
+async fn read_block(objects: &dyn Objects, path: &str, bytes: Option<u64>) -> Result<ReadBlock, ReadError> {
+    let unreadable = |error: &dyn std::fmt::Display| ReadError::Unreadable(error.to_string());
+    let id = path.rsplit('/').next().and_then(|name| name.strip_suffix(".block")?.parse().ok());
+    let (Some(id), Some(bytes)) = (id, bytes) else { return Err(unreadable(&"it came after it was listed")) };
+    let mut wanted = 64 << 10;
+    loop {
+        let range = bytes.saturating_sub(wanted)..bytes;
+        let last = objects.ranges(path, std::slice::from_ref(&range)).await?.concat();
+        match BlockMeta::from_last_bytes(&last, bytes).map_err(|error| unreadable(&error))? {
+            LastBytes::Meta(meta) => {
+                let entry = BlockEntry::new(id, &meta, meta.tail, meta.level);
+                return Ok(ReadBlock { entry, replaces: meta.replaces });
+            }
+            LastBytes::Needs(more) if more > wanted => wanted = more,
+            LastBytes::Needs(_) => return Err(unreadable(&"its directory lies outside of it")),
+        }
     }
 }

@@ -65,7 +65,7 @@ impl House {
         };
         let cache = Cache::open(self.store.clone(), None, Handle::current(), options);
         let catalog = Catalog::new(self.store.clone(), Arc::new(RealPace), Timing::default());
-        let remote = Remote::new(Steps::new(Arc::new(catalog)), cache);
+        let remote = Remote::new(self.store.clone(), Steps::new(Arc::new(catalog)), cache);
         Bucket::open(disk, root).unwrap().0.with_remote(remote)
     }
 

@@ -93,6 +93,11 @@ impl SegmentLedger {
         position(&segments, seq).map(|at| segments[at].id)
     }
 
+    /// The lowest ordinal that a segment may hold; `None` without segments.
+    pub fn first_seq(&self) -> Option<u64> {
+        self.shared.segments.lock().first().map(|segment| segment.first_seq)
+    }
+
     /// The segments that [`SegmentLedger::release`] would let go, in any order.
     pub fn releasable(&self) -> Vec<u64> {
         let segments = self.shared.segments.lock();

@@ -9,7 +9,7 @@ use spanloom_peer::LiveRequest;
 use spanloom_span::{Batch, Tenant, TraceId, TracePart};
 
 use super::segments::Build;
-use crate::nice::give_way;
+use spanloom_stage::give_way;
 
 /// Pages of live columns are not worth the time to compress them.
 const OPTIONS: BuilderOptions =

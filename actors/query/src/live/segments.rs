@@ -161,7 +161,8 @@ impl Segments {
             for (other, is_block) in blocks.iter().zip(is_block).chain(older.zip(is_run)) {
                 if run.compared.insert(other.path.clone()) {
                     let mut both = compare(&run.listed.block, &other.block)?;
-                    if is_block {
+                    // Ordinals of a block that is elsewhere may be of another node's log.
+                    if is_block && !other.block.is_far() {
                         let sealed = take_sealed(&mut both, &run.last_seqs, &other.block)?;
                         if !sealed.is_empty() {
                             run.sealed = union([&*run.sealed, &sealed[..]]).into();

@@ -16,6 +16,7 @@ use super::keys::{
     Config, DurabilityKey, HostingKey, JaegerSection, OpenCensusSection, ReceiveSection, ZipkinSection,
 };
 use super::read::ConfigError;
+use super::store_keys::BackendKey;
 use super::units::Size;
 
 /// Least memory with which the engine runs well.
@@ -25,7 +26,11 @@ const MIN_BUDGET: u64 = 96 << 20;
 /// construction. Measured: 60 MiB are left when requests are given next to nothing.
 const BASE_BYTES: u64 = 56 << 20;
 
-fn wrong<T>(key: &'static str, found: impl ToString, expected: impl ToString) -> Result<T, ConfigError> {
+pub(super) fn wrong<T>(
+    key: &'static str,
+    found: impl ToString,
+    expected: impl ToString,
+) -> Result<T, ConfigError> {
     Err(ConfigError::Value { key, found: found.to_string(), expected: expected.to_string() })
 }
 
@@ -86,6 +91,7 @@ impl Config {
             self.receive_config(port)?;
         }
         self.query_limits().check().or_else(|error| wrong(error.key, error.found, error.expected))?;
+        self.check_store()?;
         let rate = self.receive.jaeger.sampling_rate;
         if !(0.0..=1.0).contains(&rate) {
             return wrong("receive.jaeger.sampling_rate", rate, "0 to 1");
@@ -195,11 +201,21 @@ impl Config {
         }
     }
 
+    /// Threads that search: of those that wait for a store there may be more than cores.
+    fn query_threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        match (self.query.threads, self.store.backend) {
+            (0, BackendKey::Local) => cores,
+            (0, _) => cores * 4,
+            (threads, _) => threads.into(),
+        }
+    }
+
     /// What the querier is given.
     pub fn query_options(&self) -> QueryOptions {
         let query = &self.query;
         QueryOptions {
-            threads: query.threads.into(),
+            threads: self.query_threads(),
             nice: query.nice,
             keep_columns: query.keep_columns.0,
             max_questions: query.max_questions as usize,

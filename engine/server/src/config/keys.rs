@@ -5,6 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::section::{KeyDoc, section};
+use super::store_keys::{
+    AzureSection, CacheSection, CompactionSection, GcsSection, RetentionSection, S3Section, StoreSection,
+};
 use super::units::{Size, Time};
 
 /// When a span is acknowledged.
@@ -274,6 +277,14 @@ section! {
         seal: SealConfig = SealConfig::default(),
         /// See below.
         limits: LimitsConfig = LimitsConfig::default(),
+        /// See below.
+        store: StoreSection = StoreSection::default(),
+        /// See below.
+        cache: CacheSection = CacheSection::default(),
+        /// See below.
+        compaction: CompactionSection = CompactionSection::default(),
+        /// See below.
+        retention: RetentionSection = RetentionSection::default(),
     }
 }
 
@@ -301,5 +312,12 @@ pub(super) fn sections() -> Vec<Section> {
     section("trace", TraceConfig::describe);
     section("seal", SealConfig::describe);
     section("limits", LimitsConfig::describe);
+    section("store", StoreSection::describe);
+    section("store.s3", S3Section::describe);
+    section("store.gcs", GcsSection::describe);
+    section("store.azure", AzureSection::describe);
+    section("cache", CacheSection::describe);
+    section("compaction", CompactionSection::describe);
+    section("retention", RetentionSection::describe);
     out
 }

@@ -13,10 +13,13 @@
 //! | `units.rs` | durations and sizes |
 
 mod derive;
+mod hidden;
 mod keys;
 mod page;
 mod read;
 pub(crate) mod section;
+mod store;
+mod store_keys;
 pub mod units;
 
 pub use keys::{

@@ -5,6 +5,7 @@
 //! | `mod.rs` | a block as it is listed, and as it is read |
 //! | `opened.rs` | what stays of a block while it is listed |
 //! | `far.rs` | a block that is elsewhere |
+//! | `last.rs` | what is known of a block from its last bytes |
 //! | `resident.rs` | which blocks may hold their directory and their pages in memory |
 //! | `contents.rs` | what the directory says |
 //! | `section.rs` | sections, checked once |
@@ -19,6 +20,7 @@
 pub(crate) mod column;
 pub(crate) mod contents;
 pub(crate) mod far;
+mod last;
 mod opened;
 pub(crate) mod resident;
 pub(crate) mod section;
@@ -46,6 +48,7 @@ use crate::reader::resident::Resident;
 use crate::search::TraceTable;
 
 pub use far::{Partial, Source};
+pub use last::LastBytes;
 pub use resident::{ResidentLimits, ResidentSet, ResidentUsage};
 pub use traces::TraceSummary;
 

@@ -1,0 +1,225 @@
+//! Joining blocks, in the folder and in the store.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use spanloom_block::{Block, BlockId};
+use spanloom_block::{KeepAll, MergeOptions, MergeProgress, MergeReport, MergeStats, merge};
+use spanloom_bucket::catalog::BlockEntry;
+use spanloom_bucket::catalog::plan::Job;
+use spanloom_bucket::catalog::steps::{Compacted, Merge, MergeError, Output, Outputs};
+use spanloom_bucket::{Bucket, ShipError};
+use spanloom_span::Tenant;
+use spanloom_stage::give_way;
+
+use crate::options::CompactionOptions;
+
+/// Why blocks were not joined. They are as they were.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompactError {
+    #[error(transparent)]
+    Bucket(#[from] spanloom_bucket::BucketError),
+    #[error(transparent)]
+    Ship(#[from] ShipError),
+    #[error(transparent)]
+    Step(#[from] spanloom_bucket::catalog::steps::StepError),
+    #[error("{0}")]
+    Merge(#[from] spanloom_block::MergeError),
+    #[error("no thread: {0}")]
+    Thread(io::Error),
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+/// What is needed for joining.
+#[derive(Clone)]
+pub(crate) struct Joiner {
+    pub bucket: Arc<Bucket>,
+    pub options: CompactionOptions,
+    /// Ends what is under way.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Joiner {
+    fn merge_options(&self, job: &Job, salt: u64, keeps_sealed_through: bool) -> MergeOptions {
+        MergeOptions {
+            zstd_level: Some(self.options.zstd_level),
+            level: job.level,
+            salt,
+            keeps_sealed_through,
+            max_spans: self.options.max_block_spans,
+            max_bytes: self.options.max_block_bytes,
+            ..MergeOptions::default()
+        }
+    }
+
+    /// Does a job on a thread of its own, which gives way to others.
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, CompactError> + Send + 'static,
+    ) -> Result<T, CompactError> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let nice = self.options.nice;
+        let run = move || {
+            give_way(nice);
+            // Nobody waits for it when the engine stops.
+            let _ = tell.send(work());
+        };
+        std::thread::Builder::new().name("compact".into()).spawn(run).map_err(CompactError::Thread)?;
+        told.await.map_err(|_| CompactError::Stopping)?
+    }
+
+    /// Joins blocks of the folder, when no store is behind it. `None` when one of them is there no longer.
+    pub async fn in_folder(
+        &self,
+        tenant: &Tenant,
+        job: Job,
+        salt: u64,
+    ) -> Result<Option<MergeStats>, CompactError> {
+        let (this, tenant) = (self.clone(), tenant.clone());
+        self.on_thread(move || {
+            let listed = job.inputs.iter().map(|id| Some((*id, this.bucket.in_folder(&tenant, *id)?.block)));
+            let Some(inputs) = listed.collect::<Option<Vec<(BlockId, Block)>>>() else { return Ok(None) };
+            let options = this.merge_options(&job, salt, true);
+            let mut open = |id| {
+                let written = this.bucket.begin(&tenant, id).map_err(io::Error::other)?;
+                Ok(BufWriter::with_capacity(1 << 20, written))
+            };
+            let report = this.merge(&inputs, &options, &mut open)?;
+            drop(inputs);
+            let mut made = Vec::new();
+            for output in report.outputs {
+                made.push(output.sink.into_inner().map_err(|error| failed(error.into_error()))?);
+            }
+            this.bucket.replace(&tenant, made, &job.inputs)?;
+            Ok(Some(report.stats))
+        })
+        .await
+    }
+
+    fn merge<W: Write>(
+        &self,
+        inputs: &[(BlockId, Block)],
+        options: &MergeOptions,
+        open: &mut dyn FnMut(BlockId) -> io::Result<W>,
+    ) -> Result<MergeReport<W>, CompactError> {
+        let mut watch = |_: MergeProgress| match self.stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        Ok(merge(inputs, options, &mut KeepAll, &mut watch, open)?)
+    }
+
+    /// Joins blocks of the store. `None` when another node was faster.
+    pub async fn in_store(&self, tenant: &Tenant, job: &Job) -> Result<Option<MergeStats>, CompactError> {
+        let Some(remote) = self.bucket.remote() else { return Ok(None) };
+        let scratch = Scratch::new(&self.bucket).map_err(failed)?;
+        let work = InStore { joiner: self, scratch, stats: Mutex::default() };
+        let done = remote.steps().compact(tenant, job, &work).await?;
+        self.bucket.poll(tenant).await?;
+        Ok(matches!(done, Compacted::Done(_)).then(|| *work.stats.lock()))
+    }
+}
+
+fn failed(error: io::Error) -> CompactError {
+    CompactError::Bucket(spanloom_bucket::BucketError::Io {
+        action: "writing",
+        path: "a block that is made of others".into(),
+        source: error,
+    })
+}
+
+/// Files that go when they are needed no more.
+struct Scratch {
+    folder: PathBuf,
+}
+
+impl Scratch {
+    fn new(bucket: &Bucket) -> io::Result<Self> {
+        let root = bucket.scratch().ok_or_else(|| io::Error::other("the disk is simulated"))?;
+        let folder = root.join("compaction");
+        // What a former run left.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left goes at the next start.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The work on blocks of the store: inputs are copied here, outputs made here.
+struct InStore<'a> {
+    joiner: &'a Joiner,
+    scratch: Scratch,
+    stats: Mutex<MergeStats>,
+}
+
+impl Merge for InStore<'_> {
+    fn merge<'a>(&'a self, outputs: Outputs<'a>) -> BoxFuture<'a, Result<Vec<Output>, MergeError>> {
+        async move { self.run(outputs).await.map_err(merge_failed) }.boxed()
+    }
+}
+
+fn merge_failed(error: CompactError) -> MergeError {
+    match error {
+        CompactError::Ship(ShipError::Store(error)) => MergeError::Store(error),
+        other => MergeError::Failed(other.to_string()),
+    }
+}
+
+impl InStore<'_> {
+    async fn run(&self, outputs: Outputs<'_>) -> Result<Vec<Output>, CompactError> {
+        let mut inputs = Vec::with_capacity(outputs.inputs.len());
+        for entry in outputs.inputs {
+            inputs.push((entry.id, self.input(outputs.tenant, entry).await?));
+        }
+        let (joiner, folder) = (self.joiner.clone(), self.scratch.folder.clone());
+        // Ordinals of this node's log mean nothing to others.
+        let options = joiner.merge_options(outputs.job, outputs.name(0).number, false);
+        let work = move || {
+            let mut paths = Vec::new();
+            let mut open = |id: BlockId| {
+                let path = folder.join(format!("{id}.made"));
+                let file = File::create_new(&path)?;
+                paths.push(path);
+                Ok(BufWriter::with_capacity(1 << 20, file))
+            };
+            let report = joiner.merge(&inputs, &options, &mut open)?;
+            let metas: Vec<_> = report.outputs.into_iter().map(|output| output.meta).collect();
+            Ok((metas, paths, report.stats))
+        };
+        let (metas, paths, stats) = self.joiner.on_thread(work).await?;
+        *self.stats.lock() = stats;
+        let made = (0u16..).zip(metas.into_iter().zip(paths));
+        let output = |(place, (meta, path)): (u16, (spanloom_block::BlockMeta, PathBuf))| {
+            let entry = BlockEntry::new(outputs.name(place), &meta, meta.tail, meta.level);
+            Output { entry, from: spanloom_bucket::objects::Upload::File(path) }
+        };
+        Ok(made.map(output).collect())
+    }
+
+    /// An input: the folder's own, or a copy of the store's.
+    async fn input(&self, tenant: &Tenant, entry: &BlockEntry) -> Result<Block, CompactError> {
+        let bucket = &self.joiner.bucket;
+        if let Some(listed) = bucket.in_folder(tenant, entry.id) {
+            return Ok(listed.block);
+        }
+        let path = self.scratch.folder.join(format!("{}.input", entry.id));
+        let mut file = File::create_new(&path).map_err(failed)?;
+        bucket.read_whole(tenant, entry, |bytes| file.write_all(bytes)).await?;
+        drop(file);
+        Ok(Block::open(&path).map_err(spanloom_bucket::BucketError::from)?)
+    }
+}

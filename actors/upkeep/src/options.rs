@@ -1,0 +1,41 @@
+//! What can be set.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use spanloom_bucket::catalog::plan::{CompactionRules, RetentionRules};
+use spanloom_span::Tenant;
+
+/// How blocks are kept in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpkeepOptions {
+    /// How often the store's lists of blocks are looked at.
+    pub poll: Duration,
+    /// How blocks are joined; `None` on a node that does not.
+    pub compaction: Option<CompactionOptions>,
+    /// How long blocks are kept.
+    pub retention: RetentionRules,
+    /// The same for tenants for which it differs.
+    pub retention_of: BTreeMap<Tenant, RetentionRules>,
+    /// Bytes that stay free on the folder's disk; 0 for no such rule.
+    pub min_free_disk: u64,
+    /// How often it is looked for objects that no list names.
+    pub sweep: Duration,
+}
+
+/// How blocks are joined.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompactionOptions {
+    /// Which.
+    pub rules: CompactionRules,
+    /// How often the plan is made.
+    pub every: Duration,
+    /// How far the thread that joins gives way to others: 0 not at all, 19 most.
+    pub nice: u8,
+    /// zstd level of what is written.
+    pub zstd_level: i32,
+    /// Most bytes of a block that is made.
+    pub max_block_bytes: u64,
+    /// Most spans of a block that is made.
+    pub max_block_spans: u64,
+}

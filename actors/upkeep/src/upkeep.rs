@@ -1,0 +1,294 @@
+//! The rounds: when what is done.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use spanloom_bucket::catalog::plan;
+use spanloom_bucket::catalog::steps::StepError;
+use spanloom_bucket::catalog::{CatalogError, Manifest};
+use spanloom_bucket::{Bucket, ShipError};
+use spanloom_span::Tenant;
+use spanloom_stage::Clock;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::compact::{CompactError, Joiner};
+use crate::metrics::{Reason, UpkeepMetrics};
+use crate::options::UpkeepOptions;
+use crate::retain;
+
+/// What upkeep is made of.
+pub struct UpkeepParts {
+    /// The blocks.
+    pub bucket: Arc<Bucket>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counts.
+    pub metrics: Arc<UpkeepMetrics>,
+    /// Settings.
+    pub options: UpkeepOptions,
+}
+
+/// Keeps blocks in order. Clones share one; it ends with [`Upkeep::stop`].
+#[derive(Clone)]
+pub struct Upkeep(Arc<Inner>);
+
+struct Inner {
+    parts: UpkeepParts,
+    /// Ends a join that is under way.
+    stop: Arc<AtomicBool>,
+    /// One round at a time changes blocks.
+    changing: Mutex<()>,
+    tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// How often it is looked whether there is something to ship.
+const SHIP_EVERY: Duration = Duration::from_secs(1);
+
+/// The longest pause after a round of shipping that failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether something is to be removed.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Tenants that are looked at at a time.
+const AT_ONCE: usize = 16;
+
+impl Upkeep {
+    /// Starts the rounds.
+    pub fn start(parts: UpkeepParts, runtime: &Handle) -> Self {
+        let inner = Inner {
+            parts,
+            stop: Arc::default(),
+            changing: Mutex::default(),
+            tasks: parking_lot::Mutex::default(),
+        };
+        let upkeep = Self(Arc::new(inner));
+        let mut tasks = vec![runtime.spawn(upkeep.clone().retaining())];
+        if upkeep.0.parts.bucket.remote().is_some() {
+            tasks.push(runtime.spawn(upkeep.clone().shipping()));
+            tasks.push(runtime.spawn(upkeep.clone().polling()));
+            tasks.push(runtime.spawn(upkeep.clone().sweeping()));
+        }
+        if upkeep.0.parts.options.compaction.is_some() {
+            tasks.push(runtime.spawn(upkeep.clone().compacting()));
+        }
+        upkeep.0.tasks.lock().append(&mut tasks);
+        upkeep
+    }
+
+    /// Ends the rounds. What was under way is given up, and begun anew at the next start.
+    pub async fn stop(&self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+        let tasks = std::mem::take(&mut *self.0.tasks.lock());
+        for task in tasks {
+            task.abort();
+            // An aborted task says so; a panic was logged.
+            let _ = task.await;
+        }
+    }
+
+    /// Brings everything to the store that is here alone, now.
+    pub async fn ship(&self) -> Result<(), ShipError> {
+        let Inner { parts: UpkeepParts { bucket, metrics, .. }, .. } = &*self.0;
+        for tenant in bucket.folder_tenants() {
+            let shipped = bucket.ship(&tenant).await;
+            if let Ok(shipped) = &shipped {
+                metrics.blocks_shipped.inc_by(shipped.blocks);
+                metrics.bytes_shipped.inc_by(shipped.bytes);
+            }
+            self.mended(&tenant, shipped.map(drop)).await?;
+            bucket.let_go(&tenant)?;
+        }
+        Ok(())
+    }
+
+    async fn shipping(self) {
+        let mut pause = SHIP_EVERY;
+        loop {
+            tokio::time::sleep(pause).await;
+            match self.ship().await {
+                Ok(()) => pause = SHIP_EVERY,
+                Err(error) => {
+                    self.0.parts.metrics.ship_errors.inc();
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    let (waiting, _) = self.0.parts.bucket.unshipped();
+                    tracing::error!(%error, waiting, retry_in = ?pause, "blocks wait for the store");
+                }
+            }
+        }
+    }
+
+    async fn polling(self) {
+        loop {
+            if let Err(error) = self.poll().await {
+                self.0.parts.metrics.poll_errors.inc();
+                tracing::warn!(%error, "the store's lists of blocks cannot be looked at; what was known stays");
+            }
+            tokio::time::sleep(self.0.parts.options.poll).await;
+        }
+    }
+
+    /// Looks at the lists of all tenants, now.
+    pub async fn poll(&self) -> Result<(), ShipError> {
+        let tenants = self.0.parts.bucket.all_tenants().await?;
+        let one = |tenant: Tenant| async move {
+            let polled = self.0.parts.bucket.poll(&tenant).await;
+            self.mended(&tenant, polled).await
+        };
+        let mut polls = futures_util::stream::iter(tenants.into_iter().map(one)).buffer_unordered(AT_ONCE);
+        let mut first = Ok(());
+        while let Some(polled) = polls.next().await {
+            first = first.and(polled);
+        }
+        first
+    }
+
+    /// Makes a list anew that was lost or damaged, if that is what failed.
+    async fn mended(&self, tenant: &Tenant, done: Result<(), ShipError>) -> Result<(), ShipError> {
+        let lost = match &done {
+            Err(ShipError::Step(StepError::Catalog(error))) => {
+                matches!(error, CatalogError::Lost(_) | CatalogError::Damaged { .. })
+            }
+            _ => false,
+        };
+        if !lost {
+            return done;
+        }
+        let Ok(_alone) = self.0.changing.try_lock() else { return done };
+        tracing::error!(tenant = tenant.as_str(), "the list of blocks is lost or damaged, and is made anew");
+        if let Some(rebuilt) = self.0.parts.bucket.rebuild(tenant).await? {
+            self.0.parts.metrics.manifests_rebuilt.inc();
+            for (path, reason) in &rebuilt.unreadable {
+                tracing::error!(path, reason, "a block of the store cannot be read and is left alone");
+            }
+            tracing::info!(tenant = tenant.as_str(), blocks = rebuilt.manifest.blocks.len(), "made anew");
+        }
+        Ok(())
+    }
+
+    async fn compacting(self) {
+        let Some(options) = self.0.parts.options.compaction.clone() else { return };
+        loop {
+            tokio::time::sleep(options.every).await;
+            let joiner = Joiner {
+                bucket: self.0.parts.bucket.clone(),
+                options: options.clone(),
+                stop: self.0.stop.clone(),
+            };
+            for tenant in self.tenants() {
+                if let Err(error) = self.compact(&joiner, &tenant).await {
+                    self.0.parts.metrics.compaction_errors.inc();
+                    tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
+                }
+            }
+        }
+    }
+
+    /// Does the jobs of a tenant, until there are none.
+    async fn compact(&self, joiner: &Joiner, tenant: &Tenant) -> Result<(), CompactError> {
+        let Inner { parts: UpkeepParts { bucket, clock, metrics, .. }, .. } = &*self.0;
+        loop {
+            let _alone = self.0.changing.lock().await;
+            let manifest = self.manifest(tenant).await?;
+            let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), &joiner.options.rules);
+            let Some(job) = jobs.into_iter().next() else { return Ok(()) };
+            let (inputs, begun) = (job.inputs.len(), clock.monotonic_ms());
+            let done = match bucket.remote() {
+                Some(_) => joiner.in_store(tenant, &job).await?,
+                None => joiner.in_folder(tenant, job, clock.wall_ns()).await?,
+            };
+            let Some(stats) = done else { return Ok(()) };
+            metrics.compactions.inc();
+            metrics.blocks_compacted.inc_by(inputs as u64);
+            metrics.spans_compacted.inc_by(stats.spans);
+            metrics.duplicates_removed.inc_by(stats.duplicates);
+            let took = Duration::from_millis(clock.monotonic_ms().saturating_sub(begun));
+            tracing::info!(
+                tenant = tenant.as_str(),
+                blocks = inputs,
+                spans = stats.spans,
+                duplicates = stats.duplicates,
+                ?took,
+                "joined"
+            );
+        }
+    }
+
+    fn tenants(&self) -> Vec<Tenant> {
+        self.0.parts.bucket.tenants()
+    }
+
+    async fn manifest(&self, tenant: &Tenant) -> Result<Arc<Manifest>, CompactError> {
+        let bucket = &self.0.parts.bucket;
+        match bucket.remote() {
+            Some(remote) => Ok(remote.steps().catalog().refresh(tenant).await.map_err(StepError::from)?),
+            None => Ok(Arc::new(bucket.folder_manifest(tenant))),
+        }
+    }
+
+    async fn retaining(self) {
+        loop {
+            if let Err(error) = self.retain().await {
+                self.0.parts.metrics.retention_errors.inc();
+                tracing::error!(%error, "blocks were not removed; it is tried again");
+            }
+            tokio::time::sleep(RETAIN_EVERY).await;
+        }
+    }
+
+    /// Removes what is kept no longer, now.
+    async fn retain(&self) -> Result<(), CompactError> {
+        let Inner { parts: UpkeepParts { bucket, clock, metrics, options }, .. } = &*self.0;
+        let _alone = self.0.changing.lock().await;
+        let mut manifests = Vec::new();
+        for tenant in self.tenants() {
+            let manifest = Manifest::clone(&*self.manifest(&tenant).await?);
+            manifests.push((tenant, manifest));
+        }
+        for (tenant, retired) in retain::plan(options, &manifests, clock.wall_ns(), bucket.free_disk()) {
+            if retired.is_empty() {
+                continue;
+            }
+            retain::retire(bucket, &tenant, &retired).await?;
+            for one in &retired {
+                tracing::info!(tenant = tenant.as_str(), "{one}");
+                let reason = match one.by {
+                    spanloom_bucket::catalog::RetiredBy::Age => "age",
+                    spanloom_bucket::catalog::RetiredBy::Bytes => "bytes",
+                    spanloom_bucket::catalog::RetiredBy::Disk => "disk",
+                };
+                metrics.blocks_retired.get_or_create(&Reason { reason }).inc();
+            }
+        }
+        if let Some(remote) = bucket.remote() {
+            for (tenant, _) in &manifests {
+                let deleted = remote.steps().delete(tenant).await?;
+                metrics.objects_deleted.inc_by(deleted.deleted.len() as u64);
+                for (id, error) in &deleted.failed {
+                    tracing::warn!(%id, %error, "an object was not deleted; it is tried again");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweeping(self) {
+        loop {
+            tokio::time::sleep(self.0.parts.options.sweep).await;
+            let Some(remote) = self.0.parts.bucket.remote() else { return };
+            for tenant in self.tenants() {
+                match remote.steps().sweep(&tenant).await {
+                    Ok(swept) => {
+                        let found = swept.buried.len() + swept.temporary.len();
+                        self.0.parts.metrics.orphans_found.inc_by(found as u64);
+                    }
+                    Err(error) => tracing::warn!(%error, "the store was not swept; it is tried again"),
+                }
+            }
+        }
+    }
+}

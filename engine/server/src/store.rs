@@ -1,0 +1,197 @@
+//! The store behind the folder of blocks, and what keeps blocks in order.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use spanloom_bucket::cache::Cache;
+use spanloom_bucket::catalog::Catalog;
+use spanloom_bucket::catalog::steps::Steps;
+use spanloom_bucket::objects::Objects;
+use spanloom_bucket::store::{Kind, Operation, Store};
+use spanloom_bucket::{Bucket, RealPace, Remote};
+use spanloom_stage::Clock;
+use spanloom_upkeep::{Upkeep, UpkeepMetrics, UpkeepParts};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::builder::StartError;
+use crate::config::Config;
+
+/// Threads on which the store is spoken to.
+const THREADS: usize = 2;
+
+/// How long the start waits for the store's lists of blocks. Without them only blocks of the folder are found until the
+/// store answers.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
+
+/// A store that was put behind the folder.
+pub(crate) struct Behind {
+    runtime: Runtime,
+    store: Option<Arc<Store>>,
+}
+
+/// What keeps blocks in order, until it is stopped.
+pub(crate) struct Kept {
+    runtime: parking_lot::Mutex<Option<Runtime>>,
+    upkeep: Upkeep,
+    bucket: Arc<Bucket>,
+    pub store: Option<Arc<Store>>,
+}
+
+impl Behind {
+    /// Puts the configured store, if there is one, behind the folder.
+    pub fn put(config: &Config, bucket: Bucket) -> Result<(Bucket, Self), StartError> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(THREADS).thread_name("store").enable_all().build();
+        let runtime = runtime.map_err(StartError::Threads)?;
+        let Some(settings) = config.store_config() else {
+            return Ok((bucket, Self { runtime, store: None }));
+        };
+        let store = Arc::new(Store::open(&settings)?);
+        tracing::info!(store = store.name(), "blocks go to a store");
+        let objects: Arc<dyn Objects> = store.clone();
+        let cache = Cache::open(objects.clone(), None, runtime.handle().clone(), config.cache_options());
+        let catalog = Catalog::new(objects.clone(), Arc::new(RealPace), config.store_timing());
+        let bucket = bucket.with_remote(Remote::new(objects, Steps::new(Arc::new(catalog)), cache));
+        Ok((bucket, Self { runtime, store: Some(store) }))
+    }
+
+    /// Looks at the store's lists of blocks, and starts upkeep. Not for a runtime's worker.
+    pub fn start(
+        self,
+        config: &Config,
+        bucket: &Arc<Bucket>,
+        clock: Arc<dyn Clock>,
+        registry: &mut Registry,
+    ) -> Kept {
+        let Self { runtime, store } = self;
+        let metrics = Arc::new(UpkeepMetrics::default());
+        metrics.register(registry.sub_registry_with_prefix("spanloom"));
+        let parts = UpkeepParts { bucket: bucket.clone(), clock, metrics, options: config.upkeep_options() };
+        let upkeep = Upkeep::start(parts, runtime.handle());
+        if store.is_some() {
+            let looked = runtime.block_on(async { tokio::time::timeout(FIRST_LOOK, upkeep.poll()).await });
+            match looked {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the store's blocks are not found until it answers")
+                }
+                Err(_) => tracing::error!("the store's blocks are not found until it answers"),
+            }
+        }
+        Kept { runtime: Some(runtime).into(), upkeep, bucket: bucket.clone(), store }
+    }
+}
+
+impl Kept {
+    /// Brings what was sealed last to the store, if that does not take long, and ends upkeep.
+    pub async fn stop(&self, patience: Duration) {
+        let Some(runtime) = self.runtime.lock().take() else { return };
+        let upkeep = self.upkeep.clone();
+        let last = async move {
+            upkeep.stop().await;
+            tokio::time::timeout(patience, upkeep.ship()).await
+        };
+        match runtime.spawn(last).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "blocks wait for the store until the next start"),
+            _ => tracing::warn!("blocks wait for the store until the next start"),
+        }
+        let bucket = self.bucket.clone();
+        let saved =
+            tokio::task::spawn_blocking(move || bucket.remote().map(|remote| remote.cache().save())).await;
+        if let Ok(Some(Err(error))) = saved {
+            tracing::warn!(%error, "what is cached is not found at the next start");
+        }
+        runtime.shutdown_background();
+    }
+
+    /// What is counted of the store and the cache, as metrics of the moment.
+    pub fn metrics(&self, registry: &mut Registry) {
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            registry.register(name, help, prometheus_client::metrics::gauge::ConstGauge::new(value as i64));
+        };
+        if let Some(remote) = self.bucket.remote() {
+            let ((waiting, bytes), usage) = (self.bucket.unshipped(), remote.cache().usage());
+            gauge("blocks_unshipped", "blocks that are not in the store yet", waiting);
+            gauge("unshipped_bytes", "bytes of blocks that are not in the store yet", bytes);
+            gauge("cache_data_bytes", "bytes of blocks' data that are kept here", usage.data_bytes);
+            gauge(
+                "cache_metadata_bytes",
+                "bytes of blocks' metadata that are kept here",
+                usage.metadata_bytes,
+            );
+            let counters = remote.cache().counters();
+            let mut counter = |name: &str, help: &str, value: &std::sync::atomic::AtomicU64| {
+                let value = value.load(Ordering::Relaxed);
+                registry.register(name, help, prometheus_client::metrics::counter::ConstCounter::new(value));
+            };
+            counter(
+                "cache_hits",
+                "units of 64 KiB that were here when they were asked for with others",
+                &counters.hits,
+            );
+            counter("cache_misses", "units of 64 KiB that were brought", &counters.misses);
+            counter("shared_cache_hits", "units that the shared cache had", &counters.shared_hits);
+            counter("shared_cache_errors", "calls of the shared cache that failed", &counters.shared_errors);
+            counter("cache_cut", "blocks that were cut down to their metadata", &counters.cut);
+            counter("cache_dropped", "blocks that went from the cache", &counters.dropped);
+            counter("cache_damaged", "units of a former run that were damaged", &counters.damaged);
+            counter("cache_file_errors", "files that the cache could not make", &counters.file_errors);
+        }
+        let Some(store) = &self.store else { return };
+        let state = u64::from(!store.health().is_good());
+        registry.register(
+            "store_failing",
+            "1 while the store does not do what is asked",
+            prometheus_client::metrics::gauge::ConstGauge::new(state as i64),
+        );
+        let counters = store.counters();
+        let mut counter =
+            |name: &str, help: &str, label: Option<(&'static str, &'static str)>, value: u64| {
+                let counter = prometheus_client::metrics::counter::ConstCounter::new(value);
+                match label {
+                    None => registry.register(name, help, counter),
+                    Some((key, value)) => {
+                        registry
+                            .sub_registry_with_label((key.into(), value.into()))
+                            .register(name, help, counter);
+                    }
+                }
+            };
+        for operation in Operation::ALL {
+            let of = counters.operation(operation);
+            let label = Some(("operation", operation.name()));
+            counter("store_requests", "requests to the store", label, of.requests.load(Ordering::Relaxed));
+        }
+        for kind in Kind::ALL {
+            counter(
+                "store_errors",
+                "requests that failed",
+                Some(("kind", kind.name())),
+                counters.errors(kind),
+            );
+        }
+        let plain = [
+            ("store_read_bytes", "bytes read from the store", &counters.bytes_in),
+            ("store_written_bytes", "bytes written to the store", &counters.bytes_out),
+            ("store_retries", "requests that were sent again", &counters.retries),
+            ("store_hedges", "reads that were asked a second time beside", &counters.hedges_started),
+            ("store_hedges_won", "second reads that answered first", &counters.hedges_won),
+            ("store_conflicts", "conditional writes that met another writer", &counters.conflicts),
+        ];
+        for (name, help, value) in plain {
+            counter(name, help, None, value.load(Ordering::Relaxed));
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // A runtime may not be waited for on a runtime's worker.
+        if let Some(runtime) = self.runtime.lock().take() {
+            runtime.shutdown_background();
+        }
+    }
+}
