@@ -79,15 +79,21 @@ fn run(seed: u64) -> world::Counts {
         Role::Delete,
         Role::Delete,
         Role::Sweep,
-        Role::Lose,
     ] {
         executor.start(role);
+    }
+    // Manifests that vanish hide what goes wrong slowly.
+    if seed % 2 == 0 {
+        executor.start(Role::Lose);
     }
     executor.run(STEPS);
     executor.stop();
     quiet_down(&shared, &mut executor, &nodes);
     check_end(&shared);
-    shared.counts()
+    let (guarded, _) = shared.world().guarded();
+    let mut counts = shared.counts();
+    counts.0.insert("spans at the end", guarded as u64);
+    counts
 }
 
 /// No more faults and deaths: what was begun is brought to its end.

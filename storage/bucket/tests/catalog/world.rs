@@ -213,22 +213,24 @@ impl World {
         }
         let after = self.spans(&next.blocks);
         assert!(after.is_subset(&self.made), "spans from nowhere");
+        if let Some(before) = self.manifest() {
+            self.check_removed(&before, next);
+            let before = self.spans(&before.blocks);
+            let missing = before.difference(&after).filter(|span| !self.may_go.contains(span));
+            let missing: Vec<&u64> = missing.collect();
+            assert!(missing.is_empty(), "spans {missing:?} are not listed any more");
+        }
         self.check_all_kept(next);
-        let Some(before) = self.manifest() else { return };
-        let removed = before.blocks.iter().filter(|entry| next.block(entry.id).is_none());
-        for entry in removed {
+    }
+
+    /// Spans of blocks that are retired may be missing from now on.
+    fn check_removed(&mut self, before: &Manifest, next: &Manifest) {
+        for entry in before.blocks.iter().filter(|entry| next.block(entry.id).is_none()) {
             let gone = next.gone(entry.id).expect("what is listed no longer is gone");
             if matches!(gone.reason, Reason::Retired(_)) {
                 self.may_go.extend(self.spans(&[*entry]));
             }
         }
-        let missing: Vec<u64> = self
-            .spans(&before.blocks)
-            .difference(&after)
-            .filter(|s| !self.may_go.contains(s))
-            .copied()
-            .collect();
-        assert!(missing.is_empty(), "spans {missing:?} are not listed any more");
     }
 
     fn check_listed(&self, entry: &BlockEntry) {
@@ -252,6 +254,11 @@ impl World {
         let missing = |span: &&u64| !there.contains(span) && !self.may_go.contains(span);
         let missing: Vec<&u64> = self.kept.iter().filter(missing).collect();
         assert!(missing.is_empty(), "acknowledged spans {missing:?} are not listed");
+    }
+
+    /// Spans that must be there, and those that may be missing.
+    pub fn guarded(&self) -> (usize, usize) {
+        (self.kept.difference(&self.may_go).count(), self.may_go.len())
     }
 
     pub fn make_span(&mut self) -> u64 {
