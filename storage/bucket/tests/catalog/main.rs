@@ -67,6 +67,7 @@ fn run(seed: u64) -> world::Counts {
     let shared = Shared::new(seed);
     let mut executor = Executor::new(shared.clone());
     let nodes = [workers::Node::default(), workers::Node::default()];
+    assert_eq!(nodes.len() as u64, world::NODES);
     for (at, node) in nodes.iter().enumerate() {
         executor.start(Role::Upload(at as u64, node.clone()));
     }
@@ -103,8 +104,8 @@ fn quiet_down(shared: &Shared, executor: &mut Executor, nodes: &[workers::Node])
     let steps = Steps::new(catalog);
     shared.wait(TIMING.act_within);
     executor.finish(workers::rebuild_if_needed(steps.clone(), shared.clone()));
-    for (at, node) in nodes.iter().enumerate() {
-        executor.finish(workers::upload_all(steps.clone(), shared.clone(), at as u64, node.clone()));
+    for node in nodes {
+        executor.finish(workers::upload_all(steps.clone(), shared.clone(), node.clone()));
     }
     shared.wait(TIMING.orphan_after);
     executor.finish(workers::sweep(steps.clone()));

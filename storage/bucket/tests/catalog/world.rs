@@ -22,6 +22,9 @@ pub const GRACE: Duration = Duration::from_secs(100);
 pub const TIMING: Timing =
     Timing { grace: GRACE, orphan_after: Duration::from_secs(400), act_within: Duration::from_secs(20) };
 
+/// Machines that seal; their numbers are in the names of the blocks that they seal.
+pub const NODES: u64 = 2;
+
 /// A request takes effect no later than this after it was sent: half of `act_within`.
 pub const REQUEST: u64 = 10 * SECOND;
 
@@ -60,6 +63,7 @@ impl Counts {
             "damaged",
             "lost",
             "killed",
+            "frozen",
             "error before",
             "error after",
             "late effect",
@@ -225,7 +229,15 @@ impl World {
 
     /// Spans of blocks that are retired may be missing from now on.
     fn check_removed(&mut self, before: &Manifest, next: &Manifest) {
-        for entry in before.blocks.iter().filter(|entry| next.block(entry.id).is_none()) {
+        let removed = before.blocks.iter().filter(|entry| next.block(entry.id).is_none()).copied();
+        let removed: Vec<BlockEntry> = removed.collect();
+        let had = self.spans(&removed);
+        for entry in next.blocks.iter().filter(|entry| before.block(entry.id).is_none()) {
+            let sealed = entry.id.number < NODES;
+            let new = sealed || self.spans(&[*entry]).is_subset(&had);
+            assert!(new, "{} is listed beside blocks that have its spans already", entry.id);
+        }
+        for entry in &removed {
             let gone = next.gone(entry.id).expect("what is listed no longer is gone");
             if matches!(gone.reason, Reason::Retired(_)) {
                 self.may_go.extend(self.spans(&[*entry]));
