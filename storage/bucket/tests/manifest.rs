@@ -127,7 +127,7 @@ fn busy(blocks: u64, joined: bool) -> Manifest {
     let mut dice = 1u64;
     let mut roll = |below: u64| {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (u128::from(dice) * u128::from(below) >> 64) as u64
+        ((u128::from(dice) * u128::from(below)) >> 64) as u64
     };
     let mut made = Vec::new();
     for at in 0..blocks {

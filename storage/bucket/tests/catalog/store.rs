@@ -80,6 +80,7 @@ fn submit<T: Send + 'static>(
     effect: impl FnOnce(&mut World, &str) -> T + Send + 'static,
 ) -> Answer<Result<T, StoreError>> {
     let (answer, give) = Answer::new();
+    world.count("request");
     let time = world.now + world.chance.below(REQUEST / 2);
     let fate = if world.faults { world.chance.below(100) } else { 100 };
     match fate {
@@ -123,7 +124,10 @@ impl Objects for SimStore {
         let unless = unless.map(number);
         self.send(path, move |world, path| match world.get(path) {
             None => Got::Absent,
-            Some((_, found)) if Some(found) == unless => Got::Unchanged,
+            Some((_, found)) if Some(found) == unless => {
+                world.count("unchanged");
+                Got::Unchanged
+            }
             Some((bytes, found)) => Got::Object(bytes, version(found)),
         })
     }
@@ -160,6 +164,7 @@ impl Objects for SimStore {
 
     fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<Found>, StoreError>> {
         self.send(folder, |world, folder| {
+            world.count("listing");
             let found = world.list(folder).into_iter();
             found.map(|(path, bytes, modified)| Found { path, bytes, modified }).collect()
         })
@@ -167,6 +172,7 @@ impl Objects for SimStore {
 
     fn folders<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         self.send(folder, |world, folder| {
+            world.count("listing");
             let paths = world.list(folder).into_iter();
             let mut folders: Vec<String> =
                 paths.filter_map(|(path, ..)| Some(path.split_once('/')?.0.to_owned())).collect();

@@ -22,8 +22,8 @@ pub const GRACE: Duration = Duration::from_secs(100);
 pub const TIMING: Timing =
     Timing { grace: GRACE, orphan_after: Duration::from_secs(400), act_within: Duration::from_secs(20) };
 
-/// Machines that seal; their numbers are in the names of the blocks that they seal.
-pub const NODES: u64 = 2;
+/// Blocks that were sealed have lower numbers than those that were made from others.
+const SEALED: u64 = 1 << 16;
 
 /// A request takes effect no later than this after it was sent: half of `act_within`.
 pub const REQUEST: u64 = 10 * SECOND;
@@ -153,6 +153,11 @@ impl World {
         self.versions
     }
 
+    /// Removes an object that is no block.
+    pub fn remove(&mut self, path: &str) {
+        self.objects.remove(path);
+    }
+
     pub fn swap(&mut self, path: &str, bytes: Bytes, expected: Option<u64>) -> Option<u64> {
         if self.objects.get(path).map(|object| object.version) != expected {
             self.count("conflict");
@@ -233,7 +238,7 @@ impl World {
         let removed: Vec<BlockEntry> = removed.collect();
         let had = self.spans(&removed);
         for entry in next.blocks.iter().filter(|entry| before.block(entry.id).is_none()) {
-            let sealed = entry.id.number < NODES;
+            let sealed = entry.id.number < SEALED;
             let new = sealed || self.spans(&[*entry]).is_subset(&had);
             assert!(new, "{} is listed beside blocks that have its spans already", entry.id);
         }
