@@ -1,7 +1,9 @@
 //! Single cases of the catalog: what it costs, and what becomes of what is lost, damaged, unreadable or none of ours.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use spanloom_block::BlockId;
@@ -113,6 +115,31 @@ fn a_manifest_that_did_not_change_costs_one_request_and_no_bytes() {
     assert!(Arc::ptr_eq(&tenants, &again));
     // Looking never lists; only the first block of the tenant did, and the first tenant of the store.
     assert_eq!(of(&case.shared.counts().0, "listing"), 2);
+}
+
+/// Of two looks at the same time the slower one may bring the older manifest; who has seen the newer one keeps it.
+#[test]
+fn a_look_never_goes_back_behind_a_change_of_the_same_process() {
+    let mut case = Case::new();
+    let mut later = 0;
+    for number in 0..100 {
+        let block = case.block(id(number), &[number], &[]);
+        let (steps, changed) = (case.steps.clone(), Cell::new(false));
+        let upload = async {
+            steps.upload(&tenant(), block.entry(), Upload::Bytes(block.bytes())).await.unwrap();
+            changed.set(true);
+        };
+        let look = async {
+            case.shared.pace().sleep(Duration::from_secs(number % 15)).await;
+            let seen = steps.catalog().refresh(&tenant()).await.unwrap();
+            if changed.get() {
+                assert!(seen.block(block.id).is_some(), "the change was made before the look returned");
+                later += 1;
+            }
+        };
+        case.executor.finish(futures_util::future::join(upload, look));
+    }
+    assert!(later > 0);
 }
 
 #[test]

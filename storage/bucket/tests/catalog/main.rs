@@ -110,7 +110,8 @@ fn quiet_down(shared: &Shared, executor: &mut Executor, nodes: &[workers::Node])
     }
     shared.wait(TIMING.orphan_after);
     executor.finish(workers::sweep(steps.clone()));
-    for _ in 0..3 {
+    // A round may leave some to the next.
+    for _ in 0..12 {
         shared.wait(GRACE + TIMING.act_within);
         executor.finish(workers::delete(steps.clone()));
     }

@@ -21,8 +21,11 @@ pub struct SimPace(pub Shared);
 /// An answer that is waited for.
 struct Answer<T>(Arc<Mutex<(Option<T>, Option<Waker>)>>);
 
-impl<T> Answer<T> {
-    fn new() -> (Self, impl FnOnce(T)) {
+impl<T: 'static> Answer<T> {
+    fn new() -> (Self, impl FnOnce(T) + Send)
+    where
+        T: Send,
+    {
         let slot = Arc::new(Mutex::new((None, None)));
         let give = slot.clone();
         let give = move |value| {
@@ -102,7 +105,12 @@ fn submit<T: Send + 'static>(
             world.at(time, move |_| give(Err(failed(&told))));
             world.at(late, move |world| _ = effect(world, &path));
         }
-        _ => world.at(time, move |world| give(Ok(effect(world, &path)))),
+        _ => world.at(time, move |world| {
+            let result = effect(world, &path);
+            // The answer travels, too.
+            let later = world.now + world.chance.below(REQUEST / 2);
+            world.at(later, move |_| give(Ok(result)));
+        }),
     }
     answer
 }
