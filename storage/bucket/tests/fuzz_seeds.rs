@@ -6,6 +6,7 @@ mod corpus;
 #[path = "fuzz/manifest_open.rs"]
 mod manifest_open;
 
+use proptest::prelude::*;
 use spanloom_block::BlockId;
 use spanloom_bucket::catalog::{BlockEntry, Gone, Manifest, Reason, RetiredBy, TenantsList};
 use spanloom_span::Tenant;
@@ -13,6 +14,28 @@ use spanloom_span::Tenant;
 #[test]
 fn manifest_open_holds_for_every_seed() {
     corpus::check("manifest_open", &seeds(), manifest_open::holds);
+}
+
+proptest! {
+    /// What the fuzz target does, for a short while: bytes of a seed are changed, taken out, put twice.
+    #[test]
+    fn manifest_open_holds_for_changed_seeds(
+        seed in 0usize..64,
+        changes in proptest::collection::vec((any::<usize>(), any::<u8>(), 0u8..4), 1..6),
+    ) {
+        let seeds = seeds();
+        let mut bytes = seeds[seed % seeds.len()].1.clone();
+        for (at, value, kind) in changes {
+            let at = at % (bytes.len() + 1);
+            match (kind, bytes.get(at).copied()) {
+                (0, Some(byte)) => bytes[at] = byte ^ (1 << (value % 8)),
+                (1, Some(_)) => bytes[at] = value,
+                (2, Some(_)) => _ = bytes.remove(at),
+                (_, byte) => bytes.insert(at, byte.unwrap_or(value)),
+            }
+        }
+        manifest_open::holds(&bytes);
+    }
 }
 
 /// A manifest of so many blocks, half as many gone ones and a third as many aside.
