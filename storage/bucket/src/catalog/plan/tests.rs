@@ -93,6 +93,15 @@ fn a_closed_window_joins_what_pays() {
     check(&[(10, 600, 0), (20, 9, 0), (30, 395, 0), (40, 395, 0)], &[&[20, 30, 40]]);
 }
 
+/// Blocks that were left out beside smaller ones are joined among themselves.
+#[test]
+fn what_was_left_out_is_joined_too() {
+    let pairs = CompactionRules { max_inputs: 2, ..rules() };
+    let given = blocks(&[(10, 1, 0), (20, 24, 0), (30, 24, 0)]);
+    let jobs = compaction(&given, BEGIN + 9000 * SECOND, &pairs);
+    assert_eq!(jobs.iter().map(|job| &job.inputs[..]).collect::<Vec<_>>(), [&[given[1].id, given[2].id][..]]);
+}
+
 #[test]
 fn times_that_cannot_be_keep_no_window_open() {
     let mut ahead = blocks(&[(10, 9, 0), (20, 9, 0)]);
