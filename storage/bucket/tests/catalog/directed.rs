@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,7 +17,8 @@ use spanloom_bucket::objects::Upload;
 
 use crate::contents::Contents;
 use crate::executor::Executor;
-use crate::world::{GRACE, SECOND, Shared, TIMING, tenant};
+use crate::workers::{SimMerge, read_block};
+use crate::world::{GRACE, SECOND, Shared, TIMING, World, tenant};
 
 /// A store without faults, and one process.
 struct Case {
@@ -39,6 +41,28 @@ impl Case {
 
     fn run<T>(&mut self, work: impl Future<Output = T>) -> T {
         self.executor.finish(work)
+    }
+
+    /// Runs something that is stopped for some time as soon as the world is so.
+    fn run_frozen<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        mut so: impl FnMut(&World) -> bool,
+        time: Duration,
+    ) -> T {
+        let mut work = std::pin::pin!(work);
+        let mut frozen = false;
+        loop {
+            if let Poll::Ready(value) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                assert!(frozen, "it was never so");
+                return value;
+            }
+            self.shared.world().advance();
+            if !frozen && so(&self.shared.world()) {
+                frozen = true;
+                self.shared.wait(time);
+            }
+        }
     }
 
     /// A block of some spans, which is not in the store yet.
@@ -271,13 +295,73 @@ fn a_block_that_lay_unlisted_is_swept_before_it_may_be_put_again() {
     case.shared.wait(TIMING.orphan_after);
     assert_eq!(case.run(steps.sweep(&tenant())).unwrap().buried, [id(2)]);
     assert!(matches!(case.upload(&two), Err(StepError::BeingSwept(swept)) if swept == id(2)));
-    for (deleted, forgotten) in [(1, 0), (0, 1)] {
-        case.shared.wait(GRACE + TIMING.act_within);
+    for (waited, deleted, forgotten) in
+        [(1, 0, 0), (GRACE.as_secs(), 1, 0), (1, 0, 0), (GRACE.as_secs(), 0, 1)]
+    {
+        case.shared.wait(Duration::from_secs(waited) + TIMING.act_within);
         let done = case.run(steps.delete(&tenant())).unwrap();
         assert_eq!((done.deleted.len(), done.forgotten), (deleted, forgotten));
     }
     assert_eq!(case.upload(&two).unwrap(), Uploaded::Listed);
     assert_eq!(case.listed(), [1, 2]);
+}
+
+#[test]
+fn what_was_put_is_listed_soon_or_not_at_all() {
+    let late = |result: Result<(), StepError>| {
+        assert!(matches!(result, Err(StepError::Catalog(CatalogError::Late(_)))), "{result:?}");
+    };
+    let mut case = Case::new();
+    let (one, two) = (case.block(id(1), &[1], &[]), case.block(id(2), &[2], &[]));
+    case.upload(&one).unwrap();
+    let steps = case.steps.clone();
+    // Between putting the block and listing it others may bury it, delete it and forget it.
+    let path = block_path(&tenant(), two.id);
+    let tenant = tenant();
+    let upload = steps.upload(&tenant, two.entry(), Upload::Bytes(two.bytes()));
+    late(case.run_frozen(upload, |world| world.get(&path).is_some(), GRACE).map(|_| ()));
+    assert_eq!(case.listed(), [1]);
+    case.upload(&two).unwrap();
+    let entries = [one.entry(), two.entry()];
+    let job = Job::join(&[&entries[0], &entries[1]], 8);
+    let merge = SimMerge { shared: case.shared.clone(), without: BTreeSet::new() };
+    let put = |world: &World| world.paths().filter(|path| path.ends_with(".block")).count() > 2;
+    late(case.run_frozen(steps.compact(&tenant, &job, &merge), put, TIMING.orphan_after).map(|_| ()));
+    assert_eq!(case.listed(), [1, 2]);
+}
+
+#[test]
+fn nothing_is_deleted_because_of_what_was_read_long_ago() {
+    let mut case = Case::new();
+    let (one, two) = (case.block(id(1), &[1], &[]), case.block(id(2), &[2], &[]));
+    case.upload(&one).unwrap();
+    case.put(&two);
+    case.shared.wait(TIMING.orphan_after);
+    let (steps, tenant) = (case.steps.clone(), tenant());
+    case.run(steps.sweep(&tenant)).unwrap();
+    case.shared.wait(GRACE + TIMING.act_within);
+    let asked = case.shared.counts().0["request"];
+    let reading = |world: &World| world.counts.0["request"] > asked;
+    let done = case.run_frozen(steps.delete(&tenant), reading, TIMING.act_within / 2).unwrap();
+    assert_eq!((done.deleted, done.left), (Vec::new(), 1));
+    assert!(case.shared.world().get(&block_path(&tenant, two.id)).is_some());
+}
+
+#[test]
+fn a_manifest_is_not_made_from_what_was_listed_long_ago() {
+    let mut case = Case::new();
+    let one = case.block(id(1), &[1], &[]);
+    case.upload(&one).unwrap();
+    case.shared.world().lose_manifest(false);
+    let listed = case.shared.counts().0["listing"];
+    let (steps, objects) = (case.steps.clone(), case.shared.objects());
+    let rebuild = async move {
+        let read = move |path: String| read_block(objects.clone(), path);
+        steps.catalog().rebuild(&tenant(), &read).await
+    };
+    let result = case.run_frozen(rebuild, |world| world.counts.0["listing"] > listed, GRACE);
+    assert!(matches!(result, Err(CatalogError::Late(_))));
+    assert!(case.rebuild().unwrap().made);
 }
 
 #[test]

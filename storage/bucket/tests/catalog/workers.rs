@@ -262,7 +262,7 @@ async fn rebuild(steps: &Steps, shared: &Shared) -> Result<(), CatalogError> {
     Ok(())
 }
 
-fn read_block(
+pub fn read_block(
     objects: Arc<dyn Objects>,
     path: String,
 ) -> BoxFuture<'static, Result<spanloom_bucket::catalog::ReadBlock, ReadError>> {
@@ -279,9 +279,9 @@ async fn contents(objects: &dyn Objects, path: &str) -> Result<Contents, StoreEr
 }
 
 /// Joins sets of numbers, and splits them into some outputs.
-struct SimMerge {
-    shared: Shared,
-    without: BTreeSet<u64>,
+pub struct SimMerge {
+    pub shared: Shared,
+    pub without: BTreeSet<u64>,
 }
 
 impl Merge for SimMerge {
