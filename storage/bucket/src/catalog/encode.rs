@@ -53,7 +53,10 @@ fn put_gone(out: &mut Vec<u8>, gone: &[Gone]) {
     for run in gone.chunks(RUN) {
         put_ids(out, &mut created, run.iter().map(|gone| gone.id));
         put_steps(out, run, &mut since, |gone| gone.since);
-        put(out, run, |gone| gone.deleted.checked_sub(gone.since).map_or(0, |after| after.saturating_add(1)));
+        put(out, run, |gone| match gone.deleted {
+            0 => 0,
+            deleted => deleted.saturating_sub(gone.since).saturating_add(1),
+        });
         put(out, run, |gone| gone.bytes);
         put(out, run, |gone| reason_number(gone.reason));
     }

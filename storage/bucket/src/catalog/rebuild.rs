@@ -121,7 +121,7 @@ impl Catalog {
         let path = manifest_path(tenant);
         match self.objects.swap(&path, manifest.encode().into(), expected.as_ref()).await {
             Ok(Swapped::Done(version)) => {
-                self.remember(tenant, version, manifest.clone());
+                self.remember(tenant, version, manifest);
                 Ok(true)
             }
             Ok(Swapped::Conflict) | Err(StoreError::Failed { .. }) => Ok(false),

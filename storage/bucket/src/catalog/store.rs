@@ -130,7 +130,7 @@ impl Catalog {
     /// A tenant that is not known to have had one has an empty manifest.
     pub async fn refresh(&self, tenant: &Tenant) -> Result<Arc<Manifest>, CatalogError> {
         match self.find(tenant).await? {
-            Found::Good(manifest, _) => Ok(manifest),
+            Found::Good(manifest, _) => Ok(self.newest(tenant, manifest)),
             Found::Absent if self.had_one(tenant) => Err(CatalogError::Lost(tenant.clone())),
             Found::Absent => Ok(Arc::default()),
             Found::Damaged(_, _, reason) => Err(CatalogError::Damaged { tenant: tenant.clone(), reason }),
@@ -170,7 +170,8 @@ impl Catalog {
             }
             match self.objects.swap(&path, after.encode().into(), version.as_ref()).await {
                 Ok(Swapped::Done(version)) => {
-                    let after = self.remember(tenant, version, Arc::new(after));
+                    let after = Arc::new(after);
+                    self.remember(tenant, version, &after);
                     self.register(tenant).await?;
                     return Ok(after);
                 }
@@ -215,7 +216,8 @@ impl Catalog {
             (Got::Unchanged | Got::Absent, _) => Ok(Found::Absent),
             (Got::Object(bytes, version), _) => Ok(match Manifest::decode(&bytes) {
                 Ok(manifest) => {
-                    let manifest = self.remember(tenant, version.clone(), Arc::new(manifest));
+                    let manifest = Arc::new(manifest);
+                    self.remember(tenant, version.clone(), &manifest);
                     Found::Good(manifest, version)
                 }
                 Err(reason) => Found::Damaged(bytes, version, reason),
@@ -223,14 +225,19 @@ impl Catalog {
         }
     }
 
-    pub(super) fn remember(
-        &self,
-        tenant: &Tenant,
-        version: Version,
-        manifest: Arc<Manifest>,
-    ) -> Arc<Manifest> {
-        self.known.lock().insert(tenant.clone(), (version, manifest.clone()));
-        manifest
+    /// Keeps a manifest to compare the next one with, unless a newer one is kept: of two requests at the same time the
+    /// slower one may bring the older.
+    pub(super) fn remember(&self, tenant: &Tenant, version: Version, manifest: &Arc<Manifest>) {
+        let mut known = self.known.lock();
+        if known.get(tenant).is_none_or(|(_, newest)| newest.version <= manifest.version) {
+            known.insert(tenant.clone(), (version, manifest.clone()));
+        }
+    }
+
+    /// The manifest, or a newer one that this process has seen meanwhile.
+    fn newest(&self, tenant: &Tenant, manifest: Arc<Manifest>) -> Arc<Manifest> {
+        let known = self.known.lock().get(tenant).map(|(_, newest)| newest.clone());
+        known.filter(|newest| newest.version > manifest.version).unwrap_or(manifest)
     }
 
     /// Whether the tenant is known to have had a manifest.

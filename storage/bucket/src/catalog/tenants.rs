@@ -216,7 +216,7 @@ mod tests {
             assert_eq!(TenantsList::decode(&list(names).encode()), Ok(list(names)));
         }
         let text = String::from_utf8(list(&["team-2", "team-1"]).encode()).unwrap();
-        assert_eq!(text, "spanloom tenants 1\nteam-1\nteam-2\nxxh3 b67aa4f4d06b5c09\n");
+        assert_eq!(text, "spanloom tenants 1\nteam-1\nteam-2\nxxh3 aaec766fb9905d8d\n");
     }
 
     #[test]

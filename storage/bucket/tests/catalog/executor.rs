@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -22,6 +23,8 @@ struct Worker {
     role: Role,
     life: BoxFuture<'static, ()>,
     woken: Arc<Woken>,
+    /// Stopped by its machine until then, in the middle of what it does.
+    frozen: u64,
 }
 
 pub struct Executor {
@@ -35,44 +38,54 @@ impl Executor {
     }
 
     pub fn start(&mut self, role: Role) {
-        let worker = self.born(role);
+        let worker = self.born(role, 0);
         self.workers.push(worker);
     }
 
-    fn born(&self, role: Role) -> Worker {
-        let life = Box::pin(workers::live(role.clone(), self.shared.clone()));
-        let woken = Arc::new(Woken(true.into()));
-        Worker { role, life, woken }
+    fn born(&self, role: Role, down: u64) -> Worker {
+        let life = Box::pin(workers::live(role.clone(), self.shared.clone(), Duration::from_nanos(down)));
+        Worker { role, life, woken: Arc::new(Woken(true.into())), frozen: 0 }
     }
 
     /// Runs the workers for so many steps.
     pub fn run(&mut self, steps: u64) {
         for _ in 0..steps {
-            let (dice, pick) = {
-                let chance = &mut self.shared.world().chance;
-                (chance.below(1000), chance.next())
+            let (now, dice, pick, time) = {
+                let world = &mut *self.shared.world();
+                let longest = [10, 60, 150, 700][world.chance.below(4) as usize] * SECOND;
+                (
+                    world.now,
+                    world.chance.below(1000),
+                    world.chance.next() as usize,
+                    world.chance.below(longest),
+                )
             };
-            let woken: Vec<usize> = (0..self.workers.len())
-                .filter(|at| self.workers[*at].woken.0.load(Ordering::Relaxed))
-                .collect();
-            if dice < 5 {
-                let at = pick as usize % self.workers.len();
-                self.workers[at] = self.born(self.workers[at].role.clone());
-                self.shared.world().count("killed");
-            } else if dice < 10 {
-                // Everybody stands still for a while, and what is in flight arrives.
-                self.shared.wait(std::time::Duration::from_nanos(pick % (150 * SECOND)));
-            } else if woken.is_empty() || dice < 400 {
-                self.shared.world().advance();
-            } else {
-                let at = woken[pick as usize % woken.len()];
-                let worker = &mut self.workers[at];
-                worker.woken.0.store(false, Ordering::Relaxed);
-                let waker = Waker::from(worker.woken.clone());
-                let ended = worker.life.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
-                assert!(!ended, "a worker lives until it is killed");
+            let ready = |worker: &Worker| worker.woken.0.load(Ordering::Relaxed) && worker.frozen <= now;
+            let ready: Vec<usize> = (0..self.workers.len()).filter(|at| ready(&self.workers[*at])).collect();
+            let any = pick % self.workers.len();
+            match dice {
+                0..4 => {
+                    self.workers[any] = self.born(self.workers[any].role.clone(), time);
+                    self.shared.world().count("killed");
+                }
+                4..12 => {
+                    self.workers[any].frozen = now + time;
+                    self.shared.world().at(now + time, |world| world.count("frozen"));
+                }
+                12..15 => self.shared.wait(Duration::from_nanos(time.min(150 * SECOND))),
+                15..400 => _ = self.shared.world().advance(),
+                _ if ready.is_empty() => _ = self.shared.world().advance(),
+                _ => self.poll(ready[pick % ready.len()]),
             }
         }
+    }
+
+    fn poll(&mut self, at: usize) {
+        let worker = &mut self.workers[at];
+        worker.woken.0.store(false, Ordering::Relaxed);
+        let waker = Waker::from(worker.woken.clone());
+        let ended = worker.life.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        assert!(!ended, "a worker lives until it is killed");
     }
 
     /// Kills all workers.

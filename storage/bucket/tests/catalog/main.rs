@@ -9,10 +9,12 @@
 //! | `store.rs` | the store as the catalog sees it, with faults |
 //! | `executor.rs` | polls workers in an order that the seed picks, kills them, moves the time |
 //! | `workers.rs` | what the workers do |
+//! | `directed.rs` | single cases |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // a test answers by panicking
 
 mod chance;
 mod contents;
+mod directed;
 mod executor;
 mod store;
 mod workers;
@@ -36,7 +38,7 @@ fn no_span_is_lost_and_nothing_is_left_over() {
     let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
     let seeds = match number("CATALOG_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CATALOG_SEEDS").unwrap_or(300),
+        None => 0..number("CATALOG_SEEDS").unwrap_or(200),
     };
     let mut seen = world::Counts::default();
     for seed in seeds {
@@ -79,15 +81,21 @@ fn run(seed: u64) -> world::Counts {
         Role::Delete,
         Role::Delete,
         Role::Sweep,
-        Role::Lose,
     ] {
         executor.start(role);
+    }
+    // Manifests that vanish hide what goes wrong slowly.
+    if seed.is_multiple_of(2) {
+        executor.start(Role::Lose);
     }
     executor.run(STEPS);
     executor.stop();
     quiet_down(&shared, &mut executor, &nodes);
     check_end(&shared);
-    shared.counts()
+    let (guarded, _) = shared.world().guarded();
+    let mut counts = shared.counts();
+    counts.0.insert("spans at the end", guarded as u64);
+    counts
 }
 
 /// No more faults and deaths: what was begun is brought to its end.
@@ -97,12 +105,13 @@ fn quiet_down(shared: &Shared, executor: &mut Executor, nodes: &[workers::Node])
     let steps = Steps::new(catalog);
     shared.wait(TIMING.act_within);
     executor.finish(workers::rebuild_if_needed(steps.clone(), shared.clone()));
-    for (at, node) in nodes.iter().enumerate() {
-        executor.finish(workers::upload_all(steps.clone(), shared.clone(), at as u64, node.clone()));
+    for node in nodes {
+        executor.finish(workers::upload_all(steps.clone(), shared.clone(), node.clone()));
     }
     shared.wait(TIMING.orphan_after);
     executor.finish(workers::sweep(steps.clone()));
-    for _ in 0..3 {
+    // A round may leave some to the next.
+    for _ in 0..12 {
         shared.wait(GRACE + TIMING.act_within);
         executor.finish(workers::delete(steps.clone()));
     }

@@ -21,8 +21,11 @@ pub struct SimPace(pub Shared);
 /// An answer that is waited for.
 struct Answer<T>(Arc<Mutex<(Option<T>, Option<Waker>)>>);
 
-impl<T> Answer<T> {
-    fn new() -> (Self, impl FnOnce(T)) {
+impl<T: 'static> Answer<T> {
+    fn new() -> (Self, impl FnOnce(T) + Send)
+    where
+        T: Send,
+    {
         let slot = Arc::new(Mutex::new((None, None)));
         let give = slot.clone();
         let give = move |value| {
@@ -80,6 +83,7 @@ fn submit<T: Send + 'static>(
     effect: impl FnOnce(&mut World, &str) -> T + Send + 'static,
 ) -> Answer<Result<T, StoreError>> {
     let (answer, give) = Answer::new();
+    world.count("request");
     let time = world.now + world.chance.below(REQUEST / 2);
     let fate = if world.faults { world.chance.below(100) } else { 100 };
     match fate {
@@ -101,7 +105,12 @@ fn submit<T: Send + 'static>(
             world.at(time, move |_| give(Err(failed(&told))));
             world.at(late, move |world| _ = effect(world, &path));
         }
-        _ => world.at(time, move |world| give(Ok(effect(world, &path)))),
+        _ => world.at(time, move |world| {
+            let result = effect(world, &path);
+            // The answer travels, too.
+            let later = world.now + world.chance.below(REQUEST / 2);
+            world.at(later, move |_| give(Ok(result)));
+        }),
     }
     answer
 }
@@ -123,7 +132,10 @@ impl Objects for SimStore {
         let unless = unless.map(number);
         self.send(path, move |world, path| match world.get(path) {
             None => Got::Absent,
-            Some((_, found)) if Some(found) == unless => Got::Unchanged,
+            Some((_, found)) if Some(found) == unless => {
+                world.count("unchanged");
+                Got::Unchanged
+            }
             Some((bytes, found)) => Got::Object(bytes, version(found)),
         })
     }
@@ -160,6 +172,7 @@ impl Objects for SimStore {
 
     fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<Found>, StoreError>> {
         self.send(folder, |world, folder| {
+            world.count("listing");
             let found = world.list(folder).into_iter();
             found.map(|(path, bytes, modified)| Found { path, bytes, modified }).collect()
         })
@@ -167,6 +180,7 @@ impl Objects for SimStore {
 
     fn folders<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         self.send(folder, |world, folder| {
+            world.count("listing");
             let paths = world.list(folder).into_iter();
             let mut folders: Vec<String> =
                 paths.filter_map(|(path, ..)| Some(path.split_once('/')?.0.to_owned())).collect();

@@ -48,7 +48,9 @@ fn rules() -> CompactionRules {
     }
 }
 
-pub async fn live(role: Role, shared: Shared) {
+/// `down` is how long it takes until the process is started.
+pub async fn live(role: Role, shared: Shared, down: Duration) {
+    shared.pace().sleep(down).await;
     let catalog = Arc::new(Catalog::new(shared.objects(), shared.pace(), TIMING));
     let worker = Worker { steps: Steps::new(catalog), shared };
     loop {
@@ -221,7 +223,7 @@ async fn upload_first(steps: &Steps, shared: &Shared, node: &Node) -> Result<(),
     Ok(())
 }
 
-pub async fn upload_all(steps: Steps, shared: Shared, _number: u64, node: Node) {
+pub async fn upload_all(steps: Steps, shared: Shared, node: Node) {
     while !node.0.lock().is_empty() {
         match upload_first(&steps, &shared, &node).await {
             Ok(()) => {}
@@ -260,7 +262,7 @@ async fn rebuild(steps: &Steps, shared: &Shared) -> Result<(), CatalogError> {
     Ok(())
 }
 
-fn read_block(
+pub fn read_block(
     objects: Arc<dyn Objects>,
     path: String,
 ) -> BoxFuture<'static, Result<spanloom_bucket::catalog::ReadBlock, ReadError>> {
@@ -277,9 +279,9 @@ async fn contents(objects: &dyn Objects, path: &str) -> Result<Contents, StoreEr
 }
 
 /// Joins sets of numbers, and splits them into some outputs.
-struct SimMerge {
-    shared: Shared,
-    without: BTreeSet<u64>,
+pub struct SimMerge {
+    pub shared: Shared,
+    pub without: BTreeSet<u64>,
 }
 
 impl Merge for SimMerge {

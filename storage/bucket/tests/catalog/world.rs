@@ -22,6 +22,9 @@ pub const GRACE: Duration = Duration::from_secs(100);
 pub const TIMING: Timing =
     Timing { grace: GRACE, orphan_after: Duration::from_secs(400), act_within: Duration::from_secs(20) };
 
+/// Blocks that were sealed have lower numbers than those that were made from others.
+const SEALED: u64 = 1 << 16;
+
 /// A request takes effect no later than this after it was sent: half of `act_within`.
 pub const REQUEST: u64 = 10 * SECOND;
 
@@ -60,6 +63,7 @@ impl Counts {
             "damaged",
             "lost",
             "killed",
+            "frozen",
             "error before",
             "error after",
             "late effect",
@@ -149,6 +153,11 @@ impl World {
         self.versions
     }
 
+    /// Removes an object that is no block.
+    pub fn remove(&mut self, path: &str) {
+        self.objects.remove(path);
+    }
+
     pub fn swap(&mut self, path: &str, bytes: Bytes, expected: Option<u64>) -> Option<u64> {
         if self.objects.get(path).map(|object| object.version) != expected {
             self.count("conflict");
@@ -213,22 +222,32 @@ impl World {
         }
         let after = self.spans(&next.blocks);
         assert!(after.is_subset(&self.made), "spans from nowhere");
+        if let Some(before) = self.manifest() {
+            self.check_removed(&before, next);
+            let before = self.spans(&before.blocks);
+            let missing = before.difference(&after).filter(|span| !self.may_go.contains(span));
+            let missing: Vec<&u64> = missing.collect();
+            assert!(missing.is_empty(), "spans {missing:?} are not listed any more");
+        }
         self.check_all_kept(next);
-        let Some(before) = self.manifest() else { return };
-        let removed = before.blocks.iter().filter(|entry| next.block(entry.id).is_none());
-        for entry in removed {
+    }
+
+    /// Spans of blocks that are retired may be missing from now on.
+    fn check_removed(&mut self, before: &Manifest, next: &Manifest) {
+        let removed = before.blocks.iter().filter(|entry| next.block(entry.id).is_none()).copied();
+        let removed: Vec<BlockEntry> = removed.collect();
+        let had = self.spans(&removed);
+        for entry in next.blocks.iter().filter(|entry| before.block(entry.id).is_none()) {
+            let sealed = entry.id.number < SEALED;
+            let new = sealed || self.spans(&[*entry]).is_subset(&had);
+            assert!(new, "{} is listed beside blocks that have its spans already", entry.id);
+        }
+        for entry in &removed {
             let gone = next.gone(entry.id).expect("what is listed no longer is gone");
             if matches!(gone.reason, Reason::Retired(_)) {
                 self.may_go.extend(self.spans(&[*entry]));
             }
         }
-        let missing: Vec<u64> = self
-            .spans(&before.blocks)
-            .difference(&after)
-            .filter(|s| !self.may_go.contains(s))
-            .copied()
-            .collect();
-        assert!(missing.is_empty(), "spans {missing:?} are not listed any more");
     }
 
     fn check_listed(&self, entry: &BlockEntry) {
@@ -252,6 +271,11 @@ impl World {
         let missing = |span: &&u64| !there.contains(span) && !self.may_go.contains(span);
         let missing: Vec<&u64> = self.kept.iter().filter(missing).collect();
         assert!(missing.is_empty(), "acknowledged spans {missing:?} are not listed");
+    }
+
+    /// Spans that must be there, and those that may be missing.
+    pub fn guarded(&self) -> (usize, usize) {
+        (self.kept.difference(&self.may_go).count(), self.may_go.len())
     }
 
     pub fn make_span(&mut self) -> u64 {

@@ -159,11 +159,21 @@ impl CompactionRules {
     }
 
     /// Joins the blocks of a closed window, neighbours in age, as many as fit in one. Those that are too large for that
-    /// to pay are left out.
+    /// to pay are left out, and joined among themselves.
     fn join_all(&self, blocks: &[&BlockEntry]) -> Vec<Job> {
         let small = |entry: &&&BlockEntry| self.share(entry) * 3 <= FULL * 2;
-        let mut waiting = blocks.iter().filter(small).copied().peekable();
-        let (mut jobs, mut run, mut sum) = (Vec::new(), Vec::new(), 0);
+        let mut waiting: Vec<&BlockEntry> = blocks.iter().filter(small).copied().collect();
+        let mut jobs = Vec::new();
+        while waiting.len() >= 2 {
+            waiting = self.join_neighbours(&waiting, &mut jobs);
+        }
+        jobs
+    }
+
+    /// Joins neighbours; yields those that were left out, which are fewer than were given.
+    fn join_neighbours<'a>(&self, blocks: &[&'a BlockEntry], jobs: &mut Vec<Job>) -> Vec<&'a BlockEntry> {
+        let mut waiting = blocks.iter().copied().peekable();
+        let (mut left_out, mut run, mut sum) = (Vec::new(), Vec::new(), 0);
         loop {
             let next =
                 waiting.next_if(|next| run.len() < self.most_inputs() && sum + self.share(next) <= FULL);
@@ -172,25 +182,27 @@ impl CompactionRules {
                 run.push(entry);
                 continue;
             }
-            self.drop_too_large(&mut run);
+            self.leave_out(&mut run, &mut left_out);
             if run.len() >= 2 {
                 jobs.push(Job::join(&run, self.max_level));
                 run.clear();
             }
-            let Some(next) = waiting.peek() else { return jobs };
+            let Some(next) = waiting.peek() else { break };
             // A small block that is left over is joined with those that come, if it can be.
             sum = run.iter().map(|entry| self.share(entry)).sum();
             if sum + self.share(next) > FULL {
                 (run, sum) = (Vec::new(), 0);
             }
         }
+        left_out.sort_unstable_by_key(|entry| entry.id);
+        left_out
     }
 
     /// Leaves out the largest block until none is more than two thirds of all.
-    fn drop_too_large(&self, run: &mut Vec<&BlockEntry>) {
+    fn leave_out<'a>(&self, run: &mut Vec<&'a BlockEntry>, left_out: &mut Vec<&'a BlockEntry>) {
         while run.len() >= 2 && !self.pays(run) {
             let largest = (0..run.len()).max_by_key(|at| self.share(run[*at])).unwrap_or(0);
-            run.remove(largest);
+            left_out.push(run.remove(largest));
         }
     }
 }
