@@ -50,8 +50,8 @@ pub fn command(repo: &Repo, words: &[&str]) -> Result<bool, String> {
 }
 
 /// Does something while the servers run. It is given the environment that tells tests where they are:
-/// `SPANLOOM_TEST_S3`, `_S3_WITH_KEYS` with `_S3_KEY_ID` and `_S3_KEY`, `_GCS`, `_AZURE` (addresses with `http://`),
-/// `_MEMCACHED` and `_REDIS` (host and port), and `SPANLOOM_TEST_REQUIRED`, by which a test knows that it must not do
+/// `SPANLOOM_TEST_S3`, `_S3_WITH_KEYS` with `_S3_KEY_ID` and `_S3_KEY`, `_GCS`, `_GCS_TLS` with `_CA`, `_AZURE`
+/// (addresses with `http://`), `_MEMCACHED` and `_REDIS` (host and port), and `SPANLOOM_TEST_REQUIRED`, by which a test knows that it must not do
 /// without. The stores have the bucket `spanloom-test`.
 pub fn with_servers<T>(
     repo: &Repo,

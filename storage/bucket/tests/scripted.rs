@@ -11,7 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use spanloom_bucket::objects::{Got, Objects, StoreError, Swapped, Upload};
 use spanloom_bucket::store::{
-    Kind, Limits, Operation, Place, S3Config, S3Credentials, Secret, Store, StoreConfig, Transport,
+    Kind, Limits, Operation, Place, S3Config, S3Credentials, S3Encryption, Secret, Store, StoreConfig,
+    Transport,
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,6 +35,8 @@ use Answer::{Cut, Hangup, Silence, Whole};
 struct Server {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
+    /// The headers of each request, in lower case.
+    headers: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl Server {
@@ -43,13 +46,14 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
-        let note = asked.clone();
+        let headers = Arc::<Mutex<Vec<Vec<String>>>>::default();
+        let (note, note_headers) = (asked.clone(), headers.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answers.clone(), note.clone()));
+                tokio::spawn(serve(stream, answers.clone(), note.clone(), note_headers.clone()));
             }
         });
-        Self { address, asked }
+        Self { address, asked, headers }
     }
 
     fn asked(&self) -> Vec<String> {
@@ -57,7 +61,12 @@ impl Server {
     }
 
     fn store(&self, limits: Limits) -> Store {
-        let place = Place::S3(S3Config {
+        let place = Place::S3(self.config());
+        Store::open(&StoreConfig { place, prefix: String::new(), limits }).unwrap()
+    }
+
+    fn config(&self) -> S3Config {
+        S3Config {
             bucket: "bucket".into(),
             endpoint: Some(self.address.clone()),
             path_style: true,
@@ -68,16 +77,22 @@ impl Server {
                 session_token: None,
             }),
             ..S3Config::default()
-        });
-        Store::open(&StoreConfig { place, prefix: String::new(), limits }).unwrap()
+        }
     }
 }
 
-async fn serve(stream: TcpStream, answers: Arc<Mutex<VecDeque<Answer>>>, note: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    stream: TcpStream,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    note: Arc<Mutex<Vec<String>>>,
+    note_headers: Arc<Mutex<Vec<Vec<String>>>>,
+) {
     let mut stream = BufReader::new(stream);
-    while let Some((line, length)) = head(&mut stream).await {
-        let mut body = vec![0; length];
+    while let Some((line, headers)) = head(&mut stream).await {
+        let length = headers.iter().find_map(|header| header.strip_prefix("content-length: "));
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         stream.read_exact(&mut body).await.unwrap();
+        note_headers.lock().unwrap().push(headers);
         note.lock().unwrap().push(line.trim_end_matches(" HTTP/1.1").to_owned());
         let answer = answers.lock().unwrap().pop_front().unwrap_or(Silence);
         let (status, headers, text, sent) = match answer {
@@ -96,23 +111,18 @@ async fn serve(stream: TcpStream, answers: Arc<Mutex<VecDeque<Answer>>>, note: A
     }
 }
 
-/// The first line of a request, and the length of its body.
-async fn head(stream: &mut BufReader<TcpStream>) -> Option<(String, usize)> {
-    let (mut first, mut length) = (String::new(), 0);
+/// The first line of a request, and its headers in lower case.
+async fn head(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<String>)> {
+    let (mut first, mut headers) = (None, Vec::new());
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.ok()? == 0 {
             return None;
         }
-        let line = line.trim_end();
-        if line.is_empty() {
-            return Some((first, length));
-        }
-        if first.is_empty() {
-            first = line.to_owned();
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
+        match (line.trim_end(), &first) {
+            ("", _) => return Some((first?, headers)),
+            (line, None) => first = Some(line.to_owned()),
+            (line, Some(_)) => headers.push(line.to_ascii_lowercase()),
         }
     }
 }
@@ -360,6 +370,32 @@ async fn a_lost_answer_of_a_completion_begins_the_upload_anew() {
     );
     assert_eq!(asked.last().unwrap(), "HEAD /bucket/a");
     assert_eq!(count(&store.counters().uploads_aborted), 0);
+}
+
+#[tokio::test]
+async fn what_is_written_is_encrypted_classed_and_summed_as_configured() {
+    let answers = || [BEGUN, Whole(200, FOUND, ""), Whole(200, FOUND, ""), COMPLETED, Whole(200, FOUND, "")];
+    let key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    let customer = "x-amz-server-side-encryption-customer-algorithm: aes256";
+    for (encryption, header, on_parts) in [
+        (S3Encryption::S3, "x-amz-server-side-encryption: aes256", false),
+        (S3Encryption::Kms(None), "x-amz-server-side-encryption: aws:kms", false),
+        (S3Encryption::Kms(Some("k".into())), "x-amz-server-side-encryption-aws-kms-key-id: k", false),
+        (S3Encryption::Customer(Secret::new(key)), customer, true),
+    ] {
+        let server = Server::start(answers()).await;
+        let storage_class = Some("STANDARD_IA".into());
+        let place = Place::S3(S3Config { encryption, storage_class, ..server.config() });
+        let store = Store::open(&StoreConfig { place, prefix: String::new(), limits: limits() }).unwrap();
+        // The server says that nothing is there, which does not matter here.
+        assert!(store.put("a", large()).await.is_err());
+        let headers = server.headers.lock().unwrap().clone();
+        let has = |at: usize, text: &str| headers[at].iter().any(|header| header.starts_with(text));
+        assert!(has(0, header) && has(0, "x-amz-storage-class: standard_ia"), "{:?}", headers[0]);
+        assert!(has(0, "x-amz-checksum-algorithm: sha256"), "{:?}", headers[0]);
+        assert!(has(1, "x-amz-checksum-sha256: ") && has(2, "x-amz-checksum-sha256: "), "{:?}", headers[1]);
+        assert_eq!((has(1, customer), has(4, customer)), (on_parts, on_parts), "{:?}", headers[1]);
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,22 @@ fn s3_takes_the_right_keys() {
 }
 
 #[test]
+fn a_certificate_is_trusted_by_its_authority_alone() {
+    let Some(Place::Gcs(config)) = place(Kind::GcsTls) else { return };
+    let strangers = Transport { allow_http: true, ca_file: None };
+    let strange = open(Place::Gcs(GcsConfig { transport: strangers, ..config.clone() }), impatient());
+    let trusted = open(Place::Gcs(config), limits());
+    runtime().block_on(async {
+        trusted.put("a", Upload::Bytes("text".into())).await.unwrap();
+        trusted.put("large", Upload::Bytes(vec![1; (6 << 20) + 1].into())).await.unwrap();
+        assert!(matches!(trusted.get("a", None).await, Ok(Got::Object(bytes, _)) if bytes == "text"));
+        let error = strange.get("a", None).await.unwrap_err();
+        assert!(matches!(error, StoreError::Failed { .. }), "{error}");
+    });
+    assert_eq!(strange.counters().errors(ErrorKind::Connection), 3);
+}
+
+#[test]
 fn azure_refuses_wrong_keys() {
     let Some(Place::Azure(config)) = place(Kind::Azure) else { return };
     let account = "devstoreaccount1".to_owned();

@@ -23,6 +23,8 @@ pub enum Kind {
     /// S3 that takes one pair of keys and no other.
     S3WithKeys,
     Gcs,
+    /// Google's with TLS, and a certificate that no system trusts.
+    GcsTls,
     Azure,
 }
 
@@ -69,13 +71,11 @@ pub fn place(kind: Kind) -> Option<Place> {
             server("SPANLOOM_TEST_S3_KEY_ID")?,
             server("SPANLOOM_TEST_S3_KEY")?,
         ),
-        Kind::Gcs => Place::Gcs(GcsConfig {
-            bucket: BUCKET.into(),
-            endpoint: Some(server("SPANLOOM_TEST_GCS")?),
-            transport,
-            credentials: Some(GcsCredentials::Anonymous),
-            storage_class: None,
-        }),
+        Kind::Gcs => gcs(server("SPANLOOM_TEST_GCS")?, transport),
+        Kind::GcsTls => gcs(
+            server("SPANLOOM_TEST_GCS_TLS")?,
+            Transport { allow_http: false, ca_file: Some(server("SPANLOOM_TEST_CA")?.into()) },
+        ),
         Kind::Azure => Place::Azure(AzureConfig {
             account: String::new(),
             container: BUCKET.into(),
@@ -95,6 +95,16 @@ fn s3(endpoint: String, id: String, secret: String) -> Place {
         transport: Transport { allow_http: true, ca_file: None },
         credentials: Some(S3Credentials::Keys { id, secret: Secret::new(secret), session_token: None }),
         ..S3Config::default()
+    })
+}
+
+fn gcs(endpoint: String, transport: Transport) -> Place {
+    Place::Gcs(GcsConfig {
+        bucket: BUCKET.into(),
+        endpoint: Some(endpoint),
+        transport,
+        credentials: Some(GcsCredentials::Anonymous),
+        storage_class: None,
     })
 }
 

@@ -11,6 +11,7 @@ import email.utils
 import hashlib
 import itertools
 import re
+import ssl
 import sys
 import threading
 import time
@@ -211,6 +212,13 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    port, *buckets = sys.argv[1:]
-    Handler.state = State(buckets)
-    Server(("127.0.0.1", int(port)), Handler).serve_forever()
+    # PORT BUCKET [CERTIFICATE KEY]
+    port, bucket, *tls = sys.argv[1:]
+    Handler.state = State([bucket])
+    server = Server(("127.0.0.1", int(port)), Handler)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        # Hands shake where a connection is served, so that one which does not disturbs no other.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.serve_forever()

@@ -9,9 +9,11 @@ Should this process be killed, the kernel stops them.
 import argparse
 import base64
 import ctypes
+import datetime
 import hashlib
 import hmac
 import http.client
+import ipaddress
 import os
 import re
 import shutil
@@ -22,6 +24,10 @@ import sys
 import time
 import urllib.parse
 from email.utils import formatdate
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 BUCKET = "spanloom-test"
 PATIENCE_SECONDS = 90
@@ -158,12 +164,56 @@ def s3_with_keys(home):
     return moto(home, "s3-with-keys", prepare)
 
 
-def gcs(home):
+def gcs_command(home, port, *tls):
     python = os.path.join(home, "python", "bin", "python")
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "gcs.py")
-    return Server("gcs", lambda port: [python, "-B", program, str(port), BUCKET],
-                  lambda port: request(port, "GET", "/" + BUCKET),
+    return [python, "-B", program, str(port), BUCKET, *tls]
+
+
+def gcs(home):
+    return Server("gcs", lambda port: gcs_command(home, port), lambda port: request(port, "GET", "/" + BUCKET),
                   lambda port: {"SPANLOOM_TEST_GCS": f"http://127.0.0.1:{port}"})
+
+
+def gcs_tls(home, logs):
+    """One that speaks TLS, with a certificate that only the tests' own authority vouches for."""
+    authority = os.path.join(logs, "authority.pem")
+    tls = certificates(logs, authority)
+
+    def answers(port):
+        with socket.create_connection(("127.0.0.1", port), timeout=10):
+            pass
+
+    return Server("gcs-tls", lambda port: gcs_command(home, port, *tls), answers,
+                  lambda port: {"SPANLOOM_TEST_GCS_TLS": f"https://127.0.0.1:{port}", "SPANLOOM_TEST_CA": authority})
+
+
+def certificates(folder, authority):
+    """Writes an authority's certificate, and those of a server with its key, whose paths it yields."""
+    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
+
+    def certificate(name, key, issuer, issuer_key, extensions):
+        named = lambda text: x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+        builder = x509.CertificateBuilder(
+            named(issuer), named(name), key.public_key(), x509.random_serial_number(), now - day, now + 2 * day)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
+        return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def write(name, data):
+        path = os.path.join(folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca = x509.BasicConstraints(ca=True, path_length=0)
+    write(os.path.basename(authority), certificate("spanloom tests", ca_key, "spanloom tests", ca_key, [ca]))
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    own = certificate("127.0.0.1", key, "spanloom tests", ca_key, [names])
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                               serialization.NoEncryption())
+    return write("server.pem", own), write("server-key.pem", secret)
 
 
 def azure(home):
@@ -216,8 +266,8 @@ def main():
     logs = os.path.join(words.home, "logs")
     shutil.rmtree(logs, ignore_errors=True)
     os.makedirs(logs)
-    servers = [s3(words.home), s3_with_keys(words.home), gcs(words.home), azure(words.home),
-               memcached(words.memcached, words.libraries), redis(words.home)]
+    servers = [s3(words.home), s3_with_keys(words.home), gcs(words.home), gcs_tls(words.home, logs),
+               azure(words.home), memcached(words.memcached, words.libraries), redis(words.home)]
     try:
         for server in servers:
             server.start(logs)
