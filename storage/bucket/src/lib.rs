@@ -9,6 +9,8 @@
 //! id. Parsed directories and other pages are held by the blocks that were read last, within
 //! [`ResidentLimits`], however many blocks are listed and however they are read.
 //!
+//! Stores of objects, for blocks that several machines reach, are in [`store`], behind the trait of [`objects`].
+//!
 //! Names are `<nanoseconds since 1970, 16 hex digits>-<number, 4 hex digits>.block`, so they sort by age.
 
 mod listing;
