@@ -15,6 +15,7 @@ import hmac
 import http.client
 import ipaddress
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -236,7 +237,9 @@ def azure(home):
 
 
 def memcached(program, libraries):
-    command = lambda port: [program, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "64", "-u", "nobody"]
+    # As whoever runs the tests: what becomes somebody else is not killed with its parent.
+    user = pwd.getpwuid(os.getuid()).pw_name
+    command = lambda port: [program, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "64", "-u", user]
     env = {"LD_LIBRARY_PATH": libraries} if libraries else {}
     return Server("memcached", command, lambda port: says(port, b"version\r\n", b"VERSION"),
                   lambda port: {"SPANLOOM_TEST_MEMCACHED": f"127.0.0.1:{port}"}, env)
