@@ -1,4 +1,4 @@
-//! The chores of the house: `cargo xtask tidy | test | clients | config-docs | fuzz | fuzz-seeds`.
+//! The chores of the house: `cargo xtask tidy | test | clients | stores | config-docs | fuzz | fuzz-seeds`.
 //!
 //! | file | holds |
 //! |---|---|
@@ -7,6 +7,8 @@
 //! | `steps.rs` | the table of steps that `cargo xtask test` runs, and the runner |
 //! | `checks.rs` | the steps that are cargo commands: format, lints, builds, tests |
 //! | `clients.rs`, `clients/` | real senders: installs them in pinned versions and runs them against a `spanloom` |
+//! | `stores.rs` | the servers of stores and caches, and the tests that need them |
+//! | `install.rs` | Python environments and Node modules in pinned versions |
 //! | `generated.rs` | files that the binary writes and the repository keeps |
 //! | `fuzz.rs` | fuzz targets and their seeds |
 //!
@@ -17,8 +19,10 @@ mod checks;
 mod clients;
 mod fuzz;
 mod generated;
+mod install;
 mod repo;
 mod steps;
+mod stores;
 mod tidy;
 
 use std::process::ExitCode;
@@ -34,6 +38,9 @@ usage: cargo xtask COMMAND
   clients [--spanloom PATH] [--only NAME]
                            OpenTelemetry, Jaeger, Zipkin and OpenCensus clients send traces to a running
                            spanloom, which are read back; NAME stands for all that begin so
+  stores PROGRAM [ARGUMENT]...
+                           run a program beside servers of S3, Google's and Azure's stores, memcached and
+                           Redis, which its environment names (`stores env` prints them)
   crash [ROUNDS]           kill -9 under load, restart, read everything back; 200 rounds by default
   overload [SECONDS]       far more load than the memory budget can take; 60 seconds by default
   config-docs [--check]    write docs/CONFIG.md from the binary, or compare the two
@@ -62,6 +69,7 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["tidy"] => tidy::report(&repo),
         ["test", rest @ ..] => steps::run(&repo, rest),
         ["clients", rest @ ..] => clients::command(&repo, rest),
+        ["stores", rest @ ..] => stores::command(&repo, rest),
         ["crash"] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", "200"),
         ["crash", rounds] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", rounds),
         ["overload"] => checks::server_test(&repo, "overload", "SPANLOOM_OVERLOAD_SECONDS", "60"),

@@ -107,6 +107,14 @@ impl Cmd {
         let shown = Path::new(&program).file_stem().unwrap_or(&program).to_string_lossy().into_owned();
         let mut command = Command::new(&program);
         command.current_dir(&repo.root).stdin(Stdio::null());
+        // What cargo says of this program to this program: some build scripts (that of `ring`) take a change of it
+        // for a reason to build anew, and with them all that depends on them.
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_"))
+            {
+                command.env_remove(&name);
+            }
+        }
         if !std::io::stdout().is_terminal() {
             command
                 .env("CARGO_TERM_COLOR", "never")

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::repo::Repo;
-use crate::{checks, clients, generated, tidy};
+use crate::{checks, clients, generated, stores, tidy};
 
 /// One step.
 pub struct Step {
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     full("doc", "examples in the documentation run", &["build"], checks::doc),
     full("examples", "example programs run", &["build"], checks::examples),
     full("generated", "generated files are fresh", &["build"], generated::check),
+    full("stores", "stores of objects keep their promises", &["build"], stores::step),
     full("clients", "real senders are read back", &["build"], clients::step),
 ];
 

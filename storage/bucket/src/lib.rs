@@ -9,9 +9,9 @@
 //! id. Parsed directories and other pages are held by the blocks that were read last, within
 //! [`ResidentLimits`], however many blocks are listed and however they are read.
 //!
-//! A block's file is `blocks/<tenant>/<id>.block`.
-//!
-//! Which blocks are in a store of objects, and what becomes of them, says [`catalog`].
+//! A block's file is `blocks/<tenant>/<id>.block`. Behind the folder there may be a store of objects, which several
+//! machines reach ([`store`], behind the trait of [`objects`]); which blocks are there, and what becomes of them, says
+//! [`catalog`]; what was read of them is kept in a [`cache`].
 
 pub mod cache;
 pub mod catalog;

@@ -14,6 +14,7 @@ const ROOMS: [&str; 5] = ["storage", "cluster", "actors", "engine", "benches"];
 const DOORS: &[Door] = &[
     Door { names: &["foca"], crates: &["cluster/swim"], oracle: false },
     Door { names: &["memmap2"], crates: &["storage/block"], oracle: false },
+    Door { names: &["object_store", "reqwest"], crates: &["storage/bucket"], oracle: false },
     Door {
         names: &["rkyv"],
         crates: &["storage/span", "storage/wal", "storage/block", "cluster/peer"],
@@ -212,6 +213,8 @@ mod tests {
         for (name, inside, outside) in [
             ("foca", "cluster/swim", "cluster/peer"),
             ("memmap2", "storage/block", "storage/wal"),
+            ("object_store", "storage/bucket", "actors/upkeep"),
+            ("reqwest", "storage/bucket", "engine/server"),
             ("rkyv", "storage/wal", "storage/bucket"),
             ("prost", "engine/wire", "engine/server"),
             ("tonic", "cluster/peer", "engine/server"),

@@ -6,8 +6,8 @@ use object_store::ClientOptions;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::Certificate;
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::{BackoffConfig, RetryConfig};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::{BackoffConfig, RetryConfig, StaticCredentialProvider};
 
 use super::Remote;
 use super::checksum::WithChecksum;
@@ -132,7 +132,11 @@ pub(super) fn gcs(config: &GcsConfig, limits: &Limits) -> Result<Built, String> 
     let mut secrets = Vec::new();
     let builder = match &config.credentials {
         None => GoogleCloudStorageBuilder::from_env(),
-        Some(GcsCredentials::Anonymous) => GoogleCloudStorageBuilder::new().with_skip_signature(true),
+        Some(GcsCredentials::Anonymous) => {
+            // Some requests ask for a token though they need none.
+            let none = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
+            GoogleCloudStorageBuilder::new().with_credentials(Arc::new(none)).with_skip_signature(true)
+        }
         Some(GcsCredentials::File(path)) => {
             GoogleCloudStorageBuilder::new().with_service_account_path(path.to_string_lossy())
         }

@@ -22,9 +22,6 @@ mod parts;
 mod read;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
