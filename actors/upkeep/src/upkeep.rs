@@ -171,25 +171,30 @@ impl Upkeep {
     }
 
     async fn compacting(self) {
-        let Some(options) = self.0.parts.options.compaction.clone() else { return };
+        let Some(every) = self.0.parts.options.compaction.as_ref().map(|options| options.every) else {
+            return;
+        };
         loop {
-            tokio::time::sleep(options.every).await;
-            let joiner = Joiner {
-                bucket: self.0.parts.bucket.clone(),
-                options: options.clone(),
-                stop: self.0.stop.clone(),
-            };
-            for tenant in self.tenants() {
-                if let Err(error) = self.compact(&joiner, &tenant).await {
-                    self.0.parts.metrics.compaction_errors.inc();
-                    tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
-                }
+            tokio::time::sleep(every).await;
+            self.compact().await;
+        }
+    }
+
+    /// Joins blocks of all tenants as long as there is something to join, now. What fails is logged, counted and tried
+    /// again by the next round.
+    pub async fn compact(&self) {
+        let Some(options) = self.0.parts.options.compaction.clone() else { return };
+        let joiner = Joiner { bucket: self.0.parts.bucket.clone(), options, stop: self.0.stop.clone() };
+        for tenant in self.tenants() {
+            if let Err(error) = self.compact_tenant(&joiner, &tenant).await {
+                self.0.parts.metrics.compaction_errors.inc();
+                tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
             }
         }
     }
 
     /// Does the jobs of a tenant, until there are none.
-    async fn compact(&self, joiner: &Joiner, tenant: &Tenant) -> Result<(), CompactError> {
+    async fn compact_tenant(&self, joiner: &Joiner, tenant: &Tenant) -> Result<(), CompactError> {
         let Inner { parts: UpkeepParts { bucket, clock, metrics, .. }, .. } = &*self.0;
         loop {
             let _alone = self.0.changing.lock().await;
@@ -232,16 +237,21 @@ impl Upkeep {
 
     async fn retaining(self) {
         loop {
-            if let Err(error) = self.retain().await {
-                self.0.parts.metrics.retention_errors.inc();
-                tracing::error!(%error, "blocks were not removed; it is tried again");
-            }
+            self.retain().await;
             tokio::time::sleep(RETAIN_EVERY).await;
         }
     }
 
-    /// Removes what is kept no longer, now.
-    async fn retain(&self) -> Result<(), CompactError> {
+    /// Removes what is kept no longer, and deletes objects that were replaced or removed long enough ago, now. What
+    /// fails is logged, counted and tried again by the next round.
+    pub async fn retain(&self) {
+        if let Err(error) = self.try_retain().await {
+            self.0.parts.metrics.retention_errors.inc();
+            tracing::error!(%error, "blocks were not removed; it is tried again");
+        }
+    }
+
+    async fn try_retain(&self) -> Result<(), CompactError> {
         let Inner { parts: UpkeepParts { bucket, clock, metrics, options }, .. } = &*self.0;
         let _alone = self.0.changing.lock().await;
         let mut manifests = Vec::new();
