@@ -15,24 +15,24 @@ use house::load::{by_trace, check, load_while};
 use spanloom_load::random::Random;
 use spanloom_span::{SpanId, TraceId};
 
-/// Small files and early sealing, so that every kind of moment comes up often.
+/// Small files, early sealing and eager joining, so that every kind of moment comes up often.
 const CONFIG: &str = "
 memory: {budget: 96MiB}
 log: {segment_bytes: 1MiB}
 trace: {idle: 50ms, max_age: 1s}
 seal: {block_bytes: 400KiB, max_age: 200ms}
+compaction: {every: 100ms, zstd_level: 1}
 ";
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-#[test]
-fn acknowledged_spans_survive_kill_9() {
-    let (rounds, seed) = (number("SPANLOOM_CRASH_ROUNDS", 200), number("SPANLOOM_CRASH_SEED", 1));
-    let dir = tempfile::tempdir().unwrap();
+/// Everything that was acknowledged, in rounds that each end with a kill.
+fn survive(dir: &std::path::Path, config: &str) -> HashMap<TraceId, Vec<SpanId>> {
+    let (rounds, seed) = (number("SPANLOOM_CRASH_ROUNDS", 100), number("SPANLOOM_CRASH_SEED", 1));
     let mut random = Random::new(seed);
-    let mut house = House::start(dir.path(), CONFIG);
+    let mut house = House::start(dir, config);
     let mut everything: HashMap<TraceId, Vec<SpanId>> = HashMap::new();
     let mut sent = 0;
     for round in 0..rounds {
@@ -41,7 +41,7 @@ fn acknowledged_spans_survive_kill_9() {
             std::thread::sleep(pause);
             house.kill();
         });
-        house = House::start(dir.path(), CONFIG);
+        house = House::start(dir, config);
         let traces = by_trace(&acknowledged);
         sent += acknowledged.len();
         check(&house, &traces, &format!("round {round}, seed {seed}"));
@@ -51,11 +51,31 @@ fn acknowledged_spans_survive_kill_9() {
     }
     check(&house, &everything, "at the end");
     house.stop();
-    let house = House::start(dir.path(), CONFIG);
+    let house = House::start(dir, config);
     check(&house, &everything, "after a drain");
     println!(
         "{rounds} kills, {} traces and {sent} spans acknowledged, none lost, none twice",
         everything.len()
     );
+    house.stop();
+    everything
+}
+
+#[test]
+fn acknowledged_spans_survive_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    survive(dir.path(), CONFIG);
+}
+
+#[test]
+fn acknowledged_spans_survive_kill_9_on_their_way_to_a_store() {
+    let (dir, other, store) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = store.path().display();
+    let config = format!("{CONFIG}\nstore: {{backend: folder, folder: {folder}, poll: 100ms, grace: 60s}}\n");
+    let everything = survive(dir.path(), &config);
+    // Nothing is left in the first one's folder that is not in the store.
+    let house = House::start(other.path(), &config);
+    check(&house, &everything, "by another node");
     house.stop();
 }
