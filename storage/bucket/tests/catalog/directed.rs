@@ -210,8 +210,29 @@ fn a_damaged_manifest_is_kept_under_another_name() {
         assert_eq!(case.shared.world().get(&path).unwrap().0, damaged);
         assert!(rebuilt.manifest.version >= before, "versions ascend for good");
         assert_eq!(case.listed(), [1]);
-        // Others may still delete what the damaged one told them to.
-        assert!(case.shared.world().now - before >= TIMING.act_within.as_nanos() as u64);
+    }
+}
+
+/// Others may still delete what the lost manifest told them to: what is listed until then may be deleted after it.
+#[test]
+fn a_rebuild_waits_until_nobody_acts_on_the_lost_manifest() {
+    let mut case = Case::new();
+    let one = case.block(id(1), &[1], &[]);
+    case.upload(&one).unwrap();
+    for _ in 0..20 {
+        case.shared.world().lose_manifest(false);
+        let lost = case.shared.world().now;
+        let before = case.shared.counts().0["listing"];
+        let (steps, objects) = (case.steps.clone(), case.shared.objects());
+        let read = move |path: String| read_block(objects.clone(), path);
+        let rebuild = async move { steps.catalog().rebuild(&tenant(), &read).await };
+        let mut listed = None;
+        let listing = |world: &World| {
+            listed = listed.or((world.counts.0["listing"] > before).then_some(world.now));
+            listed.is_some()
+        };
+        case.run_frozen(rebuild, listing, Duration::ZERO).unwrap();
+        assert!(listed.unwrap() - lost >= TIMING.act_within.as_nanos() as u64);
     }
 }
 
