@@ -3,21 +3,22 @@
 use crate::error::{OrDamaged, Result};
 use crate::seq::SeqView;
 
-/// Values that are unpacked together. A merge has a window for each column of each of its inputs.
-const WINDOW: u64 = 256;
+/// Values that are unpacked together. A merge has a window for each column of each of its inputs, and all of them
+/// should stay in the caches.
+const WINDOW: u64 = 128;
 
 /// A sequence, and those of its values that are unpacked.
 pub(crate) struct Window<'a> {
-    seq: SeqView<'a>,
-    from: u64,
     values: Vec<u64>,
+    from: u64,
     next: u64,
+    seq: Box<SeqView<'a>>,
 }
 
 impl<'a> Window<'a> {
     /// Begins before the first value.
     pub fn new(seq: SeqView<'a>) -> Self {
-        Self { seq, from: 0, values: Vec::new(), next: 0 }
+        Self { values: Vec::new(), from: 0, next: 0, seq: Box::new(seq) }
     }
 
     /// The value at `at`. Values in ascending order cost least.

@@ -130,6 +130,12 @@ impl ByteValues {
         if self.is_plain { None } else { self.codes.last().copied() }
     }
 
+    /// The number of a dictionary's entry, made when it is new, without a value being appended. Only while
+    /// [`Self::is_coded`].
+    pub fn entry(&mut self, value: &[u8]) -> u32 {
+        self.dictionary.intern(value).0
+    }
+
     /// Whether values may be appended as templates with numbers: then [`Self::template`] and
     /// [`Self::push_template`] do. Else the text is to be pushed.
     pub fn takes_templates(&mut self) -> bool {
