@@ -143,6 +143,7 @@ fn report(dir: &Path, rounds: u64) {
         }
         if is_again && files.len() > 1 && inputs.len() > files.len() {
             // What came out is what goes in next: fewer and larger ones.
+            drop(inputs);
             std::fs::remove_dir_all(dir).unwrap();
             std::fs::rename(&out, dir).unwrap();
             return report(dir, rounds);

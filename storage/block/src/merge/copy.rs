@@ -10,7 +10,7 @@ use rkyv::rend::u32_le;
 use crate::columns::{Field, Table};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::merge::source::{CodeMap, How, Met, Source, Step, how_of_field};
-use crate::merge::window::Window;
+use crate::merge::window::{Touched, Window};
 use crate::reader::contents::Contents;
 use crate::seq::SeqView;
 use crate::shape::{ArchivedShapes, ShapesView};
@@ -130,6 +130,7 @@ pub(crate) struct TableCopy<'a> {
     /// Plan of each class that is not far beyond the others.
     classes_known: Vec<ClassPlan>,
     steps: usize,
+    touched: Touched,
     next_row: u64,
     len: u64,
 }
@@ -146,7 +147,7 @@ pub(crate) struct RowPlan {
 
 impl<'a> TableCopy<'a> {
     /// Opens the rows; `None` when the table has none in this row group.
-    pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
+    pub fn open(block: &'a Contents, table: Table, group: u32, touched: &Touched) -> Result<Option<Self>> {
         let Some((shapes, classes, shape_codes)) = open_shapes(block, table, group)? else { return Ok(None) };
         let columns = block.table_columns(table).len();
         Ok(Some(Self {
@@ -154,9 +155,10 @@ impl<'a> TableCopy<'a> {
             table,
             group,
             shapes,
-            classes: classes.map(Window::new),
+            classes: classes.map(|classes| Window::new(classes, touched)),
             shape_codes,
-            shape_window: Window::new(shape_codes),
+            shape_window: Window::new(shape_codes, touched),
+            touched: touched.clone(),
             sources: std::iter::repeat_with(|| Source::None).take(columns).collect(),
             is_open: vec![false; columns],
             plans: Vec::new(),
@@ -278,7 +280,7 @@ impl<'a> TableCopy<'a> {
         let at = column as usize;
         if !std::mem::replace(self.is_open.get_mut(at).or_damaged("a shape names an unknown column")?, true) {
             let base = self.block.table_columns(self.table).start;
-            self.sources[at] = Source::open(self.block, base + column, self.group)?;
+            self.sources[at] = Source::open(self.block, base + column, self.group, &self.touched)?;
         }
         let field = self.block.field_of(self.table, column)?;
         self.sources[at].how().map(|how| how_of_field(field, how)).transpose()

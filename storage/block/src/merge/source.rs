@@ -11,7 +11,7 @@ use spanloom_span::{decode, encode};
 use crate::columns::{Field, Storage, ValueType, flip_sign};
 use crate::directory::ColumnId;
 use crate::error::{BlockError, OrDamaged, Result};
-use crate::merge::window::Window;
+use crate::merge::window::{Touched, Window};
 use crate::reader::column::ColumnReader;
 use crate::reader::contents::Contents;
 use crate::seq::SeqView;
@@ -132,28 +132,32 @@ pub(crate) struct Met {
 
 impl<'a> Source<'a> {
     /// Opens a column's values in a row group.
-    pub fn open(block: &'a Contents, column: u32, group: u32) -> Result<Self> {
+    pub fn open(block: &'a Contents, column: u32, group: u32, touched: &Touched) -> Result<Self> {
         let id = block.columns.get(column as usize).or_damaged("there is no such column")?;
         if id.storage() == Storage::Marker {
             return Ok(Self::None);
         }
         let chunk = block.chunk(column, group).or_damaged("a column has no values where a row names it")?;
         let by_class = chunk.mode.is_by_class();
+        // Its checksums are compared: all of it is read.
+        touched.add(block.chunk_bytes(column, group));
         Ok(match ColumnReader::of_chunk(block, chunk)? {
             ColumnReader::Marker => Self::None,
             ColumnReader::Ints(values) if by_class => Self::ClassInts(Box::new(values)),
-            ColumnReader::Ints(values) => Self::Ints(Window::new(values)),
+            ColumnReader::Ints(values) => Self::Ints(Window::new(values, touched)),
             ColumnReader::Codes { codes, mut dictionary } => {
                 dictionary.keep_pages(KEPT_PAGES);
                 match by_class {
                     true => Self::ClassCodes(Box::new((codes, dictionary))),
-                    false => Self::Codes { codes: Window::new(codes), dictionary: Box::new(dictionary) },
+                    false => {
+                        Self::Codes { codes: Window::new(codes, touched), dictionary: Box::new(dictionary) }
+                    }
                 }
             }
             ColumnReader::Plain(store) => Self::Plain { store: Box::new(store), next: 0 },
             ColumnReader::Templates(view) => Self::Templates(Box::new(TemplateSource {
-                codes: Window::new(view.codes),
-                numbers: view.numbers.into_iter().map(Window::new).collect(),
+                codes: Window::new(view.codes, touched),
+                numbers: view.numbers.into_iter().map(|numbers| Window::new(numbers, touched)).collect(),
                 templates: view.templates,
                 map: CodeMap::default(),
                 cuts: UNKNOWN,
@@ -295,7 +299,7 @@ impl TemplateSource<'_> {
                 known
             }
         };
-        out.push_template(known, &numbers[..count]);
+        out.push_template(known, &numbers, count);
         Ok(8 * count)
     }
 }

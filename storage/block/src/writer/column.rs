@@ -5,7 +5,7 @@ use crate::directory::{Chunk, DICTIONARY_GROUP, Mode};
 use crate::error::Result;
 use crate::seq::Seq;
 use crate::store::{Store, StoreKind};
-use crate::template::Templates;
+use crate::template::{MAX_NUMBERS, Templates};
 use crate::writer::interner::Interner;
 use crate::writer::output::Output;
 
@@ -152,9 +152,9 @@ impl ByteValues {
 
     /// Appends a value of a template of the open row group.
     #[inline]
-    pub fn push_template(&mut self, code: u32, numbers: &[u64]) {
+    pub fn push_template(&mut self, code: u32, numbers: &[u64; MAX_NUMBERS], count: usize) {
         self.pushed += 1;
-        self.push_split(|split| split.push(code, numbers));
+        self.push_split(|split| split.push(code, numbers, count));
     }
 
     /// Row groups that were cut.
