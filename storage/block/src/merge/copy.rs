@@ -26,7 +26,7 @@ const MAX_STEPS: usize = 1 << 17;
 const MAX_CHILDREN: u64 = 1 << 25;
 
 /// Classes that are remembered. A row group has at most one for 16 of its rows.
-const MAX_CLASSES: u64 = 1 << 16;
+pub(crate) const MAX_CLASSES: u64 = 1 << 16;
 
 /// Fields of spans that are not moved by steps: whoever moves the row sees to them.
 const APART: [Field; 7] =

@@ -9,7 +9,7 @@ use spanloom_span::{TraceId, encode};
 use crate::columns::{Field, Table};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::id::BlockId;
-use crate::merge::copy::{Columns, RowPlan, TableCopy};
+use crate::merge::copy::{Columns, MAX_CLASSES, RowPlan, TableCopy};
 use crate::merge::joined::{Heads, Part, open_ints};
 use crate::merge::window::{Touched, Window};
 use crate::reader::contents::Contents;
@@ -22,11 +22,16 @@ use crate::writer::{BlockBuilder, Boundary, TraceEntry};
 /// Most bytes of memory that a resource with a scope may take.
 const MAX_SCOPE_BYTES: u64 = 1 << 28;
 
+/// Ids that are copied together.
+const COPIED_IDS: usize = 128;
+
 /// A block that is merged.
 pub(crate) struct Input<'a> {
     pub id: BlockId,
     pub block: &'a Contents,
     ids: &'a [[u8; 16]],
+    /// Some of the ids, from a place on: so that not each of them brings in a page.
+    copied_ids: (usize, Vec<[u8; 16]>),
     /// Trace that comes next, and its first row.
     place: usize,
     next_row: u64,
@@ -86,7 +91,26 @@ struct OpenGroup<'a> {
 /// Scope of each row, or of each class.
 enum Scopes<'a> {
     Rows(Window<'a>),
-    Classes(SeqView<'a>),
+    /// With those of the first classes, as far as they were asked for.
+    Classes(SeqView<'a>, Vec<u64>),
+}
+
+impl Scopes<'_> {
+    #[inline]
+    fn get(&mut self, row: u64, class: u64) -> Result<u64> {
+        match self {
+            Self::Rows(scopes) => scopes.get(row),
+            Self::Classes(scopes, known) => {
+                if let Some(known) = known.get(class as usize) {
+                    return Ok(*known);
+                }
+                while known.len() < MAX_CLASSES as usize && known.len() as u64 <= class {
+                    known.push(scopes.get(known.len() as u64)?);
+                }
+                scopes.get(class)
+            }
+        }
+    }
 }
 
 /// A trace of the input, as its trace table has it.
@@ -136,6 +160,7 @@ impl<'a> Input<'a> {
             id,
             block,
             ids,
+            copied_ids: (0, Vec::new()),
             place: 0,
             next_row: 0,
             traces,
@@ -152,17 +177,30 @@ impl<'a> Input<'a> {
     }
 
     /// The trace that comes next.
-    pub fn next_id(&self) -> Option<TraceId> {
-        self.ids.get(self.place).map(|id| TraceId(*id))
+    pub fn next_id(&mut self) -> Option<TraceId> {
+        self.id_at(self.place).map(TraceId)
+    }
+
+    fn id_at(&mut self, place: usize) -> Option<[u8; 16]> {
+        let (from, copied) = &mut self.copied_ids;
+        if let Some(id) = copied.get(place.wrapping_sub(*from)) {
+            return Some(*id);
+        }
+        *from = place;
+        copied.clear();
+        copied.extend(self.ids.get(place..)?.iter().take(COPIED_IDS));
+        self.touched.add(0);
+        copied.first().copied()
     }
 
     /// Takes the trace that comes next. Its rows are to be taken or passed over then.
     pub fn next_trace(&mut self) -> Result<InputTrace> {
         let place = self.place as u64;
+        let id = self.id_at(self.place).or_damaged("there is no such trace")?;
+        let is_last = self.place + 1 == self.ids.len();
+        let next_id = if is_last { None } else { self.id_at(self.place + 1) };
         let traces = self.traces.as_mut().or_damaged("there is no such trace")?;
-        let id = *self.ids.get(self.place).or_damaged("there is no such trace")?;
-        let next_id = self.ids.get(self.place + 1);
-        next_id.is_none_or(|next| *next > id).then_some(()).or_damaged("the trace ids are out of order")?;
+        next_id.is_none_or(|next| next > id).then_some(()).or_damaged("the trace ids are out of order")?;
         let count = self.ids.len() as u64;
         let first = traces.first_row.get(place)?;
         let end = if place + 1 < count { traces.first_row.get(place + 1)? } else { self.block.meta.spans };
@@ -214,16 +252,11 @@ impl<'a> Input<'a> {
     #[inline]
     pub fn open_row(&mut self, row: u64) -> Result<Boundary> {
         self.open_group(row)?;
-        if self.touched.bytes() > self.most_touched {
-            self.release_pages();
-        }
+        self.release_excess();
         let group = self.group.as_mut().or_damaged("a row lies in no group")?;
         let plan = group.spans.plan()?;
         group.plan = plan;
-        let scope = match &mut group.scopes {
-            Scopes::Rows(scopes) => scopes.get(row - group.rows.start)?,
-            Scopes::Classes(scopes) => scopes.get(plan.class)?,
-        };
+        let scope = group.scopes.get(row - group.rows.start, plan.class)?;
         let last = self.last;
         if let Some(last) = last.filter(|last| last.scope == scope) {
             self.last = Some(last);
@@ -384,6 +417,14 @@ impl<'a> Input<'a> {
             + self.scopes.capacity() * size_of::<Option<ScopeRow>>()
     }
 
+    /// Gives the pages that were touched back when they may be more than the input's share.
+    #[inline]
+    pub fn release_excess(&mut self) {
+        if self.touched.bytes() > self.most_touched {
+            self.release_pages();
+        }
+    }
+
     /// Gives the pages that were touched back. What is still open brings in again what it needs.
     fn release_pages(&mut self) {
         self.block.sections.release_pages();
@@ -445,7 +486,7 @@ impl<'a> OpenGroup<'a> {
             starts: ints(Field::Start)?,
             durations: ints(Field::Duration)?,
             scopes: match scopes.mode.is_by_class() {
-                true => Scopes::Classes(values),
+                true => Scopes::Classes(values, Vec::new()),
                 false => Scopes::Rows(Window::new(values, touched)),
             },
         })

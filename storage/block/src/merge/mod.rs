@@ -274,7 +274,7 @@ type TracePart = (usize, InputTrace);
 impl<W: io::Write> Course<'_, '_, W> {
     fn run(&mut self, watch: &mut dyn FnMut(MergeProgress) -> ControlFlow<()>) -> Result<(), MergeError> {
         let mut heap = BinaryHeap::new();
-        for (at, input) in self.inputs.iter().enumerate() {
+        for (at, input) in self.inputs.iter_mut().enumerate() {
             heap.extend(input.next_id().map(|id| Reverse((id, at))));
         }
         let (mut parts, mut told) = (Vec::<TracePart>::new(), 0);
@@ -288,7 +288,10 @@ impl<W: io::Write> Course<'_, '_, W> {
             }
             self.put(id, &parts)?;
             for (at, _) in &parts {
-                heap.extend(self.inputs[*at].next_id().map(|id| Reverse((id, *at))));
+                let input = &mut self.inputs[*at];
+                heap.extend(input.next_id().map(|id| Reverse((id, *at))));
+                // It may be long until it is this input's turn again.
+                input.release_excess();
             }
             self.progress.spans += parts.iter().map(|(_, part)| part.rows.end - part.rows.start).sum::<u64>();
             if self.progress.spans - told >= WATCH_SPANS || heap.is_empty() {

@@ -37,6 +37,7 @@ pub(crate) enum Source<'a> {
     Plain {
         store: Box<StoreView<'a>>,
         next: u64,
+        touched: Touched,
     },
     Templates(Box<TemplateSource<'a>>),
     /// One for each class.
@@ -154,7 +155,9 @@ impl<'a> Source<'a> {
                     }
                 }
             }
-            ColumnReader::Plain(store) => Self::Plain { store: Box::new(store), next: 0 },
+            ColumnReader::Plain(store) => {
+                Self::Plain { store: Box::new(store), next: 0, touched: touched.clone() }
+            }
             ColumnReader::Templates(view) => Self::Templates(Box::new(TemplateSource {
                 codes: Window::new(view.codes, touched),
                 numbers: view.numbers.into_iter().map(|numbers| Window::new(numbers, touched)).collect(),
@@ -214,8 +217,9 @@ impl<'a> Source<'a> {
         match self {
             Self::Codes { codes, dictionary } => dictionary.get(codes.next()?),
             Self::ClassCodes(values) => values.1.get(values.0.get(class)?),
-            Self::Plain { store, next } => {
+            Self::Plain { store, next, touched } => {
                 *next += 1;
+                touched.add(0);
                 store.get(*next - 1)
             }
             Self::Templates(texts) => texts.next_text(),
