@@ -276,6 +276,7 @@ impl<W: io::Write> Course<'_, '_, W> {
         let mut heap = BinaryHeap::new();
         for (at, input) in self.inputs.iter_mut().enumerate() {
             heap.extend(input.next_id().map(|id| Reverse((id, at))));
+            input.release_excess();
         }
         let (mut parts, mut told) = (Vec::<TracePart>::new(), 0);
         while let Some(Reverse((id, at))) = heap.pop() {
