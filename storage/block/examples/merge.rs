@@ -1,7 +1,8 @@
 //! Merges blocks of a load like that of a shop and prints what it costs: `cargo run --release --example merge`.
 //!
 //! Arguments: how many blocks, traces of each, and how often to merge; or `--requests FILE` in front of them for
-//! requests that were written one after the other, each after its length in eight bytes.
+//! requests that were written one after the other, each after its length in eight bytes. With `INSPECT` set it says
+//! what the last output holds, with `AGAIN` set it merges the outputs once more.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod shop;
@@ -93,6 +94,7 @@ fn open_inputs(dir: &Path) -> Vec<(BlockId, Block)> {
 }
 
 fn report(dir: &Path, rounds: u64) {
+    let is_again = std::env::var_os("AGAIN").is_some();
     let options = MergeOptions::default();
     let before = status_mib("VmRSS");
     let inputs = open_inputs(dir);
@@ -135,9 +137,16 @@ fn report(dir: &Path, rounds: u64) {
             status_mib("VmHWM")
         );
         drop(done);
-        let last = Block::open(&files[files.len() - 1]).unwrap();
-        if std::env::var_os("VERIFY").is_some() {
+        if std::env::var_os("INSPECT").is_some() {
+            let last = Block::open(&files[files.len() - 1]).unwrap();
             println!("{:?}\n{}", last.verify().unwrap(), last.inspect().unwrap());
+        }
+        if is_again && files.len() > 1 && inputs.len() > files.len() {
+            // What came out is what goes in next: fewer and larger ones.
+            drop(inputs);
+            std::fs::remove_dir_all(dir).unwrap();
+            std::fs::rename(&out, dir).unwrap();
+            return report(dir, rounds);
         }
         std::fs::remove_dir_all(&out).unwrap();
     }

@@ -119,7 +119,10 @@ impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let meta = &self.meta;
         let per_span = |bytes: u64| bytes as f64 / meta.spans.max(1) as f64;
-        writeln!(f, "tenant {}, format version {}", meta.tenant, meta.version)?;
+        writeln!(f, "tenant {}, format version {}, level {}", meta.tenant, meta.version, meta.level)?;
+        if let [first, .., last] | [first @ last] = &meta.replaces[..] {
+            writeln!(f, "replaces {} blocks, {first} to {last}", meta.replaces.len())?;
+        }
         writeln!(f, "{} spans in {} traces, {} row groups", meta.spans, meta.traces, self.groups)?;
         writeln!(
             f,

@@ -64,18 +64,19 @@ impl Templates {
         let mut numbers = [0; MAX_NUMBERS];
         let count = take_numbers(text, template, &mut numbers);
         let (code, _) = self.templates.intern(template);
-        self.push(code, &numbers[..count]);
+        self.push(code, &numbers, count);
     }
 
-    /// Appends a text of a template that is known, with its numbers; of more than [`MAX_NUMBERS`] the first.
-    pub fn push(&mut self, code: u32, numbers: &[u64]) {
+    /// Appends a text of a template that is known, with its numbers: so many of them, the others are 0.
+    #[inline]
+    pub fn push(&mut self, code: u32, numbers: &[u64; MAX_NUMBERS], count: usize) {
         let place = self.codes.len();
         self.codes.push(u64::from(code));
-        while self.numbers.len() < numbers.len().min(MAX_NUMBERS) {
+        while self.numbers.len() < count {
             self.numbers.push(vec![0; place]);
         }
-        for (at, column) in self.numbers.iter_mut().enumerate() {
-            column.push(numbers.get(at).copied().unwrap_or(0));
+        for (column, &number) in self.numbers.iter_mut().zip(numbers) {
+            column.push(number);
         }
     }
 

@@ -13,8 +13,11 @@ use spanloom_span::{Tenant, TraceId};
 /// The first blocks of version 1, whose traces have no marks.
 const FIRST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.block");
 
-/// Blocks of version 1 as they are written now.
+/// Blocks of version 1 whose directory says nothing of tail, level and what they replace.
 const MARKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1-marks.block");
+
+/// Blocks of version 1 as they are written now.
+const TAILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1-tail.block");
 
 /// Every kind of column and every rare field; enough alike rows for classes and templates.
 fn requests() -> Vec<Trace> {
@@ -98,11 +101,17 @@ fn odd() -> Span {
 fn version_1_reads_as_it_was_written() {
     let parts = parts_of(&requests());
     if std::env::var_os("SPANLOOM_WRITE_GOLDEN").is_some() {
-        std::fs::write(MARKED, build(&parts).0.bytes).unwrap();
+        std::fs::write(TAILED, build(&parts).0.bytes).unwrap();
     }
     // A parent id of zeros made no root at first.
-    for (path, root) in [(FIRST, None), (MARKED, Some("GET /items"))] {
-        reads_as_written(&Block::open(path).unwrap(), &parts, root);
+    for (path, root) in [(FIRST, None), (MARKED, Some("GET /items")), (TAILED, Some("GET /items"))] {
+        let block = Block::open(path).unwrap();
+        reads_as_written(&block, &parts, root);
+        assert_eq!((block.meta().level, block.meta().replaces.len()), (0, 0));
+        let reader = block.reader().unwrap();
+        let groups = 0..reader.groups().len() as u32;
+        let end = groups.map(|group| reader.group_bytes(group).end).max().unwrap();
+        assert_eq!(block.meta().tail, end.next_multiple_of(16));
     }
 }
 

@@ -237,7 +237,8 @@ section! {
 section! {
     /// Keys for how long blocks are kept.
     RetentionSection {
-        /// Blocks whose newest span is older than this are removed; `0s` keeps them.
+        /// Blocks that were sealed longer ago than this are removed; `0s` keeps them. Counted from when spans came, not
+        /// from their own times, so that what comes late is kept as long as all else.
         max_age: Time = s(14 * 24 * 3600),
         /// When a tenant has more bytes in blocks the oldest are removed; `0B` is no limit.
         max_bytes: Size = Size(0),

@@ -10,12 +10,12 @@ use rkyv::rend::u32_le;
 use crate::columns::{Field, Table};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::merge::source::{CodeMap, How, Met, Source, Step, how_of_field};
-use crate::merge::window::Window;
+use crate::merge::window::{Touched, Window};
 use crate::reader::contents::Contents;
 use crate::seq::SeqView;
 use crate::shape::{ArchivedShapes, ShapesView};
 use crate::writer::Boundary;
-use crate::writer::table::TableBuilder;
+use crate::writer::table::{SetValue, TableBuilder};
 
 const UNKNOWN: u32 = u32::MAX;
 
@@ -24,6 +24,9 @@ const MAX_STEPS: usize = 1 << 17;
 
 /// Most events or links of a span: as many as the largest request could hold, whatever a sequence claims.
 const MAX_CHILDREN: u64 = 1 << 25;
+
+/// Classes that are remembered. A row group has at most one for 16 of its rows.
+pub(crate) const MAX_CLASSES: u64 = 1 << 16;
 
 /// Fields of spans that are not moved by steps: whoever moves the row sees to them.
 const APART: [Field; 7] =
@@ -76,27 +79,38 @@ impl Columns {
     }
 }
 
-/// What the rows of a class or of a shape need.
+/// What the rows of a shape need.
 struct Plan {
     /// The shape's head: of a span kind, status code and flags.
     head: [u32; 3],
     /// What a mark of the input's row says.
     mark: Boundary,
-    /// Columns that rows have values in, with how these get into the output and what is the class's; first the
-    /// fields that every row has. `None` where there are no values.
-    items: Vec<(u32, Option<(How, u64)>)>,
+    /// Columns that rows have values in, and how these get into the output; first the fields that every row has.
+    /// `None` where there are no values.
+    items: Vec<(u32, Option<How>)>,
     /// How many items are fields that every row has.
     dense: usize,
     /// The same for the output, once a row was moved there.
     moves: Option<Moves>,
 }
 
-/// How rows get into an output.
+/// How rows of a shape get into an output.
 struct Moves {
+    /// One after the other.
     steps: Vec<Step>,
+    /// All at once: the columns that have one value a class.
+    of_class: Vec<Step>,
     /// The output's shape, and its number without a mark, with that of a scope, with that of a resource.
     shape: Vec<u32>,
     codes: [u32; 3],
+}
+
+/// The plan of a class, and the set of its values in the output. There may be thousands in each input, so they are
+/// kept small.
+#[derive(Debug, Clone, Copy)]
+struct ClassPlan {
+    plan: u32,
+    set: u32,
 }
 
 /// The rows of a table in a row group.
@@ -111,8 +125,12 @@ pub(crate) struct TableCopy<'a> {
     sources: Vec<Source<'a>>,
     is_open: Vec<bool>,
     plans: Vec<Plan>,
+    /// Plan of each shape.
     plan_of: HashMap<u64, u32, RandomState>,
+    /// Plan of each class that is not far beyond the others.
+    classes_known: Vec<ClassPlan>,
     steps: usize,
+    touched: Touched,
     next_row: u64,
     len: u64,
 }
@@ -121,6 +139,7 @@ pub(crate) struct TableCopy<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RowPlan {
     plan: u32,
+    set: u32,
     pub class: u64,
     pub head: [u32; 3],
     pub mark: Boundary,
@@ -128,7 +147,7 @@ pub(crate) struct RowPlan {
 
 impl<'a> TableCopy<'a> {
     /// Opens the rows; `None` when the table has none in this row group.
-    pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
+    pub fn open(block: &'a Contents, table: Table, group: u32, touched: &Touched) -> Result<Option<Self>> {
         let Some((shapes, classes, shape_codes)) = open_shapes(block, table, group)? else { return Ok(None) };
         let columns = block.table_columns(table).len();
         Ok(Some(Self {
@@ -136,13 +155,15 @@ impl<'a> TableCopy<'a> {
             table,
             group,
             shapes,
-            classes: classes.map(Window::new),
+            classes: classes.map(|classes| Window::new(classes, touched)),
             shape_codes,
-            shape_window: Window::new(shape_codes),
+            shape_window: Window::new(shape_codes, touched),
+            touched: touched.clone(),
             sources: std::iter::repeat_with(|| Source::None).take(columns).collect(),
             is_open: vec![false; columns],
             plans: Vec::new(),
             plan_of: HashMap::default(),
+            classes_known: Vec::new(),
             steps: 0,
             next_row: 0,
             len: classes.unwrap_or(shape_codes).len(),
@@ -163,33 +184,61 @@ impl<'a> TableCopy<'a> {
     fn clear_plans(&mut self) {
         self.plans.clear();
         self.plan_of.clear();
+        self.classes_known.clear();
         self.steps = 0;
     }
 
     /// Looks at the row that comes next.
     #[inline]
     pub fn plan(&mut self) -> Result<RowPlan> {
-        let (class, key) = match &mut self.classes {
+        let (class, known) = match &mut self.classes {
             Some(classes) => {
                 let class = classes.get(self.next_row)?;
-                (class, class)
+                match self.classes_known.get(class as usize) {
+                    Some(known) if known.plan != UNKNOWN => (class, *known),
+                    _ => (class, self.class_plan(class)?),
+                }
             }
-            None => (self.next_row, self.shape_window.get(self.next_row)?),
+            None => {
+                let code = self.shape_window.get(self.next_row)?;
+                (self.next_row, ClassPlan { plan: self.shape_plan(code)?, set: UNKNOWN })
+            }
         };
-        let plan = match self.plan_of.get(&key) {
-            Some(&plan) => plan,
-            None => self.make_plan(key)?,
-        };
-        let Plan { head, mark, .. } = &self.plans[plan as usize];
-        Ok(RowPlan { plan, class, head: *head, mark: *mark })
+        let Plan { head, mark, .. } = &self.plans[known.plan as usize];
+        Ok(RowPlan { plan: known.plan, set: known.set, class, head: *head, mark: *mark })
     }
 
     #[cold]
-    fn make_plan(&mut self, key: u64) -> Result<u32> {
+    fn class_plan(&mut self, class: u64) -> Result<ClassPlan> {
+        let code = self.shape_codes.get(class)?;
+        let known = ClassPlan { plan: self.shape_plan(code)?, set: UNKNOWN };
+        self.remember(class, known);
+        Ok(known)
+    }
+
+    fn remember(&mut self, class: u64, known: ClassPlan) {
+        if class < MAX_CLASSES {
+            let at = class as usize;
+            if at >= self.classes_known.len() {
+                self.classes_known.resize(at + 1, ClassPlan { plan: UNKNOWN, set: UNKNOWN });
+            }
+            self.classes_known[at] = known;
+        }
+    }
+
+    #[inline]
+    fn shape_plan(&mut self, code: u64) -> Result<u32> {
+        match self.plan_of.get(&code) {
+            Some(&plan) => Ok(plan),
+            None => self.make_plan(code),
+        }
+    }
+
+    #[cold]
+    fn make_plan(&mut self, code: u64) -> Result<u32> {
         if self.steps > MAX_STEPS {
             self.clear_plans();
         }
-        let code = if self.classes.is_some() { self.shape_codes.get(key)? } else { key };
         let items = self.shapes.get(code).or_damaged("a row has an unknown shape")?;
         let (head, items) =
             items.split_at_checked(self.table.shape_header()).or_damaged("a shape is too short")?;
@@ -217,25 +266,24 @@ impl<'a> TableCopy<'a> {
             }
         }
         for (column, how) in &mut plan.items {
-            *how = self.how(*column, key)?;
+            *how = self.how(*column)?;
         }
         self.steps += 2 * plan.items.len() + 16;
         let number = self.plans.len() as u32;
         self.plans.push(plan);
-        self.plan_of.insert(key, number);
+        self.plan_of.insert(code, number);
         Ok(number)
     }
 
     /// How a column's values get into the output; the column is opened when it is first named.
-    fn how(&mut self, column: u32, key: u64) -> Result<Option<(How, u64)>> {
+    fn how(&mut self, column: u32) -> Result<Option<How>> {
         let at = column as usize;
         if !std::mem::replace(self.is_open.get_mut(at).or_damaged("a shape names an unknown column")?, true) {
             let base = self.block.table_columns(self.table).start;
-            self.sources[at] = Source::open(self.block, base + column, self.group)?;
+            self.sources[at] = Source::open(self.block, base + column, self.group, &self.touched)?;
         }
         let field = self.block.field_of(self.table, column)?;
-        let how = self.sources[at].how(key)?;
-        how.map(|(how, fixed)| Ok((how_of_field(field, how)?, fixed))).transpose()
+        self.sources[at].how().map(|how| how_of_field(field, how)).transpose()
     }
 
     #[cold]
@@ -245,19 +293,21 @@ impl<'a> TableCopy<'a> {
         columns.outs.resize(sources.len(), Out::Unknown);
         columns.codes.resize_with(sources.len(), CodeMap::default);
         let shape = plan.head[..table.shape_header()].to_vec();
-        let mut moves = Moves { steps: Vec::new(), shape, codes: [UNKNOWN; 3] };
+        let mut moves = Moves { steps: Vec::new(), of_class: Vec::new(), shape, codes: [UNKNOWN; 3] };
         for (nth, &(column, how)) in plan.items.iter().enumerate() {
             let (out_column, how) = match columns.out_of(block, *table, column, out)? {
                 Out::Column(out_column) => (out_column, how),
-                _ => {
-                    let fixed = how.map_or(0, |(_, fixed)| fixed);
-                    (out.column_of(Field::Overflow), Some((How::Overflow, fixed)))
-                }
+                _ => (out.column_of(Field::Overflow), Some(How::Overflow)),
             };
             if nth >= plan.dense {
                 moves.shape.push(out_column);
             }
-            moves.steps.extend(how.map(|(how, fixed)| Step { column, out: out_column, how, fixed }));
+            let Some(how) = how else { continue };
+            let steps = match how {
+                How::ClassInt | How::ClassCode => &mut moves.of_class,
+                _ => &mut moves.steps,
+            };
+            steps.push(Step { column, out: out_column, how });
         }
         plan.moves = Some(moves);
         Ok(())
@@ -271,14 +321,55 @@ impl<'a> TableCopy<'a> {
         }
         let mut met = Met::default();
         let base = self.block.table_columns(self.table).start as usize;
-        let moves = self.plans[row.plan as usize].moves.as_ref();
-        for step in moves.map_or(&[][..], |moves| &moves.steps) {
+        let moves = self.plans[row.plan as usize].moves.as_ref().or_damaged("a row cannot be moved")?;
+        for step in &moves.steps {
             let at = step.column as usize;
             let id = &self.block.columns[base + at];
-            step.run(id, &mut self.sources[at], &mut columns.codes[at], out, &mut met)?;
+            step.run(id, row.class, &mut self.sources[at], &mut columns.codes[at], out, &mut met)?;
+        }
+        if !moves.of_class.is_empty() {
+            out.pending_bytes += 8 * moves.of_class.len();
+            if row.set == UNKNOWN || !out.push_set(row.set) {
+                self.run_class(row, columns, out)?;
+            }
         }
         self.next_row += 1;
         Ok(met)
+    }
+
+    /// Moves the values of the row's class where their set is not known, or no longer has all of them.
+    #[cold]
+    fn run_class(&mut self, row: &RowPlan, columns: &mut Columns, out: &mut TableBuilder) -> Result<()> {
+        let Self { plans, sources, block, table, .. } = self;
+        let moves = plans[row.plan as usize].moves.as_ref().or_damaged("a row cannot be moved")?;
+        let base = block.table_columns(*table).start as usize;
+        let (mut set, mut missing) = (row.set, Vec::new());
+        if set == UNKNOWN {
+            let mut values = Vec::with_capacity(moves.of_class.len());
+            for step in &moves.of_class {
+                let at = step.column as usize;
+                let of_out = &mut out.columns[step.out as usize].values;
+                match sources[at].of_class(row.class, &mut columns.codes[at], of_out)? {
+                    Some(value) => values.push(SetValue { column: step.out, value }),
+                    None => missing.push(step.out),
+                }
+            }
+            set = out.set(&values);
+            missing.extend(out.left_out(set));
+            out.push_set(set);
+        } else {
+            missing = out.left_out(set);
+        }
+        for step in moves.of_class.iter().filter(|step| missing.contains(&step.out)) {
+            let at = step.column as usize;
+            let mut met = Met::default();
+            let id = &block.columns[base + at];
+            step.run(id, row.class, &mut sources[at], &mut columns.codes[at], out, &mut met)?;
+        }
+        if row.set == UNKNOWN && missing.is_empty() && self.classes.is_some() {
+            self.remember(row.class, ClassPlan { plan: row.plan, set });
+        }
+        Ok(())
     }
 
     /// Passes over the row.
@@ -287,8 +378,8 @@ impl<'a> TableCopy<'a> {
         for &(column, how) in &self.plans[row.plan as usize].items {
             let source = &mut self.sources[column as usize];
             match how {
-                Some((How::EventsEnd, fixed)) => met.ends[0] = Some(source.next_int(fixed)?),
-                Some((How::LinksEnd, fixed)) => met.ends[1] = Some(source.next_int(fixed)?),
+                Some(How::EventsEnd) => met.ends[0] = Some(source.next_int(row.class)?),
+                Some(How::LinksEnd) => met.ends[1] = Some(source.next_int(row.class)?),
                 _ => source.skip(),
             }
         }

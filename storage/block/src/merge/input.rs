@@ -9,9 +9,9 @@ use spanloom_span::{TraceId, encode};
 use crate::columns::{Field, Table};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::id::BlockId;
-use crate::merge::copy::{Columns, RowPlan, TableCopy};
+use crate::merge::copy::{Columns, MAX_CLASSES, RowPlan, TableCopy};
 use crate::merge::joined::{Heads, Part, open_ints};
-use crate::merge::window::Window;
+use crate::merge::window::{Touched, Window};
 use crate::reader::contents::Contents;
 use crate::reader::trace::Rebuild;
 use crate::seq::SeqView;
@@ -22,11 +22,16 @@ use crate::writer::{BlockBuilder, Boundary, TraceEntry};
 /// Most bytes of memory that a resource with a scope may take.
 const MAX_SCOPE_BYTES: u64 = 1 << 28;
 
+/// Ids that are copied together.
+const COPIED_IDS: usize = 128;
+
 /// A block that is merged.
 pub(crate) struct Input<'a> {
     pub id: BlockId,
     pub block: &'a Contents,
     ids: &'a [[u8; 16]],
+    /// Some of the ids, from a place on: so that not each of them brings in a page.
+    copied_ids: (usize, Vec<[u8; 16]>),
     /// Trace that comes next, and its first row.
     place: usize,
     next_row: u64,
@@ -42,8 +47,9 @@ pub(crate) struct Input<'a> {
     last: Option<LastRow>,
     /// Rows that went into outputs before the open one, and all so far.
     taken: (u64, u64),
-    /// Bytes of the row groups that were opened since pages were given back.
-    pub touched: u64,
+    touched: Touched,
+    /// Bytes that may be touched before pages are given back.
+    most_touched: u64,
 }
 
 /// The scope of a row, and its resource, as the input numbers them.
@@ -85,7 +91,26 @@ struct OpenGroup<'a> {
 /// Scope of each row, or of each class.
 enum Scopes<'a> {
     Rows(Window<'a>),
-    Classes(SeqView<'a>),
+    /// With those of the first classes, as far as they were asked for.
+    Classes(SeqView<'a>, Vec<u64>),
+}
+
+impl Scopes<'_> {
+    #[inline]
+    fn get(&mut self, row: u64, class: u64) -> Result<u64> {
+        match self {
+            Self::Rows(scopes) => scopes.get(row),
+            Self::Classes(scopes, known) => {
+                if let Some(known) = known.get(class as usize) {
+                    return Ok(*known);
+                }
+                while known.len() < MAX_CLASSES as usize && known.len() as u64 <= class {
+                    known.push(scopes.get(known.len() as u64)?);
+                }
+                scopes.get(class)
+            }
+        }
+    }
 }
 
 /// A trace of the input, as its trace table has it.
@@ -125,13 +150,17 @@ pub(crate) struct Placing {
 
 impl<'a> Input<'a> {
     /// Begins before the first trace.
-    pub fn new(id: BlockId, block: &'a Contents) -> Result<Self> {
+    pub fn new(id: BlockId, block: &'a Contents, most_touched: u64) -> Result<Self> {
+        let touched = Touched::default();
         let ids = block.ids()?;
-        let traces = if ids.is_empty() { None } else { Some(TraceWindows::open(block)?) };
+        let traces = if ids.is_empty() { None } else { Some(TraceWindows::open(block, &touched)?) };
+        // All ids and the whole trace table were read, for their checksums; they are read again piece by piece.
+        block.sections.release_pages();
         Ok(Self {
             id,
             block,
             ids,
+            copied_ids: (0, Vec::new()),
             place: 0,
             next_row: 0,
             traces,
@@ -139,25 +168,39 @@ impl<'a> Input<'a> {
             heads: None,
             columns: Default::default(),
             scopes: Vec::new(),
-            resources: open_resources(block)?,
+            resources: open_resources(block, &touched)?,
             last: None,
             taken: (0, 0),
-            touched: 0,
+            touched,
+            most_touched: if block.meta.file_bytes > most_touched { most_touched } else { u64::MAX },
         })
     }
 
     /// The trace that comes next.
-    pub fn next_id(&self) -> Option<TraceId> {
-        self.ids.get(self.place).map(|id| TraceId(*id))
+    pub fn next_id(&mut self) -> Option<TraceId> {
+        self.id_at(self.place).map(TraceId)
+    }
+
+    fn id_at(&mut self, place: usize) -> Option<[u8; 16]> {
+        let (from, copied) = &mut self.copied_ids;
+        if let Some(id) = copied.get(place.wrapping_sub(*from)) {
+            return Some(*id);
+        }
+        *from = place;
+        copied.clear();
+        copied.extend(self.ids.get(place..)?.iter().take(COPIED_IDS));
+        self.touched.add(0);
+        copied.first().copied()
     }
 
     /// Takes the trace that comes next. Its rows are to be taken or passed over then.
     pub fn next_trace(&mut self) -> Result<InputTrace> {
         let place = self.place as u64;
+        let id = self.id_at(self.place).or_damaged("there is no such trace")?;
+        let is_last = self.place + 1 == self.ids.len();
+        let next_id = if is_last { None } else { self.id_at(self.place + 1) };
         let traces = self.traces.as_mut().or_damaged("there is no such trace")?;
-        let id = *self.ids.get(self.place).or_damaged("there is no such trace")?;
-        let next_id = self.ids.get(self.place + 1);
-        next_id.is_none_or(|next| *next > id).then_some(()).or_damaged("the trace ids are out of order")?;
+        next_id.is_none_or(|next| next > id).then_some(()).or_damaged("the trace ids are out of order")?;
         let count = self.ids.len() as u64;
         let first = traces.first_row.get(place)?;
         let end = if place + 1 < count { traces.first_row.get(place + 1)? } else { self.block.meta.spans };
@@ -209,13 +252,11 @@ impl<'a> Input<'a> {
     #[inline]
     pub fn open_row(&mut self, row: u64) -> Result<Boundary> {
         self.open_group(row)?;
+        self.release_excess();
         let group = self.group.as_mut().or_damaged("a row lies in no group")?;
         let plan = group.spans.plan()?;
         group.plan = plan;
-        let scope = match &mut group.scopes {
-            Scopes::Rows(scopes) => scopes.get(row - group.rows.start)?,
-            Scopes::Classes(scopes) => scopes.get(plan.class)?,
-        };
+        let scope = group.scopes.get(row - group.rows.start, plan.class)?;
         let last = self.last;
         if let Some(last) = last.filter(|last| last.scope == scope) {
             self.last = Some(last);
@@ -246,12 +287,10 @@ impl<'a> Input<'a> {
             return Ok(());
         }
         self.group = None;
-        self.block.sections.release_pages();
+        self.release_pages();
         let (number, rows) = self.block.group_of(row).or_damaged("a row lies in no group")?;
         (rows.start == row).then_some(()).or_damaged("the row groups are out of order")?;
-        let bytes = self.block.group_bytes(number);
-        self.touched += bytes.end - bytes.start;
-        let open = OpenGroup::open(self.block, number, rows)?;
+        let open = OpenGroup::open(self.block, number, rows, &self.touched)?;
         self.group = Some(open);
         Ok(())
     }
@@ -378,23 +417,31 @@ impl<'a> Input<'a> {
             + self.scopes.capacity() * size_of::<Option<ScopeRow>>()
     }
 
-    /// Gives the pages that were touched back.
-    pub fn release_pages(&mut self) {
+    /// Gives the pages that were touched back when they may be more than the input's share.
+    #[inline]
+    pub fn release_excess(&mut self) {
+        if self.touched.bytes() > self.most_touched {
+            self.release_pages();
+        }
+    }
+
+    /// Gives the pages that were touched back. What is still open brings in again what it needs.
+    fn release_pages(&mut self) {
         self.block.sections.release_pages();
-        self.touched = 0;
+        self.touched.clear();
     }
 }
 
 /// The resource of each scope; `None` when there are no scopes.
-fn open_resources(block: &Contents) -> Result<Option<Window<'_>>> {
+fn open_resources<'a>(block: &'a Contents, touched: &Touched) -> Result<Option<Window<'a>>> {
     let column = block.field_column(Table::Scopes, Field::Resource);
     let Some(chunk) = column.and_then(|column| block.chunk(column, 0)) else { return Ok(None) };
-    Ok(Some(Window::new(SeqView::open(&block.sections, &chunk.seq)?)))
+    Ok(Some(Window::new(SeqView::open(&block.sections, &chunk.seq)?, touched)))
 }
 
 impl<'a> TraceWindows<'a> {
-    fn open(block: &'a Contents) -> Result<Self> {
-        let window = |field: Field| block.trace_column(field).map(Window::new);
+    fn open(block: &'a Contents, touched: &Touched) -> Result<Self> {
+        let window = |field: Field| block.trace_column(field).map(|column| Window::new(column, touched));
         let has = |field: Field| {
             block.field_column(Table::Traces, field).is_some_and(|column| block.chunk(column, 0).is_some())
         };
@@ -413,12 +460,17 @@ impl<'a> TraceWindows<'a> {
 }
 
 impl<'a> OpenGroup<'a> {
-    fn open(block: &'a Contents, number: u32, rows: Range<u64>) -> Result<Self> {
-        let spans = TableCopy::open(block, Table::Spans, number)?.or_damaged("a row group has no spans")?;
+    fn open(block: &'a Contents, number: u32, rows: Range<u64>, touched: &Touched) -> Result<Self> {
+        let spans =
+            TableCopy::open(block, Table::Spans, number, touched)?.or_damaged("a row group has no spans")?;
         if spans.len() != rows.end - rows.start {
             return Err(BlockError::Damaged("a row group has another count of rows"));
         }
-        let ints = |field: Field| open_ints(block, field, number).map(Window::new);
+        let ints = |field: Field| {
+            let column = block.field_column(Table::Spans, field).unwrap_or_default();
+            touched.add(block.chunk_bytes(column, number));
+            open_ints(block, field, number).map(|values| Window::new(values, touched))
+        };
         let scopes = block.field_column(Table::Spans, Field::Scope);
         let scopes = scopes.and_then(|column| block.chunk(column, number));
         let scopes = scopes.or_damaged("a row group lacks a column")?;
@@ -427,15 +479,15 @@ impl<'a> OpenGroup<'a> {
             rows,
             plan: RowPlan::default(),
             spans,
-            events: TableCopy::open(block, Table::Events, number)?,
-            links: TableCopy::open(block, Table::Links, number)?,
+            events: TableCopy::open(block, Table::Events, number, touched)?,
+            links: TableCopy::open(block, Table::Links, number, touched)?,
             ids: ints(Field::SpanId)?,
             parents: ints(Field::Parent)?,
             starts: ints(Field::Start)?,
             durations: ints(Field::Duration)?,
             scopes: match scopes.mode.is_by_class() {
-                true => Scopes::Classes(values),
-                false => Scopes::Rows(Window::new(values)),
+                true => Scopes::Classes(values, Vec::new()),
+                false => Scopes::Rows(Window::new(values, touched)),
             },
         })
     }

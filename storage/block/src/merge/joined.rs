@@ -159,7 +159,7 @@ impl Joined {
         if code == 0 {
             return Ok(ParentLink::None);
         }
-        if code % 2 == 0 {
+        if code.is_multiple_of(2) {
             let at = part.first_orphan.checked_add((code - 2) / 2);
             return part.block.orphan(at.or_damaged("an orphan is out of range")?).map(ParentLink::Id);
         }

@@ -16,8 +16,8 @@
 //!
 //! **Invariant:** what a merge holds does not grow with its inputs. It is: a row group of the output; what the output
 //! keeps until it is finished, which [`MergeOptions::max_held_bytes`] and [`MergeOptions::max_traces`] bound by
-//! cutting it; for each input some hundred values of each column; and the pages of at most one row group of each
-//! input, which are given back as the merge passes them.
+//! cutting it; for each input its directory and some hundred values of each column; and of the inputs' pages about 48 MiB,
+//! which are given back as the merge goes on.
 
 mod copy;
 mod input;
@@ -45,8 +45,9 @@ use input::{Input, InputTrace, Placing};
 use joined::Joined;
 use output::Outputs;
 
-/// Bytes of the inputs' row groups that may be in memory before all inputs give their pages back.
-const TOUCHED_BYTES: u64 = 32 << 20;
+/// Bytes of all inputs' files together that may be in memory. Each has an equal share; one that is larger gives its
+/// pages back each time that it may have more, which costs some 0.1 us a span.
+const TOUCHED_BYTES: u64 = 48 << 20;
 
 /// Spans between two reports to who watches.
 const WATCH_SPANS: u64 = 4096;
@@ -227,9 +228,10 @@ pub fn merge<W: io::Write>(
         block.reader().map(|reader| (*id, reader)).map_err(|error| MergeError::of(*id, error))
     };
     let readers: Vec<(BlockId, BlockReader)> = sorted.iter().map(reader).collect::<Result<_, _>>()?;
+    let share = TOUCHED_BYTES / readers.len().max(1) as u64;
     let mut opened = Vec::with_capacity(readers.len());
     for (id, reader) in &readers {
-        opened.push(Input::new(*id, reader.contents()).map_err(|error| MergeError::of(*id, error))?);
+        opened.push(Input::new(*id, reader.contents(), share).map_err(|error| MergeError::of(*id, error))?);
     }
     let of = opened.iter().map(|input| input.block.meta.spans).sum();
     let mut course = Course {
@@ -250,7 +252,7 @@ pub fn merge<W: io::Write>(
 
 /// Which orphan of its trace a parent's code means, if it means one.
 fn orphan_of(code: u64) -> Option<u64> {
-    if code % 2 == 0 { code.checked_sub(2).map(|code| code / 2) } else { None }
+    code.checked_sub(2).filter(|code| code.is_multiple_of(2)).map(|code| code / 2)
 }
 
 /// A merge under way.
@@ -272,8 +274,9 @@ type TracePart = (usize, InputTrace);
 impl<W: io::Write> Course<'_, '_, W> {
     fn run(&mut self, watch: &mut dyn FnMut(MergeProgress) -> ControlFlow<()>) -> Result<(), MergeError> {
         let mut heap = BinaryHeap::new();
-        for (at, input) in self.inputs.iter().enumerate() {
+        for (at, input) in self.inputs.iter_mut().enumerate() {
             heap.extend(input.next_id().map(|id| Reverse((id, at))));
+            input.release_excess();
         }
         let (mut parts, mut told) = (Vec::<TracePart>::new(), 0);
         while let Some(Reverse((id, at))) = heap.pop() {
@@ -286,7 +289,10 @@ impl<W: io::Write> Course<'_, '_, W> {
             }
             self.put(id, &parts)?;
             for (at, _) in &parts {
-                heap.extend(self.inputs[*at].next_id().map(|id| Reverse((id, *at))));
+                let input = &mut self.inputs[*at];
+                heap.extend(input.next_id().map(|id| Reverse((id, *at))));
+                // It may be long until it is this input's turn again.
+                input.release_excess();
             }
             self.progress.spans += parts.iter().map(|(_, part)| part.rows.end - part.rows.start).sum::<u64>();
             if self.progress.spans - told >= WATCH_SPANS || heap.is_empty() {
@@ -294,7 +300,6 @@ impl<W: io::Write> Course<'_, '_, W> {
                 if watch(self.progress).is_break() {
                     return Err(BlockError::Cancelled.into());
                 }
-                self.release_pages();
             }
         }
         Ok(())
@@ -303,13 +308,6 @@ impl<W: io::Write> Course<'_, '_, W> {
     fn next_trace(&mut self, at: usize) -> Result<InputTrace, MergeError> {
         let input = &mut self.inputs[at];
         input.next_trace().map_err(|error| MergeError::of(input.id, error))
-    }
-
-    fn release_pages(&mut self) {
-        let touched: u64 = self.inputs.iter().map(|input| input.touched).sum();
-        if touched >= TOUCHED_BYTES {
-            self.inputs.iter_mut().for_each(Input::release_pages);
-        }
     }
 
     /// Puts a trace into an output, or leaves it out.

@@ -102,9 +102,9 @@ impl<'m, W: io::Write> Outputs<'m, W> {
         let raw_bytes = inputs.iter_mut().map(Input::end_output).sum();
         let replaces = if is_last { self.inputs.clone() } else { Vec::new() };
         builder.describe(raw_bytes, self.options.level, replaces);
-        let finished = builder.finish()?;
-        sink.write_all(&finished.bytes).and_then(|()| sink.flush()).map_err(BlockError::Sink)?;
-        self.done.push(Merged { id, meta: finished.meta, sink });
+        let meta = builder.finish_into(&mut sink)?;
+        sink.flush().map_err(BlockError::Sink)?;
+        self.done.push(Merged { id, meta, sink });
         Ok(())
     }
 

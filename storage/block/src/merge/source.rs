@@ -11,7 +11,7 @@ use spanloom_span::{decode, encode};
 use crate::columns::{Field, Storage, ValueType, flip_sign};
 use crate::directory::ColumnId;
 use crate::error::{BlockError, OrDamaged, Result};
-use crate::merge::window::Window;
+use crate::merge::window::{Touched, Window};
 use crate::reader::column::ColumnReader;
 use crate::reader::contents::Contents;
 use crate::seq::SeqView;
@@ -32,18 +32,18 @@ pub(crate) enum Source<'a> {
     Ints(Window<'a>),
     Codes {
         codes: Window<'a>,
-        dictionary: StoreView<'a>,
+        dictionary: Box<StoreView<'a>>,
     },
     Plain {
-        store: StoreView<'a>,
+        store: Box<StoreView<'a>>,
         next: u64,
+        touched: Touched,
     },
     Templates(Box<TemplateSource<'a>>),
-    ClassInts(SeqView<'a>),
-    ClassCodes {
-        codes: SeqView<'a>,
-        dictionary: StoreView<'a>,
-    },
+    /// One for each class.
+    ClassInts(Box<SeqView<'a>>),
+    /// One for each class, and the dictionary.
+    ClassCodes(Box<(SeqView<'a>, StoreView<'a>)>),
 }
 
 /// Texts as templates and numbers.
@@ -101,19 +101,18 @@ pub(crate) struct Step {
     /// Column of the output's table.
     pub out: u32,
     pub how: How,
-    /// The value or code, where it is that of the class.
-    pub fixed: u64,
 }
 
 /// How a value of a row gets into the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum How {
     Int,
-    FixedInt,
     Code,
-    FixedCode,
     Text,
     Template,
+    /// One value a class.
+    ClassInt,
+    ClassCode,
     /// A parent's id that has not 8 bytes.
     Parent,
     /// The end of a span's events or links.
@@ -134,28 +133,34 @@ pub(crate) struct Met {
 
 impl<'a> Source<'a> {
     /// Opens a column's values in a row group.
-    pub fn open(block: &'a Contents, column: u32, group: u32) -> Result<Self> {
+    pub fn open(block: &'a Contents, column: u32, group: u32, touched: &Touched) -> Result<Self> {
         let id = block.columns.get(column as usize).or_damaged("there is no such column")?;
         if id.storage() == Storage::Marker {
             return Ok(Self::None);
         }
         let chunk = block.chunk(column, group).or_damaged("a column has no values where a row names it")?;
         let by_class = chunk.mode.is_by_class();
+        // Its checksums are compared: all of it is read.
+        touched.add(block.chunk_bytes(column, group));
         Ok(match ColumnReader::of_chunk(block, chunk)? {
             ColumnReader::Marker => Self::None,
-            ColumnReader::Ints(values) if by_class => Self::ClassInts(values),
-            ColumnReader::Ints(values) => Self::Ints(Window::new(values)),
+            ColumnReader::Ints(values) if by_class => Self::ClassInts(Box::new(values)),
+            ColumnReader::Ints(values) => Self::Ints(Window::new(values, touched)),
             ColumnReader::Codes { codes, mut dictionary } => {
                 dictionary.keep_pages(KEPT_PAGES);
                 match by_class {
-                    true => Self::ClassCodes { codes, dictionary },
-                    false => Self::Codes { codes: Window::new(codes), dictionary },
+                    true => Self::ClassCodes(Box::new((codes, dictionary))),
+                    false => {
+                        Self::Codes { codes: Window::new(codes, touched), dictionary: Box::new(dictionary) }
+                    }
                 }
             }
-            ColumnReader::Plain(store) => Self::Plain { store, next: 0 },
+            ColumnReader::Plain(store) => {
+                Self::Plain { store: Box::new(store), next: 0, touched: touched.clone() }
+            }
             ColumnReader::Templates(view) => Self::Templates(Box::new(TemplateSource {
-                codes: Window::new(view.codes),
-                numbers: view.numbers.into_iter().map(Window::new).collect(),
+                codes: Window::new(view.codes, touched),
+                numbers: view.numbers.into_iter().map(|numbers| Window::new(numbers, touched)).collect(),
                 templates: view.templates,
                 map: CodeMap::default(),
                 cuts: UNKNOWN,
@@ -164,17 +169,17 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// How values get into the output, and the value or code of the class; `None` when there are no values.
-    pub fn how(&self, class: u64) -> Result<Option<(How, u64)>> {
-        Ok(Some(match self {
-            Self::None => return Ok(None),
-            Self::Ints(_) => (How::Int, 0),
-            Self::Codes { .. } => (How::Code, 0),
-            Self::Plain { .. } => (How::Text, 0),
-            Self::Templates(_) => (How::Template, 0),
-            Self::ClassInts(values) => (How::FixedInt, values.get(class)?),
-            Self::ClassCodes { codes, .. } => (How::FixedCode, codes.get(class)?),
-        }))
+    /// How values get into the output; `None` when there are no values.
+    pub fn how(&self) -> Option<How> {
+        Some(match self {
+            Self::None => return None,
+            Self::Ints(_) => How::Int,
+            Self::Codes { .. } => How::Code,
+            Self::Plain { .. } => How::Text,
+            Self::Templates(_) => How::Template,
+            Self::ClassInts(_) => How::ClassInt,
+            Self::ClassCodes(_) => How::ClassCode,
+        })
     }
 
     /// Forgets what holds for one output.
@@ -194,26 +199,27 @@ impl<'a> Source<'a> {
                 texts.codes.skip();
                 texts.numbers.iter_mut().for_each(Window::skip);
             }
-            Self::None | Self::ClassInts(_) | Self::ClassCodes { .. } => {}
+            Self::None | Self::ClassInts(_) | Self::ClassCodes(_) => {}
         }
     }
 
     /// The next integer, or that of the class.
-    pub fn next_int(&mut self, fixed: u64) -> Result<u64> {
+    pub fn next_int(&mut self, class: u64) -> Result<u64> {
         match self {
             Self::Ints(values) => values.next(),
-            Self::ClassInts(_) => Ok(fixed),
+            Self::ClassInts(values) => values.get(class),
             _ => Err(BlockError::Damaged("a column has no integers")),
         }
     }
 
     /// The next bytes, or those of the class.
-    pub fn next_bytes(&mut self, fixed: u64) -> Result<&[u8]> {
+    pub fn next_bytes(&mut self, class: u64) -> Result<&[u8]> {
         match self {
             Self::Codes { codes, dictionary } => dictionary.get(codes.next()?),
-            Self::ClassCodes { dictionary, .. } => dictionary.get(fixed),
-            Self::Plain { store, next } => {
+            Self::ClassCodes(values) => values.1.get(values.0.get(class)?),
+            Self::Plain { store, next, touched } => {
                 *next += 1;
+                touched.add(0);
                 store.get(*next - 1)
             }
             Self::Templates(texts) => texts.next_text(),
@@ -223,9 +229,30 @@ impl<'a> Source<'a> {
 
     fn dictionary(&mut self) -> Result<&mut StoreView<'a>> {
         match self {
-            Self::Codes { dictionary, .. } | Self::ClassCodes { dictionary, .. } => Ok(dictionary),
+            Self::Codes { dictionary, .. } => Ok(dictionary),
+            Self::ClassCodes(values) => Ok(&mut values.1),
             _ => Err(BlockError::Damaged("a column has no dictionary")),
         }
+    }
+
+    /// The value of a class as the output has it: the integer, or the number of the dictionary's entry. `None` where
+    /// the output's column has no dictionary.
+    pub fn of_class(&mut self, class: u64, map: &mut CodeMap, out: &mut Values) -> Result<Option<u64>> {
+        let code = match (&mut *self, &out) {
+            (Self::ClassInts(values), Values::Ints(_)) => return values.get(class).map(Some),
+            (Self::ClassCodes(values), Values::Bytes(_)) => values.0.get(class)?,
+            _ => return Err(BlockError::Damaged("a column's values are of another storage than its type")),
+        };
+        let Values::Bytes(values) = out else { return Ok(None) };
+        if !values.is_coded() {
+            return Ok(None);
+        }
+        if let Some(known) = map.get(code) {
+            return Ok(Some(u64::from(known)));
+        }
+        let known = values.entry(self.dictionary()?.get(code)?);
+        map.set(code, known);
+        Ok(Some(u64::from(known)))
     }
 }
 
@@ -276,7 +303,7 @@ impl TemplateSource<'_> {
                 known
             }
         };
-        out.push_template(known, &numbers[..count]);
+        out.push_template(known, &numbers, count);
         Ok(8 * count)
     }
 }
@@ -287,6 +314,7 @@ impl Step {
     pub fn run(
         &self,
         id: &ColumnId,
+        class: u64,
         source: &mut Source<'_>,
         map: &mut CodeMap,
         out: &mut TableBuilder,
@@ -296,7 +324,6 @@ impl Step {
         let values = &mut out.columns[self.out as usize].values;
         match (self.how, &mut *source, values) {
             (How::Int, Source::Ints(window), Values::Ints(values)) => values.push(window.next()?),
-            (How::FixedInt, _, Values::Ints(values)) => values.push(self.fixed),
             (How::Code, Source::Codes { codes, .. }, Values::Bytes(values)) => {
                 let code = codes.next()?;
                 match map.get(code).filter(|_| values.is_coded()) {
@@ -304,30 +331,24 @@ impl Step {
                     None => out.pending_bytes += look_up(code, source, map, values)?,
                 }
             }
-            (How::FixedCode, _, Values::Bytes(values)) => {
-                match map.get(self.fixed).filter(|_| values.is_coded()) {
-                    Some(known) => values.push_code(known),
-                    None => out.pending_bytes += look_up(self.fixed, source, map, values)?,
-                }
-            }
             (How::Template, Source::Templates(texts), Values::Bytes(values)) => {
                 out.pending_bytes += texts.push(values)?;
             }
-            (How::Text, _, Values::Bytes(values)) => {
-                let bytes = source.next_bytes(self.fixed)?;
+            (How::Text | How::ClassCode, _, Values::Bytes(values)) => {
+                let bytes = source.next_bytes(class)?;
                 values.push(bytes);
                 out.pending_bytes += bytes.len();
             }
             (How::Parent, _, Values::Bytes(values)) => {
-                let bytes = source.next_bytes(self.fixed)?;
+                let bytes = source.next_bytes(class)?;
                 values.push(bytes);
                 met.parent_is_zero = Some(bytes.iter().all(|&byte| byte == 0));
                 out.pending_bytes += bytes.len();
             }
-            (How::EventsEnd, ..) => met.ends[0] = Some(source.next_int(self.fixed)?),
-            (How::LinksEnd, ..) => met.ends[1] = Some(source.next_int(self.fixed)?),
+            (How::EventsEnd, ..) => met.ends[0] = Some(source.next_int(class)?),
+            (How::LinksEnd, ..) => met.ends[1] = Some(source.next_int(class)?),
             (How::Overflow, _, Values::Bytes(values)) => {
-                let body = key_value(id, source, self.fixed)?;
+                let body = key_value(id, source, class)?;
                 values.push(&body);
                 out.pending_bytes += body.len();
             }
@@ -362,16 +383,16 @@ pub(crate) fn how_of_field(field: u8, usual: How) -> Result<How> {
 }
 
 /// The body of a `KeyValue`, of a value that had a column of its own.
-fn key_value(id: &ColumnId, source: &mut Source<'_>, fixed: u64) -> Result<Vec<u8>> {
+fn key_value(id: &ColumnId, source: &mut Source<'_>, class: u64) -> Result<Vec<u8>> {
     let value = match id.value_type {
         ValueType::Empty => AnyValue::Empty,
-        ValueType::Bool => AnyValue::Bool(source.next_int(fixed)? != 0),
-        ValueType::Double => AnyValue::Double(f64::from_bits(source.next_int(fixed)?)),
-        ValueType::Int => AnyValue::Int(flip_sign(source.next_int(fixed)?) as i64),
-        ValueType::Array => decode::value(ValueView::Array(source.next_bytes(fixed)?))?,
-        ValueType::Map => decode::value(ValueView::Map(source.next_bytes(fixed)?))?,
-        ValueType::Bytes => AnyValue::Bytes(source.next_bytes(fixed)?.to_vec()),
-        ValueType::Str => AnyValue::Str(String::from_utf8_lossy(source.next_bytes(fixed)?).into_owned()),
+        ValueType::Bool => AnyValue::Bool(source.next_int(class)? != 0),
+        ValueType::Double => AnyValue::Double(f64::from_bits(source.next_int(class)?)),
+        ValueType::Int => AnyValue::Int(flip_sign(source.next_int(class)?) as i64),
+        ValueType::Array => decode::value(ValueView::Array(source.next_bytes(class)?))?,
+        ValueType::Map => decode::value(ValueView::Map(source.next_bytes(class)?))?,
+        ValueType::Bytes => AnyValue::Bytes(source.next_bytes(class)?.to_vec()),
+        ValueType::Str => AnyValue::Str(String::from_utf8_lossy(source.next_bytes(class)?).into_owned()),
     };
     let mut out = Vec::new();
     encode::put_key_value(&mut out, &KeyValue { key: id.key.clone(), value });

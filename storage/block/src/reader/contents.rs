@@ -160,15 +160,21 @@ impl Contents {
     /// Where the values of a row group lie: from its first section to its last.
     pub fn group_bytes(&self, group: u32) -> Range<u64> {
         let (mut from, mut to) = (u64::MAX, 0);
-        for table in Table::ALL.into_iter().filter(|table| table.is_grouped()) {
-            for chunk in self.table_columns(table).flat_map(|column| self.parts(column, group)) {
-                for section in chunk.sections() {
-                    let Some(place) = self.sections.places().get(section as usize) else { continue };
-                    (from, to) = (from.min(place.offset), to.max(place.offset.saturating_add(place.len)));
-                }
+        let tables = Table::ALL.into_iter().filter(|table| table.is_grouped() && group != DICTIONARY_GROUP);
+        for chunk in tables.flat_map(|table| self.table_columns(table)).flat_map(|c| self.parts(c, group)) {
+            for place in chunk.sections().filter_map(|section| self.sections.places().get(section as usize)) {
+                from = from.min(place.offset);
+                to = to.max(place.offset.saturating_add(place.len));
             }
         }
-        if group == DICTIONARY_GROUP || from >= to { 0..0 } else { from..to }
+        if from < to { from..to } else { 0..0 }
+    }
+
+    /// Bytes of a column's values in a row group.
+    pub fn chunk_bytes(&self, column: u32, group: u32) -> u64 {
+        let sections = self.parts(column, group).iter().flat_map(Chunk::sections);
+        let places = sections.filter_map(|section| self.sections.places().get(section as usize));
+        places.fold(0, |sum, place| sum.saturating_add(place.len))
     }
 
     /// A trace by its place.

@@ -5,7 +5,7 @@ use crate::directory::{Chunk, DICTIONARY_GROUP, Mode};
 use crate::error::Result;
 use crate::seq::Seq;
 use crate::store::{Store, StoreKind};
-use crate::template::Templates;
+use crate::template::{MAX_NUMBERS, Templates};
 use crate::writer::interner::Interner;
 use crate::writer::output::Output;
 
@@ -130,6 +130,12 @@ impl ByteValues {
         if self.is_plain { None } else { self.codes.last().copied() }
     }
 
+    /// The number of a dictionary's entry, made when it is new, without a value being appended. Only while
+    /// [`Self::is_coded`].
+    pub fn entry(&mut self, value: &[u8]) -> u32 {
+        self.dictionary.intern(value).0
+    }
+
     /// Whether values may be appended as templates with numbers: then [`Self::template`] and
     /// [`Self::push_template`] do. Else the text is to be pushed.
     pub fn takes_templates(&mut self) -> bool {
@@ -146,9 +152,9 @@ impl ByteValues {
 
     /// Appends a value of a template of the open row group.
     #[inline]
-    pub fn push_template(&mut self, code: u32, numbers: &[u64]) {
+    pub fn push_template(&mut self, code: u32, numbers: &[u64; MAX_NUMBERS], count: usize) {
         self.pushed += 1;
-        self.push_split(|split| split.push(code, numbers));
+        self.push_split(|split| split.push(code, numbers, count));
     }
 
     /// Row groups that were cut.

@@ -11,10 +11,10 @@ use crate::id::BlockId;
 use crate::meta::BlockMeta;
 use crate::writer::scope::{ScopeRow, ScopeTables};
 use crate::writer::span::SpanTables;
-use crate::writer::{BlockBuilder, Boundary, TraceEntry, implied};
+use crate::writer::{BlockBuilder, Boundary, TraceEntry, close, implied};
 
 /// What the trace table takes for a trace until the block is finished.
-const ENTRY_BYTES: usize = size_of::<TraceId>() + 8 * size_of::<u64>();
+const ENTRY_BYTES: usize = size_of::<TraceId>() + size_of::<[u64; 8]>();
 
 /// The fields of a span that every row has, as they are kept, but for its name.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +117,14 @@ impl BlockBuilder {
     /// Writes what was written of the block so far to where the caller keeps it.
     pub(crate) fn drain(&mut self, sink: &mut dyn io::Write) -> Result<()> {
         self.out.drain(sink).map_err(BlockError::Sink)
+    }
+
+    /// As [`Self::finish`], with what is left written to where the caller keeps the file.
+    pub(crate) fn finish_into(mut self, sink: &mut dyn io::Write) -> Result<BlockMeta> {
+        let directory = self.finish_sections(&mut |out| out.drain(sink).map_err(BlockError::Sink))?;
+        let meta = close(&mut self.out, directory)?;
+        self.drain(sink)?;
+        Ok(meta)
     }
 
     /// Says what is known of the block beside its spans. To be said before it is finished.

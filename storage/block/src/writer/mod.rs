@@ -380,13 +380,24 @@ impl BlockBuilder {
 
     /// Writes what is left, and gives the block's bytes.
     pub fn finish(mut self) -> Result<FinishedBlock> {
+        let directory = self.finish_sections(&mut |_| Ok(()))?;
+        let Self { mut out, .. } = self;
+        let meta = close(&mut out, directory)?;
+        Ok(FinishedBlock { bytes: out.bytes, meta })
+    }
+
+    /// Writes all sections that are not written yet; `pause` may take away what was written so far.
+    fn finish_sections(&mut self, pause: &mut dyn FnMut(&mut Output) -> Result<()>) -> Result<Directory> {
         self.cut_group()?;
         self.write_late()?;
         self.out.align();
         self.meta.tail = self.out.position();
+        pause(&mut self.out)?;
         self.scopes.resources.cut(&mut self.out, 0, &mut self.chunks[Table::Resources as usize])?;
         self.scopes.scopes.cut(&mut self.out, 0, &mut self.chunks[Table::Scopes as usize])?;
         let trace_ids = self.trace_columns.write(&mut self.out, &mut self.chunks[Table::Traces as usize])?;
+        self.trace_columns = TraceColumns::default();
+        pause(&mut self.out)?;
         let mut columns = Vec::new();
         let mut chunks = Vec::new();
         let mut shapes = [NONE; 6];
@@ -403,15 +414,16 @@ impl BlockBuilder {
         chunks.extend(self.chunks[5].iter().map(|c| Chunk { column: base + c.column, ..*c }));
         columns.extend(trace_ids);
         chunks.sort_unstable_by_key(Chunk::key);
-        let ids = self.out.raw(&self.ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>());
+        pause(&mut self.out)?;
+        let ids = self.out.raw(self.ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>().as_slice());
         let filter = self.out.archive(&Filter::new(&self.ids))?;
+        pause(&mut self.out)?;
         if self.meta.traces == 0 {
             (self.meta.min_start, self.meta.min_sealed_through) = (0, 0);
         }
-        let Self { mut out, meta, groups, .. } = self;
-        let places = std::mem::take(&mut out.places);
-        let directory = Directory { meta, places, columns, chunks, groups, shapes, ids, filter };
-        close(out, directory)
+        let (places, groups) = (std::mem::take(&mut self.out.places), std::mem::take(&mut self.groups));
+        let meta = self.meta.clone();
+        Ok(Directory { meta, places, columns, chunks, groups, shapes, ids, filter })
     }
 }
 
@@ -433,7 +445,7 @@ fn warm(parts: &[TracePart]) {
 }
 
 /// Appends directory and trailer.
-fn close(mut out: Output, directory: Directory) -> Result<FinishedBlock> {
+fn close(out: &mut Output, directory: Directory) -> Result<BlockMeta> {
     let listing = directory.write()?;
     out.align();
     let offset = out.position();
@@ -442,7 +454,7 @@ fn close(mut out: Output, directory: Directory) -> Result<FinishedBlock> {
     let file_len = out.position() + TRAILER_BYTES as u64;
     let trailer = Trailer { offset, len: listing.len() as u64, sum: xxh3_64(&listing), file_len };
     out.bytes.extend_from_slice(&trailer.write());
-    Ok(FinishedBlock { bytes: out.bytes, meta: BlockMeta { file_bytes: file_len, ..directory.meta } })
+    Ok(BlockMeta { file_bytes: file_len, ..directory.meta })
 }
 
 /// What a row's scope alone says.

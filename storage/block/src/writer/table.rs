@@ -46,6 +46,19 @@ pub(crate) struct TableBuilder {
     shapes: ShapeSet,
     /// Bytes pushed into the open row group, about.
     pub pending_bytes: usize,
+    /// Values that come together again and again, one set after the other, and where each set ends.
+    set_values: Vec<SetValue>,
+    set_ends: Vec<u32>,
+    sets: HashTable<u32>,
+}
+
+/// One of values that come together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SetValue {
+    /// Its column.
+    pub column: u32,
+    /// The integer, or the number of the entry of the column's dictionary.
+    pub value: u64,
 }
 
 impl TableBuilder {
@@ -63,6 +76,9 @@ impl TableBuilder {
             row_shapes: Vec::new(),
             shapes: ShapeSet::default(),
             pending_bytes: 0,
+            set_values: Vec::new(),
+            set_ends: Vec::new(),
+            sets: HashTable::new(),
         };
         for &field in Field::of_table(table) {
             out.fields[field as usize] = out.columns.len() as u32;
@@ -195,13 +211,54 @@ impl TableBuilder {
         self.pending_bytes += 48;
     }
 
+    /// The number of a set of values that come together.
+    pub fn set(&mut self, values: &[SetValue]) -> u32 {
+        let Self { set_values, set_ends, sets, hasher, .. } = self;
+        let hash = hasher.hash_one(values);
+        if let Some(&set) = sets.find(hash, |&set| get_set(set_values, set_ends, set) == values) {
+            return set;
+        }
+        let set = set_ends.len() as u32;
+        set_values.extend_from_slice(values);
+        set_ends.push(set_values.len() as u32);
+        sets.insert_unique(hash, set, |&set| hasher.hash_one(get_set(set_values, set_ends, set)));
+        set
+    }
+
+    /// Pushes a set's values. Those whose column no longer has a dictionary are left out: then this is false, and
+    /// [`Self::left_out`] says which.
+    #[inline]
+    pub fn push_set(&mut self, set: u32) -> bool {
+        let Self { columns, set_values, set_ends, .. } = self;
+        let mut is_whole = true;
+        for SetValue { column, value } in get_set(set_values, set_ends, set) {
+            match &mut columns[*column as usize].values {
+                Values::Ints(values) => values.push(*value),
+                Values::Bytes(values) if values.is_coded() => values.push_code(*value as u32),
+                _ => is_whole = false,
+            }
+        }
+        is_whole
+    }
+
+    /// Columns of a set's values that [`Self::push_set`] leaves out.
+    pub fn left_out(&self, set: u32) -> Vec<u32> {
+        let is_out = |column: &u32| match &self.columns[*column as usize].values {
+            Values::Bytes(values) => !values.is_coded(),
+            _ => false,
+        };
+        let values = get_set(&self.set_values, &self.set_ends, set);
+        values.iter().map(|value| value.column).filter(is_out).collect()
+    }
+
     /// Bytes that stay until the block is finished, about.
     pub fn held_bytes(&self) -> usize {
         let column = |column: &Column| {
             let values = if let Values::Bytes(values) = &column.values { values.held_bytes() } else { 0 };
             values + column.key.len() + size_of::<Column>()
         };
-        self.shapes.held_bytes() + self.columns.iter().map(column).sum::<usize>()
+        let sets = self.set_values.len() * size_of::<SetValue>() + self.set_ends.len() * 12;
+        self.shapes.held_bytes() + self.columns.iter().map(column).sum::<usize>() + sets
     }
 
     /// Column of a field.
@@ -312,4 +369,10 @@ impl TableBuilder {
         };
         Ok((self.columns.iter().map(id).collect::<Result<_>>()?, shapes))
     }
+}
+
+fn get_set<'a>(values: &'a [SetValue], ends: &[u32], set: u32) -> &'a [SetValue] {
+    let set = set as usize;
+    let from = if set == 0 { 0 } else { ends[set - 1] as usize };
+    &values[from..ends[set] as usize]
 }

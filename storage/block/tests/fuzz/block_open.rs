@@ -3,11 +3,12 @@
 
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use spanloom_block::{
-    Bits, Block, BlockError, BlockTraces, Counters, ListLimits, Matches, Measure, Names, TraceTable, Values,
-    Wanted,
+    Bits, Block, BlockError, BlockId, BlockTraces, Counters, KeepAll, ListLimits, Matches, Measure,
+    MergeOptions, Names, TraceTable, Values, Wanted, merge,
 };
 use spanloom_traceql::eval::Fragment;
 use spanloom_traceql::plan::{FieldId, Plan};
@@ -112,6 +113,22 @@ pub fn search(block: &Block) -> Result<Vec<usize>, BlockError> {
     Ok(found)
 }
 
+/// Merges the block alone: what comes out, if anything does, has the same traces.
+fn merged(block: &Block, whole: bool) {
+    let mut watch = |_| ControlFlow::Continue(());
+    let inputs = [(BlockId::default(), block.clone())];
+    let options = MergeOptions { max_traces: 5, group_rows: 50, ..MergeOptions::default() };
+    let report = merge(&inputs, &options, &mut KeepAll, &mut watch, &mut |_| Ok(Vec::new()));
+    let Ok(report) = report else { return };
+    for output in report.outputs {
+        let found = Block::from_bytes(output.sink).expect("what is merged is a block");
+        for id in found.trace_ids().expect("what is merged has ids").take(TRACES) {
+            let trace = found.trace_within(&id, LIMIT).ok();
+            assert!(!whole || trace == block.trace_within(&id, LIMIT).ok(), "{id}");
+        }
+    }
+}
+
 /// The block does not open, or it answers everything that can be asked of it with an answer or an error; and an
 /// answer stays the same.
 pub fn holds(data: &[u8]) {
@@ -129,6 +146,7 @@ pub fn holds(data: &[u8]) {
         let read = read(&block);
         assert!(!whole || read.is_ok(), "{read:?} of a block that is good");
     }
+    merged(&block, whole);
     let Ok(ids) = block.trace_ids() else {
         assert!(!whole, "a block that is good has ids");
         return;

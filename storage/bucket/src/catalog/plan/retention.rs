@@ -13,7 +13,8 @@ use crate::catalog::store::after;
 /// How much of a tenant's spans is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RetentionRules {
-    /// For how long, from the end of the newest span of a block on.
+    /// For how long, from when a block was sealed on; of one that was made from others, the newest of them. Not from the
+    /// times of its spans: what comes late, or from a sender whose clock is wrong, is kept as long as all else.
     pub max_age: Option<Duration>,
     /// How many bytes of blocks.
     pub max_bytes: Option<u64>,
@@ -30,13 +31,13 @@ pub struct Retired {
     pub by: RetiredBy,
     /// Its bytes.
     pub bytes: u64,
-    /// When its newest span ended.
-    pub newest: u64,
+    /// When it was sealed.
+    pub sealed: u64,
 }
 
 impl Retired {
     fn new(entry: &BlockEntry, by: RetiredBy) -> Self {
-        Self { id: entry.id, by, bytes: entry.bytes, newest: entry.newest() }
+        Self { id: entry.id, by, bytes: entry.bytes, sealed: entry.id.created }
     }
 
     /// As a change names it.
@@ -52,7 +53,7 @@ impl fmt::Display for Retired {
             RetiredBy::Bytes => "bytes",
             RetiredBy::Disk => "disk",
         };
-        write!(f, "retire by {by} {} of {}, {}", self.id, Time(self.newest), Bytes(self.bytes))
+        write!(f, "retire by {by} {} of {}, {}", self.id, Time(self.sealed), Bytes(self.bytes))
     }
 }
 
@@ -62,10 +63,10 @@ impl fmt::Display for Retired {
 /// second call before that does not remove as much again. For the disk that several tenants share, see [`free_disk`].
 pub fn retention(manifest: &Manifest, now: u64, rules: &RetentionRules, free: Option<u64>) -> Vec<Retired> {
     let mut blocks: Vec<&BlockEntry> = manifest.blocks.iter().collect();
-    blocks.sort_unstable_by_key(|entry| (entry.newest(), entry.id));
+    blocks.sort_unstable_by_key(|entry| entry.id);
     let mut retired = Vec::new();
     if let Some(age) = rules.max_age {
-        let old = blocks.partition_point(|entry| after(entry.newest(), age) <= now);
+        let old = blocks.partition_point(|entry| after(entry.id.created, age) <= now);
         retired.extend(blocks.drain(..old).map(|entry| Retired::new(entry, RetiredBy::Age)));
     }
     if let Some(most) = rules.max_bytes {
@@ -90,7 +91,7 @@ pub fn retention(manifest: &Manifest, now: u64, rules: &RetentionRules, free: Op
 pub fn free_disk(manifests: &[&Manifest], free: u64, min_free_disk: u64) -> Vec<(usize, Retired)> {
     let soon = manifests.iter().fold(free, |sum, manifest| sum.saturating_add(manifest.bytes_to_delete()));
     let of = |(at, manifest): (usize, &&Manifest)| -> Vec<(u64, BlockId, usize)> {
-        manifest.blocks.iter().map(|entry| (entry.newest(), entry.id, at)).collect()
+        manifest.blocks.iter().map(|entry| (entry.id.created, entry.id, at)).collect()
     };
     let all: BTreeSet<(u64, BlockId, usize)> = manifests.iter().enumerate().flat_map(of).collect();
     let mut short = min_free_disk.saturating_sub(soon);

@@ -136,7 +136,7 @@ fn jobs_are_told_and_named_the_same_everywhere() {
     let job = Job::join(&[&inputs[1], &inputs[0]], 8);
     assert_eq!(
         job.to_string(),
-        "join 2 blocks of 2026-11-23T00:00:05Z to 2026-11-23T00:00:15Z, 3.0 MiB, 314572 spans, to level 2: \
+        "join 2 blocks of 2026-11-23T00:00:10Z to 2026-11-23T00:00:15Z, 3.0 MiB, 314572 spans, to level 2: \
          18ea83854c9fe400-0000000000000007 18ea8387a0abc800-0000000000000007"
     );
     assert_eq!(job.token(), 8_406_288_869_924_640_115, "the same in every version");
@@ -178,18 +178,17 @@ fn retention_takes_the_oldest() {
         assert_eq!(text.join(", "), expected);
     };
     check(None, None, None, "");
-    // Newest spans ended 5 s before the block was made.
-    check(Some(85), None, None, "Age 10, Age 20");
-    check(Some(86), None, None, "Age 10");
+    check(Some(80), None, None, "Age 10, Age 20");
+    check(Some(81), None, None, "Age 10");
     check(None, Some(400), None, "");
     check(None, Some(399), None, "Bytes 10");
     check(None, Some(0), None, "Bytes 10, Bytes 20, Bytes 30, Bytes 40");
-    check(Some(86), Some(250), None, "Age 10, Bytes 20");
+    check(Some(81), Some(250), None, "Age 10, Bytes 20");
     // What is gone and will be deleted counts as free.
     check(None, None, Some((1000, 950)), "");
     check(None, None, Some((1000, 949)), "Disk 10");
     check(None, None, Some((1000, 849)), "Disk 10, Disk 20");
-    check(Some(86), None, Some((1000, 849)), "Age 10, Disk 20");
+    check(Some(81), None, Some((1000, 849)), "Age 10, Disk 20");
     assert_eq!(
         retention(
             &manifest,
@@ -198,7 +197,7 @@ fn retention_takes_the_oldest() {
             None
         )[0]
         .to_string(),
-        "retire by bytes 18ea83854c9fe400-0000000000000007 of 2026-11-23T00:00:05Z, 100 B"
+        "retire by bytes 18ea83854c9fe400-0000000000000007 of 2026-11-23T00:00:10Z, 100 B"
     );
 }
 
