@@ -210,6 +210,7 @@ impl<'a> TableCopy<'a> {
 
     #[cold]
     fn class_plan(&mut self, class: u64) -> Result<ClassPlan> {
+        self.touched.add(0);
         let code = self.shape_codes.get(class)?;
         let known = ClassPlan { plan: self.shape_plan(code)?, set: UNKNOWN };
         self.remember(class, known);
@@ -340,6 +341,7 @@ impl<'a> TableCopy<'a> {
     /// Moves the values of the row's class where their set is not known, or no longer has all of them.
     #[cold]
     fn run_class(&mut self, row: &RowPlan, columns: &mut Columns, out: &mut TableBuilder) -> Result<()> {
+        self.touched.add(0);
         let Self { plans, sources, block, table, .. } = self;
         let moves = plans[row.plan as usize].moves.as_ref().or_damaged("a row cannot be moved")?;
         let base = block.table_columns(*table).start as usize;

@@ -299,6 +299,7 @@ impl<'a> Input<'a> {
     fn find_scope(&mut self, row: u64, resource: u64, builder: &mut BlockBuilder) -> Result<ScopeRow> {
         /// A row that is so far beyond the others is claimed by a forger, and is not worth the room.
         const AHEAD: usize = 4096;
+        self.touched.add(0);
         let mut rebuild = Rebuild::of_scopes(self.block, MAX_SCOPE_BYTES)?;
         let (of_resource, of_scope) = (rebuild.resource(resource)?, rebuild.scope(row)?);
         let (mut body, mut scope_body) = (Vec::new(), Vec::new());

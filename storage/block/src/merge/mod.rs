@@ -224,8 +224,11 @@ pub fn merge<W: io::Write>(
     if sorted.windows(2).any(|pair| pair[0].1.meta().tenant != pair[1].1.meta().tenant) {
         return Err(BlockError::Inputs("they are of several tenants").into());
     }
-    let reader = |(id, block): &&(BlockId, Block)| {
-        block.reader().map(|reader| (*id, reader)).map_err(|error| MergeError::of(*id, error))
+    let reader = |(id, block): &&(BlockId, Block)| -> Result<_, MergeError> {
+        let reader = block.reader().map_err(|error| MergeError::of(*id, error))?;
+        // Its directory was read.
+        reader.contents().sections.release_pages();
+        Ok((*id, reader))
     };
     let readers: Vec<(BlockId, BlockReader)> = sorted.iter().map(reader).collect::<Result<_, _>>()?;
     let share = TOUCHED_BYTES / readers.len().max(1) as u64;

@@ -229,7 +229,10 @@ impl<'a> Source<'a> {
 
     fn dictionary(&mut self) -> Result<&mut StoreView<'a>> {
         match self {
-            Self::Codes { dictionary, .. } => Ok(dictionary),
+            Self::Codes { codes, dictionary } => {
+                codes.touch();
+                Ok(dictionary)
+            }
             Self::ClassCodes(values) => Ok(&mut values.1),
             _ => Err(BlockError::Damaged("a column has no dictionary")),
         }
@@ -294,6 +297,7 @@ impl TemplateSource<'_> {
         let known = match self.map.get(code) {
             Some(known) => known,
             None => {
+                self.codes.touch();
                 let template = self.templates.get(code)?;
                 template::is_template(template, count)
                     .then_some(())

@@ -68,6 +68,11 @@ impl<'a> Window<'a> {
         Ok(value)
     }
 
+    /// Something else of the input was read for a value.
+    pub fn touch(&self) {
+        self.touched.add(0);
+    }
+
     /// Passes over a value.
     pub fn skip(&mut self) {
         self.next += 1;
