@@ -95,8 +95,7 @@ impl Querier {
             Sources::Live => Arc::default(),
             _ => self.inner.bucket.blocks(tenant),
         };
-        // Of a block that is elsewhere not even the filter may be here.
-        let may_have = |listed: &&Listed| listed.block.is_far() || listed.block.may_contain(&id);
+        let may_have = |listed: &&Listed| listed.block.may_contain_now(&id);
         let candidates: Vec<Listed> = blocks.iter().filter(may_have).cloned().collect();
         if candidates.is_empty() && live.is_empty() {
             return Ok(FoundTrace::default());

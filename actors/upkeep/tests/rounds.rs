@@ -85,7 +85,7 @@ impl House {
     /// Seals a block with the spans of some traces, each given by its id.
     fn seal(&self, spans: &[(u8, u64)]) {
         let now = self.clock.wall_ns();
-        self.clock.advance_ms(1 * 1000);
+        self.clock.advance_ms(1000);
         let mut builder =
             BlockBuilder::new(&self.tenant, BuilderOptions { created: now, ..BuilderOptions::default() })
                 .unwrap();

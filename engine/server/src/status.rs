@@ -90,19 +90,31 @@ pub(crate) fn config_text(config: &Config, mode: ConfigMode) -> String {
 /// Lines of the configuration that differ from the defaults, with the sections they are in.
 fn difference(defaults: &str, current: &str) -> String {
     let mut out = String::new();
-    let mut section = "";
-    let known: Vec<&str> = defaults.lines().collect();
-    for line in current.lines() {
-        if !line.starts_with(' ') && line.ends_with(':') {
-            section = line;
-        } else if !known.contains(&line) {
-            if line.starts_with(' ') && !section.is_empty() {
-                out.push_str(section);
-                out.push('\n');
-                section = "";
-            }
-            out.push_str(line);
+    let known = with_sections(defaults);
+    let mut told: Vec<&str> = Vec::new();
+    for (sections, line) in with_sections(current) {
+        if known.contains(&(sections.clone(), line)) {
+            continue;
+        }
+        let same = sections.iter().zip(&told).take_while(|(left, right)| left == right).count();
+        for text in sections[same..].iter().chain([&line]) {
+            out.push_str(text);
             out.push('\n');
+        }
+        told = sections;
+    }
+    out
+}
+
+/// The lines of a configuration that are no section's, each with the sections it is in.
+fn with_sections(text: &str) -> Vec<(Vec<&str>, &str)> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (mut sections, mut out) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        sections.retain(|section: &&str| indent(section) < indent(line));
+        match line.ends_with(':') {
+            true => sections.push(line),
+            false => out.push((sections.clone(), line)),
         }
     }
     out

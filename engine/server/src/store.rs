@@ -1,9 +1,11 @@
 //! The store behind the folder of blocks, and what keeps blocks in order.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use spanloom_bucket::cache::Cache;
 use spanloom_bucket::catalog::Catalog;
@@ -109,81 +111,71 @@ impl Kept {
 
     /// What is counted of the store and the cache, as metrics of the moment.
     pub fn metrics(&self, registry: &mut Registry) {
-        let mut gauge = |name: &str, help: &str, value: u64| {
-            registry.register(name, help, prometheus_client::metrics::gauge::ConstGauge::new(value as i64));
-        };
         if let Some(remote) = self.bucket.remote() {
-            let ((waiting, bytes), usage) = (self.bucket.unshipped(), remote.cache().usage());
-            gauge("blocks_unshipped", "blocks that are not in the store yet", waiting);
-            gauge("unshipped_bytes", "bytes of blocks that are not in the store yet", bytes);
-            gauge("cache_data_bytes", "bytes of blocks' data that are kept here", usage.data_bytes);
-            gauge(
-                "cache_metadata_bytes",
-                "bytes of blocks' metadata that are kept here",
-                usage.metadata_bytes,
-            );
-            let counters = remote.cache().counters();
-            let mut counter = |name: &str, help: &str, value: &std::sync::atomic::AtomicU64| {
-                let value = value.load(Ordering::Relaxed);
-                registry.register(name, help, prometheus_client::metrics::counter::ConstCounter::new(value));
-            };
-            counter(
-                "cache_hits",
-                "units of 64 KiB that were here when they were asked for with others",
-                &counters.hits,
-            );
-            counter("cache_misses", "units of 64 KiB that were brought", &counters.misses);
-            counter("shared_cache_hits", "units that the shared cache had", &counters.shared_hits);
-            counter("shared_cache_errors", "calls of the shared cache that failed", &counters.shared_errors);
-            counter("cache_cut", "blocks that were cut down to their metadata", &counters.cut);
-            counter("cache_dropped", "blocks that went from the cache", &counters.dropped);
-            counter("cache_damaged", "units of a former run that were damaged", &counters.damaged);
-            counter("cache_file_errors", "files that the cache could not make", &counters.file_errors);
+            let waiting = self.bucket.unshipped();
+            gauge(registry, "blocks_unshipped", "blocks that are not in the store yet", waiting.0);
+            gauge(registry, "unshipped_bytes", "bytes of blocks that are not in the store yet", waiting.1);
+            of_cache(remote.cache(), registry);
         }
-        let Some(store) = &self.store else { return };
-        let state = u64::from(!store.health().is_good());
-        registry.register(
-            "store_failing",
-            "1 while the store does not do what is asked",
-            prometheus_client::metrics::gauge::ConstGauge::new(state as i64),
-        );
-        let counters = store.counters();
-        let mut counter =
-            |name: &str, help: &str, label: Option<(&'static str, &'static str)>, value: u64| {
-                let counter = prometheus_client::metrics::counter::ConstCounter::new(value);
-                match label {
-                    None => registry.register(name, help, counter),
-                    Some((key, value)) => {
-                        registry
-                            .sub_registry_with_label((key.into(), value.into()))
-                            .register(name, help, counter);
-                    }
-                }
-            };
-        for operation in Operation::ALL {
-            let of = counters.operation(operation);
-            let label = Some(("operation", operation.name()));
-            counter("store_requests", "requests to the store", label, of.requests.load(Ordering::Relaxed));
+        if let Some(store) = &self.store {
+            of_store(store, registry);
         }
-        for kind in Kind::ALL {
-            counter(
-                "store_errors",
-                "requests that failed",
-                Some(("kind", kind.name())),
-                counters.errors(kind),
-            );
-        }
-        let plain = [
-            ("store_read_bytes", "bytes read from the store", &counters.bytes_in),
-            ("store_written_bytes", "bytes written to the store", &counters.bytes_out),
-            ("store_retries", "requests that were sent again", &counters.retries),
-            ("store_hedges", "reads that were asked a second time beside", &counters.hedges_started),
-            ("store_hedges_won", "second reads that answered first", &counters.hedges_won),
-            ("store_conflicts", "conditional writes that met another writer", &counters.conflicts),
-        ];
-        for (name, help, value) in plain {
-            counter(name, help, None, value.load(Ordering::Relaxed));
-        }
+    }
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    registry.register(name, help, ConstGauge::new(value as i64));
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str, value: &AtomicU64) {
+    registry.register(name, help, ConstCounter::new(value.load(Ordering::Relaxed)));
+}
+
+fn of_cache(cache: &Cache, registry: &mut Registry) {
+    let (usage, counters) = (cache.usage(), cache.counters());
+    gauge(registry, "cache_data_bytes", "bytes of blocks' data that are kept here", usage.data_bytes);
+    gauge(
+        registry,
+        "cache_metadata_bytes",
+        "bytes of blocks' metadata that are kept here",
+        usage.metadata_bytes,
+    );
+    for (name, help, value) in [
+        ("cache_hits", "units of 64 KiB that were here when others with them were brought", &counters.hits),
+        ("cache_misses", "units of 64 KiB that were brought", &counters.misses),
+        ("shared_cache_hits", "units that the shared cache had", &counters.shared_hits),
+        ("shared_cache_errors", "calls of the shared cache that failed", &counters.shared_errors),
+        ("cache_cut", "blocks that were cut down to their metadata", &counters.cut),
+        ("cache_dropped", "blocks that went from the cache", &counters.dropped),
+        ("cache_damaged", "units of a former run that were damaged", &counters.damaged),
+        ("cache_file_errors", "files that the cache could not make", &counters.file_errors),
+    ] {
+        counter(registry, name, help, value);
+    }
+}
+
+fn of_store(store: &Store, registry: &mut Registry) {
+    let is_failing = u64::from(!store.health().is_good());
+    gauge(registry, "store_failing", "1 while the store does not do what is asked", is_failing);
+    let counters = store.counters();
+    for operation in Operation::ALL {
+        let requests = &counters.operation(operation).requests;
+        let of = registry.sub_registry_with_label(("operation".into(), operation.name().into()));
+        counter(of, "store_requests", "requests to the store", requests);
+    }
+    for kind in Kind::ALL {
+        let of = registry.sub_registry_with_label(("kind".into(), kind.name().into()));
+        of.register("store_errors", "requests that failed", ConstCounter::new(counters.errors(kind)));
+    }
+    for (name, help, value) in [
+        ("store_read_bytes", "bytes read from the store", &counters.bytes_in),
+        ("store_written_bytes", "bytes written to the store", &counters.bytes_out),
+        ("store_retries", "requests that were sent again", &counters.retries),
+        ("store_hedges", "reads that were asked a second time beside", &counters.hedges_started),
+        ("store_hedges_won", "second reads that answered first", &counters.hedges_won),
+        ("store_conflicts", "conditional writes that met another writer", &counters.conflicts),
+    ] {
+        counter(registry, name, help, value);
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use spanloom_block::{Block, BlockError, BlockMeta, Partial, Source};
+use spanloom_span::TraceId;
 
 /// A block that is brought range by range.
 struct Elsewhere {
@@ -103,6 +104,7 @@ proptest! {
         let far = far(here.meta(), &source);
         prop_assert!(source.brought().is_empty(), "nothing is read before it is asked for");
         for id in parts.keys() {
+            prop_assert!(far.may_contain_now(id), "nothing is known");
             prop_assert!(far.may_contain(id));
             prop_assert_eq!(far.find(id).unwrap(), here.find(id).unwrap());
             prop_assert_eq!(far.trace(id).unwrap(), here.trace(id).unwrap());
@@ -115,6 +117,9 @@ proptest! {
         prop_assert_eq!(far.newest_start().unwrap(), here.newest_start().unwrap());
         let ids = |block: &Block| block.trace_ids().unwrap().collect::<Vec<_>>();
         prop_assert_eq!(ids(&far), ids(&here));
+        for id in (0..40u8).map(|id| TraceId([id; 16])) {
+            prop_assert_eq!(far.may_contain_now(&id), here.may_contain_now(&id));
+        }
         // A cache that lets go of everything costs another reading, and changes no answer.
         source.let_go();
         let verified = |block: &Block| block.verify().map_err(|error| error.to_string());

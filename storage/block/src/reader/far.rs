@@ -65,6 +65,11 @@ impl Far {
         Self { meta, tail, source, set, opened, newest_start }
     }
 
+    /// The block, if it is open.
+    pub fn if_open(&self) -> Option<Arc<Opened>> {
+        self.opened.try_lock()?.upgrade().filter(|opened| opened.is_current())
+    }
+
     /// The block, opened now unless it is. Whoever comes meanwhile waits.
     pub fn opened(&self) -> Result<Arc<Opened>> {
         let mut slot = self.opened.lock();

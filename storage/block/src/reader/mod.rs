@@ -155,6 +155,14 @@ impl Block {
         }
     }
 
+    /// As [`Block::may_contain`], without waiting: true where bytes would have to be brought to know it.
+    pub fn may_contain_now(&self, id: &TraceId) -> bool {
+        match &self.place {
+            Place::Here(opened) => opened.may_contain(id),
+            Place::Far(far) => far.if_open().is_none_or(|opened| opened.may_contain(id)),
+        }
+    }
+
     /// The place of a trace among the block's traces, 0 for the least id; `None` when it is not in this block. Does
     /// without the directory.
     pub fn find(&self, id: &TraceId) -> Result<Option<u64>> {
