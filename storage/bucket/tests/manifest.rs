@@ -232,6 +232,9 @@ fn times_of_an_entry_are_rounded_outwards() {
             min_sealed_through: 0,
             max_sealed_through: 0,
             file_bytes: 1,
+            tail: 0,
+            level: 0,
+            replaces: Vec::new(),
         };
         let entry = BlockEntry::new(BlockId::default(), &meta, 0, 0);
         assert_eq!((entry.min_start, entry.max_end), expected);
