@@ -147,6 +147,9 @@ fn busy(blocks: u64, joined: bool) -> Manifest {
             min_sealed_through: 1,
             max_sealed_through: 2,
             file_bytes: spans * 36 + roll(100_000),
+            tail: 0,
+            level: 0,
+            replaces: Vec::new(),
         };
         let tail = meta.file_bytes - 20_000 - roll(10_000);
         made.push(BlockEntry::new(BlockId { created, number }, &meta, tail, u32::from(joined) * 2));
@@ -232,6 +235,9 @@ fn times_of_an_entry_are_rounded_outwards() {
             min_sealed_through: 0,
             max_sealed_through: 0,
             file_bytes: 1,
+            tail: 0,
+            level: 0,
+            replaces: Vec::new(),
         };
         let entry = BlockEntry::new(BlockId::default(), &meta, 0, 0);
         assert_eq!((entry.min_start, entry.max_end), expected);

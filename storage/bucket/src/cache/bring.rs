@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::kept::Store;
 use super::units::{UNIT, bytes_of};
@@ -87,13 +87,13 @@ impl Store {
                 return vec![None; runs.len()];
             }
         };
-        let mut values = values.into_iter();
+        let mut values = keys.iter().zip(values);
         let of_run = |run: &Range<u32>| {
-            let units: Vec<Option<Bytes>> = values.by_ref().take(run.len()).collect();
+            let units: Vec<(&String, Option<Bytes>)> = values.by_ref().take(run.len()).collect();
             let mut out = Vec::with_capacity(run.len() * UNIT as usize);
-            for (unit, value) in run.clone().zip(units) {
+            for (unit, (key, value)) in run.clone().zip(units) {
                 let bytes = bytes_of(&(unit..unit + 1), len);
-                out.extend_from_slice(checked(value.as_deref()?, (bytes.end - bytes.start) as usize)?);
+                out.extend_from_slice(checked(key, value.as_deref()?, (bytes.end - bytes.start) as usize)?);
             }
             self.counters.shared_hits.fetch_add(run.len() as u64, Ordering::Relaxed);
             Some(out.into())
@@ -108,10 +108,11 @@ impl Store {
         for (run, bytes) in fresh {
             let units = run.zip(bytes.chunks(UNIT as usize));
             values.extend(units.map(|(unit, bytes)| {
+                let key = key(path, unit);
                 let mut value = Vec::with_capacity(SUM + bytes.len());
-                value.extend_from_slice(&xxh3_64(bytes).to_le_bytes());
+                value.extend_from_slice(&sum(&key, bytes));
                 value.extend_from_slice(bytes);
-                (key(path, unit), value.into())
+                (key, value.into())
             }));
         }
         let store = self.clone();
@@ -128,8 +129,13 @@ fn key(path: &str, unit: u32) -> String {
     format!("spanloom:{path}:{unit}")
 }
 
-/// A unit's bytes, if they are as long as they should be and are what was put.
-fn checked(value: &[u8], len: usize) -> Option<&[u8]> {
-    let (sum, bytes) = value.split_first_chunk::<SUM>()?;
-    (bytes.len() == len && xxh3_64(bytes).to_le_bytes() == *sum).then_some(bytes)
+/// The checksum of a unit, which no other unit has: a cache that mixes up its answers is not believed either.
+fn sum(key: &str, bytes: &[u8]) -> [u8; SUM] {
+    xxh3_64_with_seed(bytes, xxh3_64(key.as_bytes())).to_le_bytes()
+}
+
+/// A unit's bytes, if they are as long as they should be and are what was put under the key.
+fn checked<'a>(key: &str, value: &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (found, bytes) = value.split_first_chunk::<SUM>()?;
+    (bytes.len() == len && sum(key, bytes) == *found).then_some(bytes)
 }

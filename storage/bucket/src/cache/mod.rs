@@ -6,6 +6,7 @@
 //! | `kept.rs` | what is kept of one block: a sparse file, unit by unit |
 //! | `units.rs` | which units a range takes, and runs of them |
 //! | `bring.rs` | units from the shared cache and from the store |
+//! | `shared/` | shared caches: memcached, Redis |
 //! | `saved.rs` | what a stopped server leaves for the next one |
 //!
 //! A block is kept in units of 64 KiB, in a sparse file as long as the block. There are two budgets: for metadata (what
@@ -19,6 +20,7 @@
 mod bring;
 mod kept;
 mod saved;
+pub mod shared;
 mod units;
 
 use std::io;

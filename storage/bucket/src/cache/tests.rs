@@ -112,6 +112,13 @@ impl House {
         Cache::open(self.store.clone(), shared, self.runtime.handle().clone(), options)
     }
 
+    /// A cache that knows nothing of those before it.
+    fn open_in_memory(&self) -> Cache {
+        let options = CacheOptions { folder: None, data_bytes: NO_LIMIT, metadata_bytes: NO_LIMIT };
+        let shared = self.shared.clone().map(|shared| shared as Arc<dyn SharedCache>);
+        Cache::open(self.store.clone(), shared, self.runtime.handle().clone(), options)
+    }
+
     fn asked(&self) -> Vec<Range<u64>> {
         std::mem::take(&mut *self.store.asked.lock())
     }
@@ -297,17 +304,8 @@ fn a_shared_cache_saves_requests_and_is_not_believed() {
     let mut house = House::new();
     let shared = Arc::new(Shared::default());
     house.shared = Some(shared.clone());
-    let fresh = |house: &House| {
-        let options = CacheOptions { folder: None, data_bytes: NO_LIMIT, metadata_bytes: NO_LIMIT };
-        Cache::open(
-            house.store.clone(),
-            house.shared.clone().map(|s| s as _),
-            house.runtime.handle().clone(),
-            options,
-        )
-    };
     let check = |house: &House, asked: &[Range<u64>]| {
-        let cache = fresh(house);
+        let cache = house.open_in_memory();
         read(&cache.source("a/1.block", LEN, TAIL), "a/1.block", 39 * UNIT..LEN);
         assert_eq!(house.asked(), asked);
         // What was brought is put beside the answer: wait for it.
@@ -324,4 +322,26 @@ fn a_shared_cache_saves_requests_and_is_not_believed() {
         check(&house, &[39 * UNIT..LEN]);
         check(&house, &[]);
     }
+}
+
+#[test]
+fn a_unit_that_the_shared_cache_gives_for_another_is_not_believed() {
+    let mut house = House::new();
+    let shared = Arc::new(Shared::default());
+    house.shared = Some(shared.clone());
+    let unit = |path: &str| {
+        let cache = house.open_in_memory();
+        read(&cache.source(path, LEN, TAIL), path, 0..UNIT);
+        while Arc::strong_count(&cache.0.store) > 1 + 1 {
+            std::thread::yield_now();
+        }
+    };
+    unit("a/1.block");
+    unit("b/1.block");
+    let values: Vec<Bytes> = shared.0.lock().values().cloned().collect();
+    assert_eq!(values.len(), 2);
+    shared.0.lock().values_mut().zip(values.into_iter().rev()).for_each(|(value, other)| *value = other);
+    house.asked();
+    unit("a/1.block");
+    assert_eq!(house.asked(), [0..UNIT]);
 }

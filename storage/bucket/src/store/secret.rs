@@ -13,7 +13,7 @@ impl Secret {
     }
 
     /// The text itself, for whoever signs with it.
-    pub(super) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
