@@ -7,7 +7,7 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
-use spanloom_bucket::cache::Cache;
+use spanloom_bucket::cache::{Cache, shared};
 use spanloom_bucket::catalog::Catalog;
 use spanloom_bucket::catalog::steps::Steps;
 use spanloom_bucket::objects::Objects;
@@ -53,7 +53,9 @@ impl Behind {
         let store = Arc::new(Store::open(&settings)?);
         tracing::info!(store = store.name(), "blocks go to a store");
         let objects: Arc<dyn Objects> = store.clone();
-        let cache = Cache::open(objects.clone(), None, runtime.handle().clone(), config.cache_options());
+        // What is wrong with it was said when the configuration was checked.
+        let shared = shared::open(&config.shared_cache_options()).unwrap_or_default();
+        let cache = Cache::open(objects.clone(), shared, runtime.handle().clone(), config.cache_options());
         let catalog = Catalog::new(objects.clone(), Arc::new(RealPace), config.store_timing());
         let bucket = bucket.with_remote(Remote::new(objects, Steps::new(Arc::new(catalog)), cache));
         Ok((bucket, Self { runtime, store: Some(store) }))

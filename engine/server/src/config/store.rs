@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use spanloom_bucket::cache::CacheOptions;
+use spanloom_bucket::cache::shared::{self, SharedCacheOptions};
 use spanloom_bucket::catalog::Timing;
 use spanloom_bucket::catalog::plan::{CompactionRules, RetentionRules};
 use spanloom_bucket::store::{
@@ -165,6 +166,9 @@ impl Config {
         if store.backend != BackendKey::Local && store.grace < least {
             return wrong("store.grace", store.grace, format!("at least {least}"));
         }
+        if let Err(error) = shared::open(&self.shared_cache_options()) {
+            return wrong("cache.memcached and cache.redis", error, "one shared cache or none");
+        }
         let compaction = &self.compaction;
         if !(1..=19).contains(&compaction.zstd_level) {
             return wrong("compaction.zstd_level", compaction.zstd_level, "1 to 19");
@@ -229,6 +233,17 @@ impl Config {
             folder: Some(folder),
             data_bytes: self.cache.data_bytes.0,
             metadata_bytes: self.cache.metadata_bytes.0,
+        }
+    }
+
+    /// The cache that queriers share, if there is one.
+    pub fn shared_cache_options(&self) -> SharedCacheOptions {
+        SharedCacheOptions {
+            memcached: self.cache.memcached.clone(),
+            redis: secret(&self.cache.redis),
+            timeout: self.cache.timeout.0,
+            keep: self.cache.keep.0,
+            ..SharedCacheOptions::default()
         }
     }
 

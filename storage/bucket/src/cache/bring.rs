@@ -22,6 +22,9 @@ pub trait SharedCache: Send + Sync + 'static {
     fn put<'a>(&'a self, values: Vec<(String, Bytes)>) -> BoxFuture<'a, Result<(), String>>;
 }
 
+/// Units that the shared cache is asked for in one call: 2 MiB.
+const AT_ONCE: usize = 32;
+
 /// Bytes of the checksum before each value.
 const SUM: usize = 8;
 
@@ -80,13 +83,18 @@ impl Store {
         len: u64,
     ) -> Vec<Option<Bytes>> {
         let keys: Vec<String> = runs.iter().cloned().flatten().map(|unit| key(path, unit)).collect();
-        let values = match shared.get(&keys).await {
-            Ok(values) if values.len() == keys.len() => values,
-            _ => {
-                self.counters.shared_errors.fetch_add(1, Ordering::Relaxed);
-                return vec![None; runs.len()];
+        let mut values = Vec::with_capacity(keys.len());
+        // Piece by piece: the time that a call may take is meant for few units.
+        for keys in keys.chunks(AT_ONCE) {
+            match shared.get(keys).await {
+                Ok(found) if found.len() == keys.len() => values.extend(found),
+                _ => {
+                    self.counters.shared_errors.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
             }
-        };
+        }
+        values.resize(keys.len(), None);
         let mut values = keys.iter().zip(values);
         let of_run = |run: &Range<u32>| {
             let units: Vec<(&String, Option<Bytes>)> = values.by_ref().take(run.len()).collect();
