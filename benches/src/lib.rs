@@ -12,6 +12,7 @@
 //! | `stop45_trace.rs` | shard and trace, in both hostings |
 //! | `stop6_log.rs` | append and sync |
 //! | `stop7_seal.rs` | columns and block |
+//! | `stop8_store.rs` | blocks joined, shipped, and asked for from elsewhere: with the requests it takes |
 //! | `stop9_find.rs` | trace by id from a block |
 //! | `stop9_columns.rs` | traces, metrics and tags from a block, in place |
 //! | `stop9_search.rs` | the spans of a block that satisfy a filter |
@@ -26,6 +27,7 @@ pub mod stop2_slice;
 pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
+pub mod stop8_store;
 pub mod stop9_columns;
 pub mod stop9_find;
 pub mod stop9_search;
@@ -69,11 +71,12 @@ impl fmt::Display for Line {
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
 /// All benches in the order of the walk, then those of single formats.
-pub const ALL: [Bench; 11] = [
+pub const ALL: [Bench; 12] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
     ("stop 7 seal", stop7_seal::run),
+    ("stop 8 store", stop8_store::run),
     ("stop 9 find", stop9_find::run),
     ("stop 9 columns", stop9_columns::run),
     ("stop 9 search", stop9_search::run),

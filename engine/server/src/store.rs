@@ -89,6 +89,11 @@ impl Behind {
 }
 
 impl Kept {
+    /// What keeps blocks in order.
+    pub fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
+    }
+
     /// Brings what was sealed last to the store, if that does not take long, and ends upkeep.
     pub async fn stop(&self, patience: Duration) {
         let Some(runtime) = self.runtime.lock().take() else { return };

@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use spanloom_block::Block;
 
+use super::block_jobs::{self, JobFlags};
 use super::say;
 
 const EXAMPLES: &str = "Examples:
   spanloom block list --data-dir /var/lib/spanloom
   spanloom block inspect spanloom-data/blocks/single-tenant/*.block
-  spanloom block verify                       every block of ./spanloom-data";
+  spanloom block verify                       every block of ./spanloom-data
+  spanloom block plan                         which blocks would be joined, which removed";
 
 /// What to do with blocks.
 #[derive(Debug, Subcommand)]
@@ -24,6 +26,10 @@ pub(super) enum BlockCommand {
     Inspect(Which),
     /// Check every checksum, archive, reference and trace; exit code 1 when something is wrong.
     Verify(Which),
+    /// Say which blocks would be joined and which removed, by the rules. Changes nothing; the engine may be running.
+    Plan(JobFlags),
+    /// Join and remove blocks by the rules until there is nothing to do. The engine must not be running.
+    Compact(JobFlags),
 }
 
 /// Which blocks.
@@ -55,7 +61,7 @@ impl Which {
     }
 }
 
-fn sorted(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn sorted(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let at = |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", dir.display()));
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(dir).map_err(at)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
@@ -67,17 +73,20 @@ fn sorted(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 type Each = fn(&Path, &Block, &mut String) -> bool;
 
 pub(super) fn run(command: BlockCommand) -> ExitCode {
-    let (which, each): (&Which, Each) = match &command {
+    let is_list = matches!(command, BlockCommand::List(_));
+    let (which, each): (Which, Each) = match command {
         BlockCommand::List(which) => (which, list),
         BlockCommand::Inspect(which) => (which, inspect),
         BlockCommand::Verify(which) => (which, verify),
+        BlockCommand::Plan(flags) => return block_jobs::plan(flags),
+        BlockCommand::Compact(flags) => return block_jobs::compact(flags),
     };
     let files = match which.files() {
         Ok(files) => files,
         Err(error) => return say::failed(error),
     };
     let mut good = true;
-    if matches!(command, BlockCommand::List(_)) {
+    if is_list {
         say::out(&format!(
             "{:>10} {:>10} {:>12} {:>7}  {:<20} file\n",
             "traces", "spans", "bytes", "B/span", "tenant"

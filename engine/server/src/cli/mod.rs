@@ -8,10 +8,12 @@
 //! | `load.rs` | `spanloom load`: the load generator |
 //! | `query/` | `spanloom query`: a running server asked |
 //! | `block.rs` | `spanloom block`: blocks listed, inspected, verified |
+//! | `block_jobs.rs` | `spanloom block plan`, `compact`: what is to be done with them |
 //! | `say.rs` | what is printed |
 
 mod allocator;
 mod block;
+mod block_jobs;
 mod load;
 mod query;
 mod say;
