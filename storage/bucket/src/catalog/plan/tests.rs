@@ -136,7 +136,7 @@ fn jobs_are_told_and_named_the_same_everywhere() {
     let job = Job::join(&[&inputs[1], &inputs[0]], 8);
     assert_eq!(
         job.to_string(),
-        "join 2 blocks of 2026-11-23T00:00:10Z to 2026-11-23T00:00:15Z, 3.0 MiB, 314572 spans, to level 2: \
+        "join 2 blocks of 2026-11-23T00:00:05Z to 2026-11-23T00:00:15Z, 3.0 MiB, 314572 spans, to level 2: \
          18ea83854c9fe400-0000000000000007 18ea8387a0abc800-0000000000000007"
     );
     assert_eq!(job.token(), 8_406_288_869_924_640_115, "the same in every version");
