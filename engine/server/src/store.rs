@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::builder::StartError;
 use crate::config::Config;
 
-/// Threads on which the store is spoken to.
+/// Threads on which the store is spoken to; without one, upkeep has one of them.
 const THREADS: usize = 2;
 
 /// How long the start waits for the store's lists of blocks. Without them only blocks of the folder are found until the
@@ -44,10 +44,12 @@ pub(crate) struct Kept {
 impl Behind {
     /// Puts the configured store, if there is one, behind the folder.
     pub fn put(config: &Config, bucket: Bucket) -> Result<(Bucket, Self), StartError> {
+        let settings = config.store_config();
+        let threads = if settings.is_some() { THREADS } else { 1 };
         let runtime =
-            Builder::new_multi_thread().worker_threads(THREADS).thread_name("store").enable_all().build();
+            Builder::new_multi_thread().worker_threads(threads).thread_name("store").enable_all().build();
         let runtime = runtime.map_err(StartError::Threads)?;
-        let Some(settings) = config.store_config() else {
+        let Some(settings) = settings else {
             return Ok((bucket, Self { runtime, store: None }));
         };
         let store = Arc::new(Store::open(&settings)?);

@@ -24,7 +24,7 @@ const MIN_BUDGET: u64 = 96 << 20;
 
 /// What the process needs beside requests: the program, threads and connections, the tables of a block under
 /// construction. Measured: 60 MiB are left when requests are given next to nothing.
-const BASE_BYTES: u64 = 56 << 20;
+const BASE_BYTES: u64 = 60 << 20;
 
 pub(super) fn wrong<T>(
     key: &'static str,

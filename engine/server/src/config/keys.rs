@@ -176,7 +176,7 @@ section! {
 section! {
     /// Keys for memory.
     MemoryConfig {
-        /// What the process may take in all. After 56 MiB for the program itself, requests that wait, live traces
+        /// What the process may take in all. After 60 MiB for the program itself, requests that wait, live traces
         /// and traces being sealed get 45 % of the rest; building blocks, actors and answers take the remainder. Give
         /// it what the machine can spare: a larger budget makes larger blocks and cuts fewer traces early. At least
         /// 96MiB.
