@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use spanloom_block::{Block, BlockId};
-use spanloom_block::{KeepAll, MergeOptions, MergeProgress, MergeReport, MergeStats, merge};
+use spanloom_block::{Block, BlockId, KeepAll, MergeOptions, MergeProgress, MergeReport, MergeStats, merge};
 use spanloom_bucket::catalog::BlockEntry;
 use spanloom_bucket::catalog::plan::Job;
 use spanloom_bucket::catalog::steps::{Compacted, Merge, MergeError, Output, Outputs};
-use spanloom_bucket::{Bucket, ShipError};
+use spanloom_bucket::objects::Upload;
+use spanloom_bucket::{Bucket, BucketError, ShipError};
 use spanloom_span::Tenant;
 use spanloom_stage::give_way;
 
@@ -25,7 +25,7 @@ use crate::options::CompactionOptions;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompactError {
     #[error(transparent)]
-    Bucket(#[from] spanloom_bucket::BucketError),
+    Bucket(#[from] BucketError),
     #[error(transparent)]
     Ship(#[from] ShipError),
     #[error(transparent)]
@@ -129,7 +129,7 @@ impl Joiner {
 }
 
 fn failed(error: io::Error) -> CompactError {
-    CompactError::Bucket(spanloom_bucket::BucketError::Io {
+    CompactError::Bucket(BucketError::Io {
         action: "writing",
         path: "a block that is made of others".into(),
         source: error,
@@ -204,8 +204,8 @@ impl InStore<'_> {
         *self.stats.lock() = stats;
         let made = (0u16..).zip(metas.into_iter().zip(paths));
         let output = |(place, (meta, path)): (u16, (spanloom_block::BlockMeta, PathBuf))| {
-            let entry = BlockEntry::new(outputs.name(place), &meta, meta.tail, meta.level);
-            Output { entry, from: spanloom_bucket::objects::Upload::File(path) }
+            let entry = BlockEntry::new(outputs.name(place), &meta);
+            Output { entry, from: Upload::File(path) }
         };
         Ok(made.map(output).collect())
     }
@@ -220,6 +220,6 @@ impl InStore<'_> {
         let mut file = File::create_new(&path).map_err(failed)?;
         bucket.read_whole(tenant, entry, |bytes| file.write_all(bytes)).await?;
         drop(file);
-        Ok(Block::open(&path).map_err(spanloom_bucket::BucketError::from)?)
+        Ok(Block::open(&path).map_err(BucketError::from)?)
     }
 }

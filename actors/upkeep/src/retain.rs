@@ -1,5 +1,7 @@
 //! Removing what is kept no longer.
 
+use std::sync::Arc;
+
 use spanloom_bucket::Bucket;
 use spanloom_bucket::catalog::Manifest;
 use spanloom_bucket::catalog::plan::{self, Retired};
@@ -11,7 +13,7 @@ use crate::options::UpkeepOptions;
 /// The blocks of each tenant that are to go, by the rules.
 pub(crate) fn plan(
     options: &UpkeepOptions,
-    manifests: &[(Tenant, Manifest)],
+    manifests: &[(Tenant, Arc<Manifest>)],
     now: u64,
     free: Option<u64>,
 ) -> Vec<(Tenant, Vec<Retired>)> {
@@ -24,7 +26,7 @@ pub(crate) fn plan(
     // The disk is everybody's: the oldest blocks of all tenants go.
     let retired = out.iter().flat_map(|(_, retired)| retired).map(|retired| retired.bytes);
     let free = retired.fold(free, u64::saturating_add);
-    let manifests: Vec<&Manifest> = manifests.iter().map(|(_, manifest)| manifest).collect();
+    let manifests: Vec<&Manifest> = manifests.iter().map(|(_, manifest)| &**manifest).collect();
     for (at, retired) in plan::free_disk(&manifests, free, options.min_free_disk) {
         let (_, of_tenant) = &mut out[at];
         if of_tenant.iter().all(|known| known.id != retired.id) {

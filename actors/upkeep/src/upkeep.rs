@@ -256,7 +256,7 @@ impl Upkeep {
         let _alone = self.0.changing.lock().await;
         let mut manifests = Vec::new();
         for tenant in self.tenants() {
-            let manifest = Manifest::clone(&*self.manifest(&tenant).await?);
+            let manifest = self.manifest(&tenant).await?;
             manifests.push((tenant, manifest));
         }
         for (tenant, retired) in retain::plan(options, &manifests, clock.wall_ns(), bucket.free_disk()) {
@@ -266,11 +266,7 @@ impl Upkeep {
             retain::retire(bucket, &tenant, &retired).await?;
             for one in &retired {
                 tracing::info!(tenant = tenant.as_str(), "{one}");
-                let reason = match one.by {
-                    spanloom_bucket::catalog::RetiredBy::Age => "age",
-                    spanloom_bucket::catalog::RetiredBy::Bytes => "bytes",
-                    spanloom_bucket::catalog::RetiredBy::Disk => "disk",
-                };
+                let reason = one.by.name();
                 metrics.blocks_retired.get_or_create(&Reason { reason }).inc();
             }
         }

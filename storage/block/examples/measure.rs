@@ -2,6 +2,7 @@
 //! Without optimisation it does less of everything, and its figures say nothing.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod cost;
 mod shop;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use spanloom_block::{Block, BlockBuilder, BuilderOptions, ResidentLimits, Reside
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{Tenant, TraceId, TracePart, encode};
 
+use cost::{cpu_ns, status_mib};
 use shop::Random;
 
 /// The allocator of the product.
@@ -25,20 +27,6 @@ const OPTIMISED: bool = !cfg!(debug_assertions);
 
 /// Traces read in a round.
 const READS: usize = if OPTIMISED { 5000 } else { 100 };
-
-/// Nanoseconds that this thread has spent on a CPU: what a busy machine does besides is left out.
-fn cpu_ns() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(f64::NAN)
-}
-
-/// A line of this process's status, in MiB.
-fn status_mib(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.and_then(|rest| rest.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
-}
 
 /// The requests, made by another process, so that what making them takes does not blur what is measured.
 fn requests_from_child(traces: u64) -> Vec<Vec<u8>> {

@@ -5,6 +5,7 @@
 //! what the last output holds, with `AGAIN` set it merges the outputs once more.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod cost;
 mod shop;
 
 use std::collections::BTreeMap;
@@ -17,26 +18,14 @@ use spanloom_block::{Block, BlockBuilder, BlockId, BuilderOptions, KeepAll, Merg
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{Tenant, TraceId, TracePart, encode};
 
+use cost::{cpu_ns, status_mib};
+
 /// The allocator of the product.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Whether figures say something.
 const OPTIMISED: bool = !cfg!(debug_assertions);
-
-/// Nanoseconds that this thread has spent on a CPU: what a busy machine does besides is left out.
-fn cpu_ns() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(f64::NAN)
-}
-
-/// A line of this process's status, in MiB.
-fn status_mib(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.and_then(|rest| rest.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
-}
 
 /// Requests of the shop, some hundred traces at a time, or those of a file.
 fn requests(file: Option<&Path>, traces: u64) -> Box<dyn Iterator<Item = Vec<u8>>> {

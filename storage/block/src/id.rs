@@ -7,8 +7,8 @@ use std::str::FromStr;
 ///
 /// Written as two numbers of 16 hexadecimal digits with a hyphen between; the second may be read with as few as 4
 /// digits, as the first blocks were named. Two blocks never share a name: the second number holds what tells apart the
-/// processes that seal, and for a block that was made from others it is a hash of theirs, so that the same work done
-/// twice gives the same name.
+/// processes that seal. For a block that was made from others it is a hash of their names and of what its maker adds:
+/// in a store that is drawn anew for each attempt, so that the same work done twice gives two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct BlockId {
     /// When the block was made, in nanoseconds since 1970; for a block made from others that of the newest of them.

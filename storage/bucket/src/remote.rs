@@ -319,7 +319,7 @@ pub enum ShipError {
 /// What a block's manifest is to say of it.
 pub fn entry(listed: &Listed) -> BlockEntry {
     let meta = listed.block.meta();
-    BlockEntry::new(listed.id, meta, meta.tail, meta.level)
+    BlockEntry::new(listed.id, meta)
 }
 
 /// What is known of a block that is in the store.
@@ -376,7 +376,7 @@ async fn read_block(objects: &dyn Objects, path: &str, bytes: Option<u64>) -> Re
         let last = objects.ranges(path, std::slice::from_ref(&range)).await?.concat();
         match BlockMeta::from_last_bytes(&last, bytes).map_err(|error| unreadable(&error))? {
             LastBytes::Meta(meta) => {
-                let entry = BlockEntry::new(id, &meta, meta.tail, meta.level);
+                let entry = BlockEntry::new(id, &meta);
                 return Ok(ReadBlock { entry, replaces: meta.replaces });
             }
             LastBytes::Needs(more) if more > wanted => wanted = more,

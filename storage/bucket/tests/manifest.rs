@@ -134,7 +134,7 @@ fn busy(blocks: u64, joined: bool) -> Manifest {
         let created = 1_795_392_183_000_000_000 + at * 2_500_000_000 + roll(400_000_000);
         let number = if joined { roll(1 << 32) << 16 } else { 0x5e1f_0000_0000_0000 + at % 4 };
         let spans = 60_000 + roll(20_000);
-        let max_end = created - 5_000_000_000 + roll(1_000_000_000);
+        let (bytes, max_end) = (spans * 36 + roll(100_000), created - 5_000_000_000 + roll(1_000_000_000));
         let meta = BlockMeta {
             tenant: Tenant::default(),
             version: 1,
@@ -146,13 +146,12 @@ fn busy(blocks: u64, joined: bool) -> Manifest {
             max_end,
             min_sealed_through: 1,
             max_sealed_through: 2,
-            file_bytes: spans * 36 + roll(100_000),
-            tail: 0,
-            level: 0,
+            file_bytes: bytes,
+            tail: bytes - 20_000 - roll(10_000),
+            level: u32::from(joined) * 2,
             replaces: Vec::new(),
         };
-        let tail = meta.file_bytes - 20_000 - roll(10_000);
-        made.push(BlockEntry::new(BlockId { created, number }, &meta, tail, u32::from(joined) * 2));
+        made.push(BlockEntry::new(BlockId { created, number }, &meta));
     }
     Manifest { version: 1, blocks: made, ..Manifest::default() }
 }
@@ -239,7 +238,7 @@ fn times_of_an_entry_are_rounded_outwards() {
             level: 0,
             replaces: Vec::new(),
         };
-        let entry = BlockEntry::new(BlockId::default(), &meta, 0, 0);
+        let entry = BlockEntry::new(BlockId::default(), &meta);
         assert_eq!((entry.min_start, entry.max_end), expected);
     };
     check(0, 0, (0, 0));

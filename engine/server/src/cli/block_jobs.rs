@@ -7,11 +7,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use prometheus_client::registry::Registry;
-use spanloom_bucket::Bucket;
-use spanloom_bucket::RealPace;
-use spanloom_bucket::catalog::plan;
-use spanloom_bucket::catalog::{BlockEntry, Catalog, Manifest};
+use spanloom_bucket::catalog::{BlockEntry, Catalog, Manifest, plan};
 use spanloom_bucket::store::Store;
+use spanloom_bucket::{Bucket, RealPace};
 use spanloom_span::Tenant;
 use spanloom_stage::{Clock, RealClock};
 use spanloom_wal::disk::RealDisk;
@@ -65,7 +63,7 @@ pub(super) fn plan(flags: JobFlags) -> ExitCode {
     }))
 }
 
-fn manifests(config: &Config) -> Result<Vec<(Tenant, Manifest)>, String> {
+fn manifests(config: &Config) -> Result<Vec<(Tenant, Arc<Manifest>)>, String> {
     let Some(settings) = config.store_config() else { return folder(config) };
     let store = Store::open(&settings).map_err(|error| error.to_string())?;
     let catalog = Catalog::new(Arc::new(store), Arc::new(RealPace), config.store_timing());
@@ -74,14 +72,14 @@ fn manifests(config: &Config) -> Result<Vec<(Tenant, Manifest)>, String> {
         let tenants = catalog.tenants().await.map_err(|error| error.to_string())?;
         for tenant in tenants.iter() {
             let manifest = catalog.refresh(tenant).await.map_err(|error| error.to_string())?;
-            out.push((tenant.clone(), Manifest::clone(&manifest)));
+            out.push((tenant.clone(), manifest));
         }
         Ok(out)
     })
 }
 
 /// What is in the folder; the engine may be running on it.
-fn folder(config: &Config) -> Result<Vec<(Tenant, Manifest)>, String> {
+fn folder(config: &Config) -> Result<Vec<(Tenant, Arc<Manifest>)>, String> {
     let root = PathBuf::from(&config.data_dir).join(spanloom_bucket::FOLDER);
     let failed = |path: &std::path::Path, error: std::io::Error| format!("{}: {error}", path.display());
     let mut out = Vec::new();
@@ -95,16 +93,16 @@ fn folder(config: &Config) -> Result<Vec<(Tenant, Manifest)>, String> {
             let block =
                 spanloom_block::Block::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
             let meta = block.meta();
-            manifest.blocks.push(BlockEntry::new(id, meta, meta.tail, meta.level));
+            manifest.blocks.push(BlockEntry::new(id, meta));
         }
         manifest.blocks.sort_unstable_by_key(|entry| entry.id);
-        out.push((tenant, manifest));
+        out.push((tenant, Arc::new(manifest)));
     }
     Ok(out)
 }
 
 // Writing to a string cannot fail, so what `writeln!` yields is let go.
-fn planned(config: &Config, manifests: &[(Tenant, Manifest)], now: u64) -> String {
+fn planned(config: &Config, manifests: &[(Tenant, Arc<Manifest>)], now: u64) -> String {
     let options = config.upkeep_options();
     let mut out = String::new();
     for (tenant, manifest) in manifests {

@@ -64,7 +64,7 @@ impl S3Section {
             bucket: self.bucket.clone(),
             endpoint: some(&self.endpoint),
             region: some(&self.region),
-            path_style: self.path_style,
+            path_style: self.path_style.unwrap_or(!self.endpoint.is_empty()),
             transport: transport(self.allow_http, &self.ca_file),
             credentials,
             encryption,

@@ -113,8 +113,9 @@ section! {
         endpoint: String = String::new(),
         /// The region; empty takes `AWS_REGION`, then `us-east-1`.
         region: String = String::new(),
-        /// Whether the bucket is named in the path and not in the host's name, as MinIO and most others want it.
-        path_style: bool = false,
+        /// Whether the bucket is named in the path and not in the host's name. `null`: in the path when there is an
+        /// `endpoint`, as MinIO and most others want it.
+        path_style: Option<bool> = None,
         /// Whether `http://` will do.
         allow_http: bool = false,
         /// File of certificates in PEM that are trusted beside the system's.

@@ -12,8 +12,9 @@ use crate::error::{BlockError, OrDamaged, Result};
 use crate::merge::source::{CodeMap, How, Met, Source, Step, how_of_field};
 use crate::merge::window::{Touched, Window};
 use crate::reader::contents::Contents;
+use crate::reader::table::open_shapes;
 use crate::seq::SeqView;
-use crate::shape::{ArchivedShapes, ShapesView};
+use crate::shape::ShapesView;
 use crate::writer::Boundary;
 use crate::writer::table::{SetValue, TableBuilder};
 
@@ -438,21 +439,4 @@ impl<'a> TableCopy<'a> {
         moves.codes[mark as usize] = code;
         Ok(code)
     }
-}
-
-/// A table's shapes in a row group: all shapes, the class of each row where there are classes, and the shape of each
-/// class or row.
-pub(crate) type RowShapes<'a> = (ShapesView<'a>, Option<SeqView<'a>>, SeqView<'a>);
-
-/// Opens a table's shapes in a row group; `None` when it has no rows there.
-pub(crate) fn open_shapes(block: &Contents, table: Table, group: u32) -> Result<Option<RowShapes<'_>>> {
-    let chunk = |field: Field| block.chunk(block.field_column(table, field)?, group);
-    let Some(shape_codes) = chunk(Field::Shape) else { return Ok(None) };
-    let classes = chunk(Field::Class);
-    if shape_codes.mode.is_by_class() != classes.is_some() {
-        return Err(BlockError::Damaged("a row group has classes without shapes, or shapes without classes"));
-    }
-    let archive = block.sections.archive::<ArchivedShapes>(block.shapes[table as usize])?;
-    let classes = classes.map(|chunk| SeqView::open(&block.sections, &chunk.seq)).transpose()?;
-    Ok(Some((ShapesView::new(archive), classes, SeqView::open(&block.sections, &shape_codes.seq)?)))
 }

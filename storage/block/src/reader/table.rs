@@ -9,7 +9,7 @@ use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::column::ColumnReader;
 use crate::reader::contents::Contents;
 use crate::seq::SeqView;
-use crate::shape::ShapesView;
+use crate::shape::{ArchivedShapes, ShapesView};
 use crate::writer::table::RANK_STEP;
 
 const UNKNOWN: u32 = u32::MAX;
@@ -25,6 +25,23 @@ struct Slot<'a> {
     seek: u32,
     /// Whether there is one value a class.
     is_by_class: bool,
+}
+
+/// A table's shapes in a row group: all shapes, the class of each row where there are classes, and the shape of each
+/// class or row.
+pub(crate) type RowShapes<'a> = (ShapesView<'a>, Option<SeqView<'a>>, SeqView<'a>);
+
+/// Opens a table's shapes in a row group; `None` when it has no rows there.
+pub(crate) fn open_shapes(block: &Contents, table: Table, group: u32) -> Result<Option<RowShapes<'_>>> {
+    let chunk = |field: Field| block.chunk(block.field_column(table, field)?, group);
+    let Some(shape_codes) = chunk(Field::Shape) else { return Ok(None) };
+    let classes = chunk(Field::Class);
+    if shape_codes.mode.is_by_class() != classes.is_some() {
+        return Err(BlockError::Damaged("a row group has classes without shapes, or shapes without classes"));
+    }
+    let archive = block.sections.archive::<ArchivedShapes>(block.shapes[table as usize])?;
+    let classes = classes.map(|chunk| SeqView::open(&block.sections, &chunk.seq)).transpose()?;
+    Ok(Some((ShapesView::new(archive), classes, SeqView::open(&block.sections, &shape_codes.seq)?)))
 }
 
 /// Reads the rows of a table in one row group.
@@ -56,19 +73,7 @@ pub(crate) struct TableReader<'a> {
 impl<'a> TableReader<'a> {
     /// Opens the rows; `None` when the table has none in this group.
     pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
-        let Some(column) = block.field_column(table, Field::Shape) else { return Ok(None) };
-        let Some(chunk) = block.chunk(column, group) else { return Ok(None) };
-        let shapes = ShapesView::new(block.sections.archive(block.shapes[table as usize])?);
-        let classes =
-            match block.field_column(table, Field::Class).and_then(|column| block.chunk(column, group)) {
-                Some(chunk) => Some(SeqView::open(&block.sections, &chunk.seq)?),
-                None => None,
-            };
-        if chunk.mode.is_by_class() != classes.is_some() {
-            return Err(BlockError::Damaged(
-                "a row group has classes without shapes, or shapes without classes",
-            ));
-        }
+        let Some((shapes, classes, shape_codes)) = open_shapes(block, table, group)? else { return Ok(None) };
         let ranks =
             match block.field_column(table, Field::Ranks).and_then(|column| block.chunk(column, group)) {
                 Some(chunk) => Some(SeqView::open(&block.sections, &chunk.seq)?),
@@ -81,7 +86,7 @@ impl<'a> TableReader<'a> {
             group,
             shapes,
             classes,
-            shape_codes: SeqView::open(&block.sections, &chunk.seq)?,
+            shape_codes,
             class: 0,
             ranks,
             slots_of: vec![UNKNOWN; columns],

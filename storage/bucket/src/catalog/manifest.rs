@@ -51,18 +51,18 @@ const ROUND_NS: u64 = 1_000_000;
 
 impl BlockEntry {
     /// The entry of a block; the same whoever makes it.
-    pub fn new(id: BlockId, meta: &BlockMeta, tail: u64, level: u32) -> Self {
+    pub fn new(id: BlockId, meta: &BlockMeta) -> Self {
         let up = meta.max_end.checked_next_multiple_of(ROUND_NS).unwrap_or(u64::MAX);
         Self {
             id,
             bytes: meta.file_bytes,
-            tail,
+            tail: meta.tail,
             traces: meta.traces,
             spans: meta.spans,
             raw_bytes: meta.raw_bytes,
             min_start: meta.min_start - meta.min_start % ROUND_NS,
             max_end: up,
-            level,
+            level: meta.level,
         }
     }
 
@@ -114,6 +114,17 @@ pub enum RetiredBy {
     Disk,
 }
 
+impl RetiredBy {
+    /// What the limit is of.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Bytes => "bytes",
+            Self::Disk => "disk",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -121,9 +132,7 @@ impl fmt::Display for Reason {
             Self::Redacted => "redacted",
             Self::Emptied => "emptied",
             Self::Orphaned => "orphaned",
-            Self::Retired(RetiredBy::Age) => "retired by age",
-            Self::Retired(RetiredBy::Bytes) => "retired by bytes",
-            Self::Retired(RetiredBy::Disk) => "retired by disk",
+            Self::Retired(by) => return f.pad(&format!("retired by {}", by.name())),
         })
     }
 }

@@ -1,22 +1,21 @@
-//! Random numbers of a seed: SplitMix64 (Steele, Lea, Flood 2014).
+//! Random numbers of a seed.
 
-pub struct Chance(u64);
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+pub struct Chance(StdRng);
 
 impl Chance {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(StdRng::seed_from_u64(seed))
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.random()
     }
 
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.0.random_range(..end)
     }
 }

@@ -13,6 +13,7 @@ use crate::directory::NO_RANK;
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::column::ColumnReader;
 use crate::reader::contents::Contents;
+use crate::reader::table::open_shapes;
 use crate::seq::SeqView;
 use crate::shape::ShapesView;
 use crate::writer::table::RANK_STEP;
@@ -67,31 +68,21 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Opens the rows; `None` when the table has none in this group.
     pub fn open(block: &'a Contents, table: Table, group: u32) -> Result<Option<Self>> {
-        let seq = |field| match block.field_column(table, field).and_then(|column| block.chunk(column, group))
-        {
-            Some(chunk) => SeqView::open(&block.sections, &chunk.seq).map(|seq| Some((seq, chunk.mode))),
-            None => Ok(None),
-        };
-        let Some((codes, mode)) = seq(Field::Shape)? else { return Ok(None) };
-        let classes = seq(Field::Class)?.map(|(classes, _)| classes);
-        if mode.is_by_class() != classes.is_some() {
-            return Err(BlockError::Damaged(
-                "a row group has classes without shapes, or shapes without classes",
-            ));
-        }
+        let Some((shapes, classes, codes)) = open_shapes(block, table, group)? else { return Ok(None) };
         // The length of a sequence may be only claimed; the directory's count of rows is not.
         let rows = (table == Table::Spans).then(|| block.group_rows(group)).flatten();
         if rows.is_some_and(|rows| rows.end - rows.start != classes.unwrap_or(codes).len()) {
             return Err(BlockError::Damaged("a row group has another count of rows"));
         }
+        let ranks = block.field_column(table, Field::Ranks).and_then(|column| block.chunk(column, group));
         Ok(Some(Self {
             block,
             table,
             group,
-            shapes: ShapesView::new(block.sections.archive(block.shapes[table as usize])?),
+            shapes,
             classes,
             codes,
-            ranks: seq(Field::Ranks)?.map(|(ranks, _)| ranks),
+            ranks: ranks.map(|chunk| SeqView::open(&block.sections, &chunk.seq)).transpose()?,
             window: u64::MAX,
             held: Vec::new(),
             ahead: Ahead::default(),

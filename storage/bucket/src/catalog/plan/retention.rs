@@ -48,11 +48,7 @@ impl Retired {
 
 impl fmt::Display for Retired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = match self.by {
-            RetiredBy::Age => "age",
-            RetiredBy::Bytes => "bytes",
-            RetiredBy::Disk => "disk",
-        };
+        let by = self.by.name();
         write!(f, "retire by {by} {} of {}, {}", self.id, Time(self.sealed), Bytes(self.bytes))
     }
 }

@@ -77,6 +77,16 @@ fn leads_nowhere(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
 }
 
+/// Opens an object; `None` when there is none. With its length.
+fn open(path: &std::path::Path) -> Result<Option<(File, u64)>, Trouble> {
+    let file = match File::open(path) {
+        Err(error) if leads_nowhere(&error) => return Ok(None),
+        opened => opened.map_err(io("opening", path))?,
+    };
+    let metadata = file.metadata().map_err(io("asking for the length of", path))?;
+    Ok((!metadata.is_dir()).then_some((file, metadata.len())))
+}
+
 impl Folder {
     /// Opens a folder, which is made if it is not there.
     pub fn open(
@@ -137,20 +147,12 @@ impl Folder {
         let file = self.0.file(ACTION, path)?;
         let unless = unless.cloned();
         let got = self.run(Operation::Get, ACTION, path, move |inner| {
-            let file = match File::open(&file) {
-                Err(error) if leads_nowhere(&error) => return Ok(Got::Absent),
-                opened => opened.map_err(io("opening", &file))?,
-            };
-            let metadata =
-                file.metadata().map_err(|error| Trouble::Io("asking for a length".into(), error))?;
-            if metadata.is_dir() {
-                return Ok(Got::Absent);
-            }
-            if metadata.len() > inner.limits.largest_get {
-                let (found, most) = (metadata.len(), inner.limits.largest_get);
+            let Some((file, len)) = open(&file)? else { return Ok(Got::Absent) };
+            if len > inner.limits.largest_get {
+                let (found, most) = (len, inner.limits.largest_get);
                 return Err(Trouble::Rejected(format!("there are {found} bytes, expected {most} at most")));
             }
-            let bytes = inner.read_at(&file, &(0..metadata.len()), metadata.len())?;
+            let bytes = inner.read_at(&file, &(0..len), len)?;
             let version = version_of(&bytes);
             Ok(if unless == Some(version.clone()) { Got::Unchanged } else { Got::Object(bytes, version) })
         });
@@ -165,16 +167,8 @@ impl Folder {
             return Ok(vec![Bytes::new(); ranges.len()]);
         }
         let read = self.run(Operation::Get, ACTION, path, move |inner| {
-            let file = match File::open(&file) {
-                Err(error) if leads_nowhere(&error) => return Err(Trouble::Absent),
-                opened => opened.map_err(io("opening", &file))?,
-            };
-            let metadata =
-                file.metadata().map_err(|error| Trouble::Io("asking for a length".into(), error))?;
-            if metadata.is_dir() {
-                return Err(Trouble::Absent);
-            }
-            ranges.iter().map(|range| inner.read_at(&file, range, metadata.len())).collect()
+            let (file, len) = open(&file)?.ok_or(Trouble::Absent)?;
+            ranges.iter().map(|range| inner.read_at(&file, range, len)).collect()
         });
         read.await
     }
