@@ -51,11 +51,12 @@ impl Shards {
         let metrics = Arc::new(IngestMetrics::default());
         let state = Arc::new(ShardState::default());
         let stage = Stage::set(NonZeroUsize::MIN).expect("threads can be started");
+        let budget = Budget::new(usize::MAX);
         let parts = ShardParts {
             number: 0,
             state: state.clone(),
             metrics: metrics.clone(),
-            home: Arc::new(Home { budget: Budget::new(usize::MAX), live: Arc::default() }),
+            home: Arc::new(Home { budget: budget.clone(), live: Arc::default() }),
             clock: Arc::new(RealClock::default()),
             hosting,
             mailbox: 1 << 20,
@@ -70,7 +71,7 @@ impl Shards {
             metrics,
         );
         let again = |batch: &Arc<spanloom_span::Batch>| distributor.slice(batch.bytes().clone()).ok();
-        let routed = |batch| Arc::new(distributor.route(tenant.clone(), batch));
+        let routed = |batch| Arc::new(distributor.route(tenant.clone(), batch, budget.force(0)));
         let requests = batches.iter().filter_map(again).map(routed).collect();
         Self { stage, state, door, requests }
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use spanloom_ring::Tokens;
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{Batch, TraceGroup};
+use spanloom_stage::Permit;
 
 use crate::metrics::IngestMetrics;
 use crate::refusal::Refusal;
@@ -107,14 +108,14 @@ impl Distributor {
         tokens.token(&group.id).shard(shards)
     }
 
-    /// Gives each trace to its shard.
-    pub fn route(&self, tenant: Arc<TenantEntry>, batch: Batch) -> Routed {
+    /// Gives each trace to its shard. `opening` is room for those that are not live yet.
+    pub fn route(&self, tenant: Arc<TenantEntry>, batch: Batch, opening: Permit) -> Routed {
         let tokens = Tokens::of(&tenant.name);
         let share = batch.groups().len() / self.shards.len() + 8;
         let mut routes: Vec<Vec<u32>> = self.shards.iter().map(|_| Vec::with_capacity(share)).collect();
         for (at, group) in batch.groups().iter().enumerate() {
             routes[self.shard_of(&tokens, group)].push(at as u32);
         }
-        Routed { tenant, batch: Arc::new(batch), routes }
+        Routed { tenant, batch: Arc::new(batch), routes, opening }
     }
 }

@@ -26,7 +26,7 @@ use crate::options::IngestOptions;
 use crate::refusal::{Accepted, Refusal};
 use crate::replay::Replay;
 use crate::seal::{self, SealDoor, SealParts};
-use crate::shard::{FindLive, Shard, ShardParts, ShardState};
+use crate::shard::{FindLive, Shard, ShardParts, ShardState, TRACE_BYTES};
 use crate::tenants::{Tenants, TraceKey};
 use crate::trace::Home;
 
@@ -168,6 +168,11 @@ impl Ingest {
         if inner.stopping.load(Ordering::Acquire) {
             return Err(Refusal::Stopping);
         }
+        self.room(bytes).await
+    }
+
+    async fn room(&self, bytes: usize) -> Result<Permit, Refusal> {
+        let inner = &self.inner;
         if let Some(permit) = inner.budget.try_acquire(bytes) {
             return Ok(permit);
         }
@@ -236,7 +241,11 @@ impl Ingest {
         }
         let permit = inner.budget.force(batch.held_bytes());
         drop(held);
-        let routed = inner.distributor.route(tenant, batch.with_permit(Box::new(permit)));
+        // Many small traces take more than their bytes, and shards may be behind: what is not counted before they have
+        // opened them is counted too late.
+        let opening = (batch.groups().len() * TRACE_BYTES).min(inner.budget.limit() / 4);
+        let opening = self.room(opening).await?;
+        let routed = inner.distributor.route(tenant, batch.with_permit(Box::new(permit)), opening);
         metrics.route_seconds.observe(sliced.elapsed());
         let acknowledged = inner.head.append(Arc::new(routed))?;
         if inner.budget.used() > inner.options.soft_bytes {

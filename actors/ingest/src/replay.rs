@@ -17,7 +17,7 @@ use crate::distributor::Distributor;
 use crate::head::{FRAME_OTLP, dispatch};
 use crate::live::LiveRequests;
 use crate::metrics::IngestMetrics;
-use crate::shard::Shard;
+use crate::shard::{Shard, TRACE_BYTES};
 use crate::tenants::Tenants;
 
 /// Brings requests back.
@@ -101,7 +101,8 @@ impl Replay<'_> {
             let bytes: Vec<u8> = rest.into_iter().flat_map(|group| batch.extract(group)).collect();
             slice(bytes.into(), &limits)?
         };
-        let routed = self.distributor.route(entry, self.with_room(batch));
+        let opening = self.budget.force(batch.groups().len() * TRACE_BYTES);
+        let routed = self.distributor.route(entry, self.with_room(batch), opening);
         self.live.add(routed.tenant.number, seq, &routed.batch);
         dispatch(self.shards, &Arc::new(routed), seq, self.metrics);
         Ok(live)

@@ -46,6 +46,8 @@ pub struct Routed {
     pub batch: Arc<Batch>,
     /// For each shard, the indexes of its groups.
     pub routes: Vec<Vec<u32>>,
+    /// Room for the traces that it may open, until they are.
+    pub opening: Permit,
 }
 
 /// A live trace as its shard sees it.
@@ -66,7 +68,7 @@ pub struct LiveTrace {
 
 /// Memory of a live trace beside its spans: the actor with its mailbox, and its place in the directory (measured
 /// at 0.9 KB and 150 B). Without it, traces of one tiny span would take many times what the budget counts.
-const TRACE_BYTES: usize = 1100;
+pub(crate) const TRACE_BYTES: usize = 1100;
 
 #[cfg(test)]
 impl LiveTrace {
