@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -17,7 +18,7 @@ use spanloom_bucket::catalog::steps::{Compacted, Merge, MergeError, Output, Outp
 use spanloom_bucket::objects::Upload;
 use spanloom_bucket::{Bucket, BucketError, ShipError};
 use spanloom_span::Tenant;
-use spanloom_stage::give_way;
+use spanloom_stage::{Budget, Permit, give_way};
 
 use crate::options::CompactionOptions;
 
@@ -43,12 +44,24 @@ pub(crate) enum CompactError {
 pub(crate) struct Joiner {
     pub bucket: Arc<Bucket>,
     pub options: CompactionOptions,
+    /// What requests and live traces may hold: joins make room there.
+    pub memory: Arc<Budget>,
     /// Ends what is under way.
     pub stop: Arc<AtomicBool>,
 }
 
+/// What a join takes whatever its inputs are: a row group of the output.
+const GROUP_BYTES: u64 = 32 << 20;
+
+/// Least memory for a join.
+const MIN_MEMORY: u64 = 48 << 20;
+
+/// How long a join waits until others give memory back, before it takes it all the same.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Joiner {
     fn merge_options(&self, job: &Job, salt: u64, keeps_sealed_through: bool) -> MergeOptions {
+        let beside = self.options.memory.max(MIN_MEMORY) - GROUP_BYTES;
         MergeOptions {
             zstd_level: Some(self.options.zstd_level),
             level: job.level,
@@ -56,7 +69,20 @@ impl Joiner {
             keeps_sealed_through,
             max_spans: self.options.max_block_spans,
             max_bytes: self.options.max_block_bytes,
+            max_held_bytes: (beside / 2) as usize,
+            touched_bytes: beside / 2,
             ..MergeOptions::default()
+        }
+    }
+
+    /// Takes a join's memory from the budget of requests and live traces, which count half of what they take. It gets it
+    /// in any case: blocks that are never joined would cost more.
+    async fn room(&self) -> Permit {
+        let wanted = usize::try_from(self.options.memory.max(MIN_MEMORY) / 2).unwrap_or(usize::MAX);
+        let wanted = wanted.min(self.memory.limit() / 2);
+        match self.memory.acquire(wanted, PATIENCE).await {
+            Some(permit) => permit,
+            None => self.memory.force(wanted),
         }
     }
 
@@ -66,11 +92,14 @@ impl Joiner {
         work: impl FnOnce() -> Result<T, CompactError> + Send + 'static,
     ) -> Result<T, CompactError> {
         let (tell, told) = tokio::sync::oneshot::channel();
+        let room = self.room().await;
         let nice = self.options.nice;
         let run = move || {
             give_way(nice);
+            let done = work();
+            drop(room);
             // Nobody waits for it when the engine stops.
-            let _ = tell.send(work());
+            let _ = tell.send(done);
         };
         std::thread::Builder::new().name("compact".into()).spawn(run).map_err(CompactError::Thread)?;
         told.await.map_err(|_| CompactError::Stopping)?

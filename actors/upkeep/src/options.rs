@@ -32,6 +32,9 @@ pub struct CompactionOptions {
     pub every: Duration,
     /// How far the thread that joins gives way to others: 0 not at all, 19 most.
     pub nice: u8,
+    /// Memory that a join may take: a row group of the output, what is kept of the output until it is finished, pages
+    /// of the inputs. Less than 48 MiB counts as that.
+    pub memory: u64,
     /// zstd level of what is written.
     pub zstd_level: i32,
     /// Most bytes of a block that is made.

@@ -10,7 +10,7 @@ use spanloom_bucket::catalog::steps::StepError;
 use spanloom_bucket::catalog::{CatalogError, Manifest};
 use spanloom_bucket::{Bucket, ShipError};
 use spanloom_span::Tenant;
-use spanloom_stage::Clock;
+use spanloom_stage::{Budget, Clock};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -28,6 +28,8 @@ pub struct UpkeepParts {
     pub clock: Arc<dyn Clock>,
     /// Counts.
     pub metrics: Arc<UpkeepMetrics>,
+    /// What requests and live traces may hold: joins take theirs from it.
+    pub memory: Arc<Budget>,
     /// Settings.
     pub options: UpkeepOptions,
 }
@@ -184,7 +186,9 @@ impl Upkeep {
     /// again by the next round.
     pub async fn compact(&self) {
         let Some(options) = self.0.parts.options.compaction.clone() else { return };
-        let joiner = Joiner { bucket: self.0.parts.bucket.clone(), options, stop: self.0.stop.clone() };
+        let UpkeepParts { bucket, memory, .. } = &self.0.parts;
+        let (bucket, memory, stop) = (bucket.clone(), memory.clone(), self.0.stop.clone());
+        let joiner = Joiner { bucket, options, memory, stop };
         for tenant in self.tenants() {
             if let Err(error) = self.compact_tenant(&joiner, &tenant).await {
                 self.0.parts.metrics.compaction_errors.inc();
@@ -252,7 +256,7 @@ impl Upkeep {
     }
 
     async fn try_retain(&self) -> Result<(), CompactError> {
-        let Inner { parts: UpkeepParts { bucket, clock, metrics, options }, .. } = &*self.0;
+        let Inner { parts: UpkeepParts { bucket, clock, metrics, options, .. }, .. } = &*self.0;
         let _alone = self.0.changing.lock().await;
         let mut manifests = Vec::new();
         for tenant in self.tenants() {

@@ -17,7 +17,7 @@ use spanloom_bucket::{Bucket, RealPace, Remote};
 use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode, join};
-use spanloom_stage::{Clock, ManualClock};
+use spanloom_stage::{Budget, Clock, ManualClock};
 use spanloom_upkeep::{CompactionOptions, Upkeep, UpkeepMetrics, UpkeepOptions, UpkeepParts};
 use spanloom_wal::disk::RealDisk;
 use tokio::runtime::Handle;
@@ -46,6 +46,7 @@ fn options() -> UpkeepOptions {
             rules,
             every: Duration::from_secs(36_000),
             nice: 0,
+            memory: 0,
             zstd_level: 3,
             max_block_bytes: 1 << 30,
             max_block_spans: 1 << 30,
@@ -76,8 +77,13 @@ impl House {
         let (bucket, metrics) = (Arc::new(bucket), Arc::new(UpkeepMetrics::default()));
         let clock = Arc::new(ManualClock::default());
         clock.advance_ms(RealPace.now() / 1_000_000);
-        let parts =
-            UpkeepParts { bucket: bucket.clone(), clock: clock.clone(), metrics: metrics.clone(), options };
+        let parts = UpkeepParts {
+            bucket: bucket.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            memory: Budget::new(1 << 20),
+            options,
+        };
         let upkeep = Upkeep::start(parts, &Handle::current());
         Self { bucket, upkeep, metrics, clock, tenant: Tenant::default() }
     }

@@ -135,7 +135,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     // Receivers and the query API bring the prefix in their names.
     let mut registry = Registry::default();
     metrics.register(registry.sub_registry_with_prefix("spanloom"));
-    let store = store.start(config, &bucket, clock, &mut registry);
+    let store = store.start(config, &bucket, ingest.budget(), clock, &mut registry);
     let querier =
         Querier::start(Arc::new(ingest.clone()), bucket.clone(), ingest.budget(), config.query_options())
             .map_err(StartError::Threads)?;

@@ -13,7 +13,7 @@ use spanloom_bucket::catalog::steps::Steps;
 use spanloom_bucket::objects::Objects;
 use spanloom_bucket::store::{Kind, Operation, Store};
 use spanloom_bucket::{Bucket, RealPace, Remote};
-use spanloom_stage::Clock;
+use spanloom_stage::{Budget, Clock};
 use spanloom_upkeep::{Upkeep, UpkeepMetrics, UpkeepParts};
 use tokio::runtime::{Builder, Runtime};
 
@@ -68,13 +68,15 @@ impl Behind {
         self,
         config: &Config,
         bucket: &Arc<Bucket>,
+        memory: Arc<Budget>,
         clock: Arc<dyn Clock>,
         registry: &mut Registry,
     ) -> Kept {
         let Self { runtime, store } = self;
         let metrics = Arc::new(UpkeepMetrics::default());
         metrics.register(registry.sub_registry_with_prefix("spanloom"));
-        let parts = UpkeepParts { bucket: bucket.clone(), clock, metrics, options: config.upkeep_options() };
+        let options = config.upkeep_options();
+        let parts = UpkeepParts { bucket: bucket.clone(), clock, metrics, memory, options };
         let upkeep = Upkeep::start(parts, runtime.handle());
         if store.is_some() {
             let looked = runtime.block_on(async { tokio::time::timeout(FIRST_LOOK, upkeep.poll()).await });

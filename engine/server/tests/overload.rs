@@ -19,8 +19,9 @@ use spanloom_load::{Generator, Profile};
 use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_span::{SpanId, TraceId, encode};
 
-/// Little memory and little patience, so that refusals come early.
-const CONFIG: &str = "memory: {budget: 160MiB, admission_wait: 5ms}";
+/// Little memory and little patience, so that refusals come early; blocks are joined meanwhile.
+const CONFIG: &str = "memory: {budget: 160MiB, admission_wait: 5ms}
+compaction: {every: 100ms, max_inputs: 3, nice: 0, zstd_level: 3}";
 const BUDGET: u64 = 160 << 20;
 
 #[derive(Default)]
@@ -50,8 +51,11 @@ fn overload_is_refused_with_a_hint_and_loses_nothing() {
     drop(stalled);
     let peak = house.peak_memory();
     let acknowledged = seen.acknowledged.into_inner().unwrap();
+    let metrics = house.client().get("/metrics", "text/plain").unwrap();
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let joins = metrics.lines().find_map(|line| line.strip_prefix("spanloom_compactions_total ")).unwrap();
     println!(
-        "{seconds} s: {} spans acknowledged, {} requests refused, peak memory {} MiB of {} MiB",
+        "{joins} joins, {seconds} s: {} spans acknowledged, {} requests refused, peak memory {} MiB of {} MiB",
         acknowledged.len(),
         seen.refused.load(Ordering::Relaxed),
         peak >> 20,

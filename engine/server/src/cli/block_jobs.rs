@@ -11,7 +11,7 @@ use spanloom_bucket::catalog::{BlockEntry, Catalog, Manifest, plan};
 use spanloom_bucket::store::Store;
 use spanloom_bucket::{Bucket, RealPace};
 use spanloom_span::Tenant;
-use spanloom_stage::{Clock, RealClock};
+use spanloom_stage::{Budget, Clock, RealClock};
 use spanloom_wal::disk::RealDisk;
 
 use super::{ServeFlags, say};
@@ -137,7 +137,13 @@ pub(super) fn compact(flags: JobFlags) -> ExitCode {
         let (bucket, behind) = Behind::put(&config, bucket).map_err(|error| error.to_string())?;
         let bucket = Arc::new(bucket);
         let before = bucket.totals();
-        let kept = behind.start(&config, &bucket, Arc::new(RealClock::default()), &mut Registry::default());
+        let kept = behind.start(
+            &config,
+            &bucket,
+            Budget::new(usize::MAX),
+            Arc::new(RealClock::default()),
+            &mut Registry::default(),
+        );
         let before = if before.0 == 0 { bucket.totals() } else { before };
         runtime.block_on(async {
             kept.upkeep().retain().await;

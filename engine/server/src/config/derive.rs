@@ -159,6 +159,11 @@ impl Config {
         (self.memory.budget.0.saturating_sub(BASE_BYTES) / 20 * 9) as usize
     }
 
+    /// What a join may take. It is taken from what requests and live traces may hold, as long as it lasts.
+    pub(super) fn join_bytes(&self) -> u64 {
+        self.memory.budget.0 / 3
+    }
+
     /// What listed blocks may hold in memory for being read. Mapped pages can be taken back at any moment, yet they
     /// count as the process's memory.
     pub fn resident_limits(&self) -> ResidentLimits {

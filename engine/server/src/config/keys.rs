@@ -177,9 +177,10 @@ section! {
     /// Keys for memory.
     MemoryConfig {
         /// What the process may take in all. After 60 MiB for the program itself, requests that wait, live traces
-        /// and traces being sealed get 45 % of the rest; building blocks, actors and answers take the remainder. Give
-        /// it what the machine can spare: a larger budget makes larger blocks and cuts fewer traces early. At least
-        /// 96MiB.
+        /// and traces being sealed get 45 % of the rest; building blocks, actors and answers take the remainder. A
+        /// join of blocks takes a third of the budget at most, half of it from that of requests as long as it lasts.
+        /// Give it what the machine can spare: a larger budget makes larger blocks and cuts fewer traces early. At
+        /// least 96MiB.
         budget: Size = mib(384),
         /// How long a request waits for room before it is refused with 429 or RESOURCE_EXHAUSTED.
         admission_wait: Time = Time(Duration::from_millis(500)),

@@ -264,6 +264,7 @@ impl Config {
             rules,
             every: compaction.every.0,
             nice: compaction.nice,
+            memory: self.join_bytes(),
             zstd_level: compaction.zstd_level.into(),
             max_block_bytes: compaction.max_block_bytes.0.saturating_mul(2),
             max_block_spans: compaction.max_block_spans.saturating_mul(2),

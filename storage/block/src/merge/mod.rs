@@ -16,8 +16,8 @@
 //!
 //! **Invariant:** what a merge holds does not grow with its inputs. It is: a row group of the output; what the output
 //! keeps until it is finished, which [`MergeOptions::max_held_bytes`] and [`MergeOptions::max_traces`] bound by
-//! cutting it; for each input its directory and some hundred values of each column; and of the inputs' pages about 48 MiB,
-//! which are given back as the merge goes on.
+//! cutting it; for each input its directory and some hundred values of each column; and of the inputs' pages
+//! [`MergeOptions::touched_bytes`], which are given back as the merge goes on.
 
 mod copy;
 mod input;
@@ -45,10 +45,6 @@ use input::{Input, InputTrace, Placing};
 use joined::Joined;
 use output::Outputs;
 
-/// Bytes of all inputs' files together that may be in memory. Each has an equal share; one that is larger gives its
-/// pages back each time that it may have more, which costs some 0.1 us a span.
-const TOUCHED_BYTES: u64 = 48 << 20;
-
 /// Spans between two reports to who watches.
 const WATCH_SPANS: u64 = 4096;
 
@@ -74,6 +70,9 @@ pub struct MergeOptions {
     pub max_bytes: u64,
     /// An output is ended when this much memory is held for it: trace table, dictionaries, directory.
     pub max_held_bytes: usize,
+    /// Bytes of all inputs' files together that may be in memory, about. Each has an equal share; one that is larger
+    /// gives its pages back each time that it may have more, which costs some 0.1 us a span.
+    pub touched_bytes: u64,
     /// Most memory that may be taken for one trace of which several inputs have parts: 48 bytes a span.
     pub max_trace_bytes: u64,
 }
@@ -90,6 +89,7 @@ impl Default for MergeOptions {
             max_traces: 1 << 19,
             max_bytes: 1 << 30,
             max_held_bytes: 64 << 20,
+            touched_bytes: 48 << 20,
             max_trace_bytes: crate::MAX_TRACE_BYTES,
         }
     }
@@ -231,7 +231,7 @@ pub fn merge<W: io::Write>(
         Ok((*id, reader))
     };
     let readers: Vec<(BlockId, BlockReader)> = sorted.iter().map(reader).collect::<Result<_, _>>()?;
-    let share = TOUCHED_BYTES / readers.len().max(1) as u64;
+    let share = options.touched_bytes / readers.len().max(1) as u64;
     let mut opened = Vec::with_capacity(readers.len());
     for (id, reader) in &readers {
         opened.push(Input::new(*id, reader.contents(), share).map_err(|error| MergeError::of(*id, error))?);
