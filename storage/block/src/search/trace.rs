@@ -29,6 +29,8 @@ pub struct BlockTraces<'a> {
     first_orphans: SeqView<'a>,
     orphans: Option<SeqView<'a>>,
     marks: Option<SeqView<'a>>,
+    /// Of a block that is elsewhere, the row groups that were brought.
+    brought: Vec<bool>,
     scratch: Scratch,
 }
 
@@ -73,6 +75,7 @@ impl<'a> BlockTraces<'a> {
             first_orphans: column(Field::FirstOrphan)?,
             orphans: open(Field::Orphan)?,
             marks: open(Field::Marks)?,
+            brought: if block.sections.are_far() { vec![false; block.groups.len()] } else { Vec::new() },
             scratch: Scratch::default(),
         })
     }
@@ -101,8 +104,19 @@ impl<'a> BlockTraces<'a> {
             return Err(BlockError::TooLarge { limit: MAX_TRACE_BYTES });
         }
         let group = block.group_of(from).or_damaged("a row lies in no group")?;
+        self.bring(group.0, from..to)?;
         let (start, first_orphan) = (self.starts.get(place)?, self.first_orphans.get(place)?);
         Ok(BlockTrace { traces: self, place, rows: from..to, start, first_orphan, group })
+    }
+
+    /// Brings a whole row group: column by column would be a request for each, and who judges one trace mostly judges its
+    /// neighbours, too.
+    fn bring(&mut self, group: u32, rows: Range<u64>) -> Result<()> {
+        match self.brought.get_mut(group as usize) {
+            Some(brought) if !*brought => *brought = true,
+            _ => return Ok(()),
+        }
+        self.block().bring_rows(rows)
     }
 
     fn block(&self) -> &'a Contents {
