@@ -17,6 +17,9 @@ use crate::schema::SCHEMA_VERSION;
 /// Spans between two reports to who watches.
 const WATCH_SPANS: u64 = 4096;
 
+/// Spans after which the pages of a block that were read are given back.
+const RELEASE_SPANS: u64 = 1 << 18;
+
 /// Of what kind the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -160,6 +163,7 @@ pub fn export<W: Write + Send>(
     for input in inputs {
         let failed = |source| ExportError::Block { name: input.name.clone(), source };
         let traces = Traces::new(&input.block, options).map_err(failed)?;
+        let mut released = progress.spans;
         for place in 0..input.block.meta().traces {
             let (spans, trace) = traces.get(place).map_err(failed)?;
             if let Some(trace) = trace {
@@ -168,6 +172,10 @@ pub fn export<W: Write + Send>(
                 file.push(trace)?;
             }
             progress.spans += spans;
+            if progress.spans - released >= RELEASE_SPANS {
+                released = progress.spans;
+                traces.reader.release_pages();
+            }
             if progress.spans - told >= WATCH_SPANS {
                 told = progress.spans;
                 if watch(progress).is_break() {
