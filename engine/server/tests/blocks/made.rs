@@ -89,7 +89,7 @@ impl Made {
             .filter(|block| block.tenant == tenant)
             .flat_map(|block| block.has.clone())
             .collect();
-        let of = |trace: u8| (1..=SPANS).map(move |id| (TraceId([trace; 16]), SpanId([id; 8])));
+        let of = |trace: u8| (1..=SPANS).map(move |id| (trace_id(trace), SpanId([id; 8])));
         traces.into_iter().flat_map(of).map(|(trace, span)| (trace.to_string(), span.to_string())).collect()
     }
 
@@ -121,6 +121,11 @@ impl Made {
     }
 }
 
+/// No trace's id is all zeros.
+fn trace_id(trace: u8) -> TraceId {
+    TraceId([trace + 1; 16])
+}
+
 fn path(block: &MadeBlock) -> String {
     block_path(&Tenant::new(block.tenant).unwrap(), block.id)
 }
@@ -132,7 +137,7 @@ fn make(root: &Path, number: usize, tenant: &'static str, has: std::ops::Range<u
     for trace in has.clone() {
         let request = encode::traces_data(&request(trace));
         let batch = Arc::new(slice(request.into(), &SliceLimits::default()).unwrap());
-        builder.push_trace(TraceId([trace; 16]), 1, &[TracePart { batch, group: 0, seq: 1 }]).unwrap();
+        builder.push_trace(trace_id(trace), 1, &[TracePart { batch, group: 0, seq: 1 }]).unwrap();
     }
     let block = builder.finish().unwrap();
     let (traces, spans, bytes) = (block.meta.traces, block.meta.spans, block.bytes.len() as u64);
@@ -147,7 +152,7 @@ fn make(root: &Path, number: usize, tenant: &'static str, has: std::ops::Range<u
 fn request(trace: u8) -> Trace {
     let start_time_unix_nano = START + u64::from(trace) * 1_000_000_000;
     let span = |id| Span {
-        trace_id: TraceId([trace; 16]),
+        trace_id: trace_id(trace),
         span_id: SpanId([id; 8]),
         name: format!("operation {id}"),
         start_time_unix_nano,

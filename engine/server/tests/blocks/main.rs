@@ -96,7 +96,7 @@ fn a_damaged_block_of_a_store_is_found() {
     ];
     check(&made, "verify", Place::Store, 1, &expected);
     // Of the others a file is made.
-    check(&made, "export -o out/", Place::Store, 1, &["team-b", "checksum"]);
+    check(&made, "export -o out/", Place::Store, 1, &["02.parquet: 4 traces", "checksum"]);
     assert_eq!(files(&made.dir().join("out")).len(), 2);
     made.remove_from_store(0);
     check(&made, "verify", Place::Store, 1, &[&names[0], "cannot be brought", "there is no such object"]);
