@@ -42,7 +42,7 @@ mod tags;
 mod tenants;
 #[cfg(test)]
 mod tests;
-mod time;
+pub mod time;
 mod traces;
 
 pub use config::{ApiConfig, QueryLimits};

@@ -11,7 +11,7 @@ pub(crate) const SECOND: u64 = 1_000_000_000;
 const MOST_DIGITS_OF_SECONDS: usize = 10;
 
 /// Now, nanoseconds since 1970.
-pub(crate) fn now() -> u64 {
+pub fn now() -> u64 {
     nanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn print(nanos: u64) -> String {
 
 /// A point in time, nanoseconds since 1970: seconds (whole or with a fraction), nanoseconds (more than ten
 /// digits), or as in RFC 3339. Those beyond the year 2554 stay there, as far as 64 bits reach.
-pub(crate) fn point(text: &str) -> Option<u64> {
+pub fn point(text: &str) -> Option<u64> {
     if let Some(parsed) = decimal(text) {
         let is_nanos = text.len() > MOST_DIGITS_OF_SECONDS && !text.contains('.');
         let nanos = parsed.scaled(if is_nanos { 1 } else { SECOND });
@@ -49,7 +49,7 @@ pub(crate) fn point(text: &str) -> Option<u64> {
 
 /// A duration in nanoseconds, as Go and Prometheus write them: `1h30m`, `1.5s`, `100ms`, `10us`, `7d`. Digits below
 /// a nanosecond are cut off.
-pub(crate) fn duration(text: &str) -> Option<u64> {
+pub fn duration(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 10] = [
         ("ns", 1),
         ("us", 1_000),

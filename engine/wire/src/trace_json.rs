@@ -3,12 +3,14 @@
 //!
 //! `Resource`, `Scope` and `Status` objects are there even when empty. Fields of a later OTLP cannot be said in
 //! this form and are left out; the protobuf form has them.
+//!
+//! [`otlp`] writes the same messages as OTLP/JSON, which differs in two things: ids are hexadecimal, enums are numbers.
 
 use spanloom_span::model::{
     AnyValue, Event, KeyValue, Link, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, Trace,
 };
 
-use crate::json_out::{Object, base64, double, integer, list};
+use crate::json_out::{Object, base64, double, hex, integer, list};
 
 /// How a trace by id was found, for the reader.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +31,7 @@ pub struct TraceReport<'a> {
 pub fn v1(trace: &Trace) -> Vec<u8> {
     let mut out = Vec::with_capacity(256 + trace.span_count() * 1024);
     let mut top = Object::begin(&mut out);
-    resource_spans(&mut top, "batches", trace);
+    resource_spans(&mut top, "batches", trace, Dialect::Api);
     top.end();
     out
 }
@@ -38,10 +40,50 @@ pub fn v1(trace: &Trace) -> Vec<u8> {
 pub fn v2(trace: &Trace, report: &TraceReport<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256 + trace.span_count() * 1024);
     let mut top = Object::begin(&mut out);
-    top.object("trace", |o| resource_spans(o, "resourceSpans", trace));
+    top.object("trace", |o| resource_spans(o, "resourceSpans", trace, Dialect::Api));
     put_report(&mut top, report);
     top.end();
     out
+}
+
+/// Appends an `ExportTraceServiceRequest` in OTLP/JSON, without a line break in it: what OpenTelemetry's collector
+/// writes to and reads from files, one on each line.
+/// Source: <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
+pub fn otlp(trace: &Trace, out: &mut Vec<u8>) {
+    let mut top = Object::begin(out);
+    resource_spans(&mut top, "resourceSpans", trace, Dialect::Otlp);
+    top.end();
+}
+
+/// How ids and enums are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// Ids as base64, enums by name: protobuf's own JSON.
+    Api,
+    /// Ids as hexadecimal digits, enums as numbers: OTLP/JSON.
+    Otlp,
+}
+
+impl Dialect {
+    fn id(self, o: &mut Object<'_>, name: &str, id: &[u8]) {
+        match self {
+            Self::Api => o.bytes(name, id),
+            Self::Otlp if id.is_empty() => {}
+            Self::Otlp => {
+                let out = o.key(name);
+                out.push(b'"');
+                hex(out, id);
+                out.push(b'"');
+            }
+        }
+    }
+
+    fn named(self, o: &mut Object<'_>, name: &str, value: i32, names: fn(i32) -> Option<&'static str>) {
+        match self {
+            Self::Api => o.named(name, value, names),
+            Self::Otlp => o.named(name, value, |_| None),
+        }
+    }
 }
 
 pub(crate) fn put_report(top: &mut Object<'_>, report: &TraceReport<'_>) {
@@ -75,12 +117,12 @@ pub fn status_name(code: i32) -> Option<&'static str> {
     NAMES.get(usize::try_from(code).ok()?).copied()
 }
 
-fn resource_spans(object: &mut Object<'_>, name: &str, trace: &Trace) {
+fn resource_spans(object: &mut Object<'_>, name: &str, trace: &Trace, dialect: Dialect) {
     object.list(name, &trace.resource_spans, |o, one: &ResourceSpans| {
         o.object("resource", |o| resource(o, &one.resource));
         o.list("scopeSpans", &one.scope_spans, |o, one: &ScopeSpans| {
             o.object("scope", |o| scope(o, &one.scope));
-            o.list("spans", &one.spans, span);
+            o.list("spans", &one.spans, |o, one| span(o, one, dialect));
             o.text("schemaUrl", &one.schema_url);
         });
         o.text("schemaUrl", &one.schema_url);
@@ -99,28 +141,28 @@ fn scope(o: &mut Object<'_>, scope: &Scope) {
     o.integer("droppedAttributesCount", scope.dropped_attributes_count);
 }
 
-fn span(o: &mut Object<'_>, span: &Span) {
-    o.bytes("traceId", &span.trace_id.0);
-    o.bytes("spanId", &span.span_id.0);
+fn span(o: &mut Object<'_>, span: &Span, dialect: Dialect) {
+    dialect.id(o, "traceId", &span.trace_id.0);
+    dialect.id(o, "spanId", &span.span_id.0);
     o.text("traceState", &span.trace_state);
-    o.bytes("parentSpanId", &span.parent_span_id);
+    dialect.id(o, "parentSpanId", &span.parent_span_id);
     o.integer("flags", span.flags);
     o.text("name", &span.name);
-    o.named("kind", span.kind, kind_name);
+    dialect.named(o, "kind", span.kind, kind_name);
     o.quoted_integer("startTimeUnixNano", span.start_time_unix_nano);
     o.quoted_integer("endTimeUnixNano", span.end_time_unix_nano);
     o.list("attributes", &span.attributes, key_value);
     o.integer("droppedAttributesCount", span.dropped_attributes_count);
     o.list("events", &span.events, event);
     o.integer("droppedEventsCount", span.dropped_events_count);
-    o.list("links", &span.links, link);
+    o.list("links", &span.links, |o, one| link(o, one, dialect));
     o.integer("droppedLinksCount", span.dropped_links_count);
-    o.object("status", |o| status(o, &span.status));
+    o.object("status", |o| status(o, &span.status, dialect));
 }
 
-fn status(o: &mut Object<'_>, status: &Status) {
+fn status(o: &mut Object<'_>, status: &Status, dialect: Dialect) {
     o.text("message", &status.message);
-    o.named("code", status.code, status_name);
+    dialect.named(o, "code", status.code, status_name);
 }
 
 fn event(o: &mut Object<'_>, event: &Event) {
@@ -130,9 +172,9 @@ fn event(o: &mut Object<'_>, event: &Event) {
     o.integer("droppedAttributesCount", event.dropped_attributes_count);
 }
 
-fn link(o: &mut Object<'_>, link: &Link) {
-    o.bytes("traceId", &link.trace_id);
-    o.bytes("spanId", &link.span_id);
+fn link(o: &mut Object<'_>, link: &Link, dialect: Dialect) {
+    dialect.id(o, "traceId", &link.trace_id);
+    dialect.id(o, "spanId", &link.span_id);
     o.text("traceState", &link.trace_state);
     o.list("attributes", &link.attributes, key_value);
     o.integer("droppedAttributesCount", link.dropped_attributes_count);
@@ -145,7 +187,7 @@ fn key_value(o: &mut Object<'_>, attribute: &KeyValue) {
 }
 
 /// The inside of a value's object. Which of its fields is there says the type, so zero values are written.
-pub(crate) fn any_value(o: &mut Object<'_>, value: &AnyValue) {
+pub fn any_value(o: &mut Object<'_>, value: &AnyValue) {
     match value {
         AnyValue::Empty => {}
         AnyValue::Str(text) => crate::json_out::string(o.key("stringValue"), text),

@@ -65,11 +65,5 @@ fn run(repo: &Repo, binary: &Path, only: Option<&str>) -> Result<Outcome, String
         .args(["--result".into(), result.clone().into_os_string()])
         .args(only.into_iter().flat_map(|name| ["--only", name]))
         .run();
-    let counts = std::fs::read_to_string(&result).unwrap_or_default();
-    match counts.split_whitespace().map(str::parse).collect::<Result<Vec<usize>, _>>().as_deref() {
-        Ok([passed, failed]) if checked.is_ok() || *failed > 0 => {
-            Ok(Outcome::Ran { passed: *passed, failed: *failed })
-        }
-        _ => Err(checked.err().unwrap_or_else(|| "check.py did not say what passed".to_owned())),
-    }
+    Outcome::counted(checked, &result)
 }

@@ -3,10 +3,11 @@
 //! Everything is built once, in the `test` profile: the steps that need the binary take the one that the
 //! `build` step left in `target/debug`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::repo::Repo;
-use crate::{checks, clients, generated, stores, tidy};
+use crate::{checks, clients, export, generated, stores, tidy};
 
 /// One step.
 pub struct Step {
@@ -35,6 +36,7 @@ const STEPS: &[Step] = &[
     full("generated", "generated files are fresh", &["build"], generated::check),
     full("stores", "stores of objects keep their promises", &["build"], stores::step),
     full("clients", "real senders are read back", &["build"], clients::step),
+    full("export", "DuckDB and pandas read exports", &["build"], export::step),
 ];
 
 type Run = fn(&Repo) -> Result<Outcome, String>;
@@ -66,6 +68,17 @@ pub enum Outcome {
 impl Outcome {
     /// One check that passed.
     pub const PASSED: Self = Self::Ran { passed: 1, failed: 0 };
+
+    /// What a script found, which writes into a file how many checks passed and how many failed.
+    pub fn counted(ran: Result<(), String>, result: &Path) -> Result<Self, String> {
+        let counts = std::fs::read_to_string(result).unwrap_or_default();
+        match counts.split_whitespace().map(str::parse).collect::<Result<Vec<usize>, _>>().as_deref() {
+            Ok([passed, failed]) if ran.is_ok() || *failed > 0 => {
+                Ok(Self::Ran { passed: *passed, failed: *failed })
+            }
+            _ => Err(ran.err().unwrap_or_else(|| "the script did not say what passed".to_owned())),
+        }
+    }
 
     /// Whether nothing failed.
     pub fn is_good(&self) -> bool {

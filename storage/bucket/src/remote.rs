@@ -14,7 +14,7 @@ use foldhash::HashMap;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use spanloom_block::{Block, BlockId, BlockMeta, LastBytes};
+use spanloom_block::{Block, BlockId, BlockMeta, LastBytes, ResidentSet};
 use spanloom_span::Tenant;
 use spanloom_wal::disk::write_file_durably;
 
@@ -208,10 +208,8 @@ impl Bucket {
     }
 
     fn far(&self, remote: &Remote, tenant: &Tenant, entry: &BlockEntry) -> Listed {
-        let path = block_path(tenant, entry.id);
-        let source = remote.cache.source(&path, entry.bytes, entry.tail);
-        let block = Block::far(meta(tenant, entry), entry.tail, source, &self.resident);
-        Listed { id: entry.id, path: path.into(), block }
+        let block = far(&remote.cache, tenant, entry, &self.resident);
+        Listed { id: entry.id, path: block_path(tenant, entry.id).into(), block }
     }
 
     /// Lets go of the tenant's files that are in the store and that the log needs no more; their bytes go to the cache.
@@ -259,21 +257,12 @@ impl Bucket {
         &self,
         tenant: &Tenant,
         entry: &BlockEntry,
-        mut take: impl FnMut(&[u8]) -> std::io::Result<()> + Send,
+        take: impl FnMut(&[u8]) -> std::io::Result<()> + Send,
     ) -> Result<(), ShipError> {
-        const PIECE: u64 = 8 << 20;
-        let Some(remote) = &self.remote else { return Ok(()) };
-        let path = block_path(tenant, entry.id);
-        let mut from = 0;
-        while from < entry.bytes {
-            let range = from..entry.bytes.min(from + PIECE);
-            from = range.end;
-            let pieces = remote.objects.ranges(&path, std::slice::from_ref(&range)).await?;
-            for piece in pieces {
-                take(&piece).map_err(io("writing a copy of", &path))?;
-            }
+        match &self.remote {
+            Some(remote) => read_whole(remote.objects.as_ref(), tenant, entry, take).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes the tenant's manifest anew, if it is lost or damaged: see [`Catalog::rebuild`](crate::catalog::Catalog).
@@ -302,6 +291,26 @@ impl Bucket {
     }
 }
 
+/// The bytes of a block of a store, one piece after the other.
+pub async fn read_whole(
+    objects: &dyn Objects,
+    tenant: &Tenant,
+    entry: &BlockEntry,
+    mut take: impl FnMut(&[u8]) -> std::io::Result<()> + Send,
+) -> Result<(), ShipError> {
+    const PIECE: u64 = 8 << 20;
+    let path = block_path(tenant, entry.id);
+    let mut from = 0;
+    while from < entry.bytes {
+        let range = from..entry.bytes.min(from + PIECE);
+        from = range.end;
+        for piece in objects.ranges(&path, std::slice::from_ref(&range)).await? {
+            take(&piece).map_err(io("writing a copy of", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Why a block is not in the store yet, or what is there is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum ShipError {
@@ -320,6 +329,12 @@ pub enum ShipError {
 pub fn entry(listed: &Listed) -> BlockEntry {
     let meta = listed.block.meta();
     BlockEntry::new(listed.id, meta)
+}
+
+/// A block of the store that a cache is over: nothing of it is read before it is asked for.
+pub fn far(cache: &Cache, tenant: &Tenant, entry: &BlockEntry, set: &Arc<ResidentSet>) -> Block {
+    let source = cache.source(&block_path(tenant, entry.id), entry.bytes, entry.tail);
+    Block::far(meta(tenant, entry), entry.tail, source, set)
 }
 
 /// What is known of a block that is in the store.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use prometheus_client::registry::Registry;
-use spanloom_bucket::catalog::{BlockEntry, Catalog, Manifest, plan};
-use spanloom_bucket::store::Store;
-use spanloom_bucket::{Bucket, RealPace};
+use spanloom_bucket::Bucket;
+use spanloom_bucket::catalog::{BlockEntry, Manifest, plan};
 use spanloom_span::Tenant;
 use spanloom_stage::{Budget, Clock, RealClock};
 use spanloom_wal::disk::RealDisk;
 
+use super::block::StoreBlocks;
 use super::{ServeFlags, say};
 use crate::config::Config;
 use crate::lock::DirLock;
@@ -64,18 +64,10 @@ pub(super) fn plan(flags: JobFlags) -> ExitCode {
 }
 
 fn manifests(config: &Config) -> Result<Vec<(Tenant, Arc<Manifest>)>, String> {
-    let Some(settings) = config.store_config() else { return folder(config) };
-    let store = Store::open(&settings).map_err(|error| error.to_string())?;
-    let catalog = Catalog::new(Arc::new(store), Arc::new(RealPace), config.store_timing());
-    runtime()?.block_on(async {
-        let mut out = Vec::new();
-        let tenants = catalog.tenants().await.map_err(|error| error.to_string())?;
-        for tenant in tenants.iter() {
-            let manifest = catalog.refresh(tenant).await.map_err(|error| error.to_string())?;
-            out.push((tenant.clone(), manifest));
-        }
-        Ok(out)
-    })
+    match StoreBlocks::open(config)? {
+        Some(store) => store.manifests(None),
+        None => folder(config),
+    }
 }
 
 /// What is in the folder; the engine may be running on it.

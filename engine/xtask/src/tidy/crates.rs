@@ -15,6 +15,7 @@ const DOORS: &[Door] = &[
     Door { names: &["foca"], crates: &["cluster/swim"], oracle: false },
     Door { names: &["memmap2"], crates: &["storage/block"], oracle: false },
     Door { names: &["object_store", "reqwest"], crates: &["storage/bucket"], oracle: false },
+    Door { names: &["parquet"], crates: &["engine/export"], oracle: false },
     Door {
         names: &["rkyv"],
         crates: &["storage/span", "storage/wal", "storage/block", "cluster/peer"],

@@ -279,6 +279,12 @@ impl BlockReader {
         self.contents.group_bytes(group)
     }
 
+    /// Gives the pages of the block's file that are in memory back to the system, for who reads a block from end to end.
+    /// What is read again is brought again.
+    pub fn release_pages(&self) {
+        self.contents.sections.release_pages();
+    }
+
     /// Log ordinal through which the trace at a place is sealed.
     pub fn sealed_through(&self, place: u64) -> Result<u64> {
         self.contents.trace_column(Field::SealedThrough)?.get(place)

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use spanloom_span::TraceId;
+use spanloom_span::model::Trace;
 
 use crate::columns::{Field, MARK_SHARED_ID, Table, ValueType};
 use crate::error::{BlockError, OrDamaged, Result};
@@ -88,6 +89,20 @@ impl Contents {
 }
 
 impl BlockReader {
+    /// The spans of the trace at a place, as they came, if they take no more memory than the limit, about.
+    pub fn trace_within(&self, place: u64, limit_bytes: u64) -> Result<Trace> {
+        let ids = self.contents.ids()?;
+        let id = usize::try_from(place).ok().and_then(|place| ids.get(place));
+        self.contents.rebuild(TraceId(*id.or_damaged("there is no such trace")?), place, limit_bytes)
+    }
+
+    /// When the trace at a place starts, in nanoseconds since 1970, and how long it lasts: from its earliest start to its
+    /// latest end.
+    pub fn trace_times(&self, place: u64) -> Result<(u64, u64)> {
+        let column = |field| self.contents.trace_column(field)?.get(place);
+        Ok((column(Field::Start)?, column(Field::Duration)?))
+    }
+
     /// What the trace table says of the trace at a place: 0 for the least id.
     pub fn summary(&self, place: u64) -> Result<TraceSummary> {
         let block = &*self.contents;
