@@ -1,4 +1,5 @@
 //! `spanloom block` on blocks of a data directory and of a store: listed, verified, exported.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod made;
 

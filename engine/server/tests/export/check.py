@@ -8,7 +8,9 @@ compares every row that the readers find with what was sent. Run it by `cargo xt
 import argparse
 import collections
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -147,6 +149,25 @@ def by_lines(path, made):
         same(plain(line), plain(request), "a trace")
 
 
+def by_examples(folder, made):
+    """What `docs/EXPORT.md` shows can be run as it stands there, and finds something of what is there."""
+    page = (pathlib.Path(__file__).resolve().parents[4] / "docs" / "EXPORT.md").read_text()
+    sql, python = (re.search(f"```{name}\n(.*?)```", page, re.DOTALL).group(1) for name in ("sql", "python"))
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        connection = duckdb.connect()
+        statements = [statement for statement in sql.split(";") if statement.strip()]
+        for number, statement in enumerate(statements):
+            connection.execute(f"CREATE TABLE answer_{number} AS {statement}")
+        same(connection.execute("SELECT count(*) > 0 FROM answer_0").fetchall(), [(True,)], "slowest operations")
+        names = {}
+        exec(python, names)
+        same(len(names["spans"]), len(made.rows), "rows of the example")
+    finally:
+        os.chdir(before)
+
+
 def plain(value):
     """Without what is empty: whoever writes may leave it out. Numbers as numbers, which is how 1.0 is 1 in JSON."""
     if isinstance(value, dict):
@@ -176,8 +197,8 @@ def run(binary, folder, checks):
         said = export(binary, data_dir, "-o", parquet)
         same(f"{TRACES} traces, {spans} spans" in said, True, said)
         export(binary, data_dir, "-o", lines, "--format", "otlp-json")
-        export(binary, data_dir, "-o", f"{folder}/each/")
-        same(len(list((folder / "each").glob("*.parquet"))), len(blocks), "files")
+        export(binary, data_dir, "-o", f"{folder}/spans/")
+        same(len(list((folder / "spans").glob("*.parquet"))), len(blocks), "files")
     except Exception:
         server.print_log()
         raise
@@ -187,8 +208,9 @@ def run(binary, folder, checks):
         (f"pyarrow {pyarrow.__version__}", by_pyarrow, parquet),
         (f"pandas {pandas.__version__}", by_pandas, parquet),
         (f"DuckDB {duckdb.__version__}", by_duckdb, parquet),
-        (f"DuckDB {duckdb.__version__}, a folder", by_duckdb, folder / "each" / "*.parquet"),
+        (f"DuckDB {duckdb.__version__}, a folder", by_duckdb, folder / "spans" / "*.parquet"),
         ("OTLP JSON lines", by_lines, lines),
+        ("the examples of docs/EXPORT.md", by_examples, folder),
     ]:
         checks(name, lambda: read(path, made))
 
