@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use spanloom_bucket::catalog::plan;
+use spanloom_bucket::catalog::plan::{self, CompactionRules};
 use spanloom_bucket::catalog::steps::StepError;
 use spanloom_bucket::catalog::{CatalogError, Manifest};
 use spanloom_bucket::{Bucket, ShipError};
@@ -34,14 +34,14 @@ pub struct UpkeepParts {
 
 /// Keeps blocks in order. Clones share one; it ends with [`Upkeep::stop`].
 #[derive(Clone)]
-pub struct Upkeep(Arc<Inner>);
+pub struct Upkeep(pub(crate) Arc<Inner>);
 
-struct Inner {
-    parts: UpkeepParts,
+pub(crate) struct Inner {
+    pub parts: UpkeepParts,
     /// Ends a join that is under way.
     stop: Arc<AtomicBool>,
     /// One round at a time changes blocks.
-    changing: Mutex<()>,
+    pub changing: Mutex<()>,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -93,16 +93,21 @@ impl Upkeep {
 
     /// Brings everything to the store that is here alone, now.
     pub async fn ship(&self) -> Result<(), ShipError> {
-        let Inner { parts: UpkeepParts { bucket, metrics, .. }, .. } = &*self.0;
+        let bucket = &self.0.parts.bucket;
         for tenant in bucket.folder_tenants() {
-            let shipped = bucket.ship(&tenant).await;
-            if let Ok(shipped) = &shipped {
-                metrics.blocks_shipped.inc_by(shipped.blocks);
-                metrics.bytes_shipped.inc_by(shipped.bytes);
-            }
-            self.mended(&tenant, shipped.map(drop)).await?;
+            let shipped = self.ship_tenant(&tenant).await;
+            self.mended(&tenant, shipped).await?;
             bucket.let_go(&tenant)?;
         }
+        Ok(())
+    }
+
+    /// Brings a tenant's blocks to the store that are here alone.
+    pub(crate) async fn ship_tenant(&self, tenant: &Tenant) -> Result<(), ShipError> {
+        let metrics = &self.0.parts.metrics;
+        let shipped = self.0.parts.bucket.ship(tenant).await?;
+        metrics.blocks_shipped.inc_by(shipped.blocks);
+        metrics.bytes_shipped.inc_by(shipped.bytes);
         Ok(())
     }
 
@@ -184,9 +189,9 @@ impl Upkeep {
     /// again by the next round.
     pub async fn compact(&self) {
         let Some(options) = self.0.parts.options.compaction.clone() else { return };
-        let joiner = Joiner { bucket: self.0.parts.bucket.clone(), options, stop: self.0.stop.clone() };
+        let joiner = self.joiner();
         for tenant in self.tenants() {
-            if let Err(error) = self.compact_tenant(&joiner, &tenant).await {
+            if let Err(error) = self.compact_tenant(&joiner, &options.rules, &tenant).await {
                 self.0.parts.metrics.compaction_errors.inc();
                 tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
             }
@@ -194,12 +199,17 @@ impl Upkeep {
     }
 
     /// Does the jobs of a tenant, until there are none.
-    async fn compact_tenant(&self, joiner: &Joiner, tenant: &Tenant) -> Result<(), CompactError> {
+    async fn compact_tenant(
+        &self,
+        joiner: &Joiner,
+        rules: &CompactionRules,
+        tenant: &Tenant,
+    ) -> Result<(), CompactError> {
         let Inner { parts: UpkeepParts { bucket, clock, metrics, .. }, .. } = &*self.0;
         loop {
             let _alone = self.0.changing.lock().await;
             let manifest = self.manifest(tenant).await?;
-            let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), &joiner.options.rules);
+            let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), rules);
             let Some(job) = jobs.into_iter().next() else { return Ok(()) };
             let (inputs, begun) = (job.inputs.len(), clock.monotonic_ms());
             let done = match bucket.remote() {
@@ -223,11 +233,17 @@ impl Upkeep {
         }
     }
 
+    /// What makes blocks of others.
+    pub(crate) fn joiner(&self) -> Joiner {
+        let Inner { parts: UpkeepParts { bucket, options, .. }, stop, .. } = &*self.0;
+        Joiner { bucket: bucket.clone(), options: options.writing.clone(), stop: stop.clone(), without: None }
+    }
+
     fn tenants(&self) -> Vec<Tenant> {
         self.0.parts.bucket.tenants()
     }
 
-    async fn manifest(&self, tenant: &Tenant) -> Result<Arc<Manifest>, CompactError> {
+    pub(crate) async fn manifest(&self, tenant: &Tenant) -> Result<Arc<Manifest>, CompactError> {
         let bucket = &self.0.parts.bucket;
         match bucket.remote() {
             Some(remote) => Ok(remote.steps().catalog().refresh(tenant).await.map_err(StepError::from)?),

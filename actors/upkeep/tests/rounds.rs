@@ -18,7 +18,7 @@ use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode, join};
 use spanloom_stage::{Clock, ManualClock};
-use spanloom_upkeep::{CompactionOptions, Upkeep, UpkeepMetrics, UpkeepOptions, UpkeepParts};
+use spanloom_upkeep::{CompactionOptions, Upkeep, UpkeepMetrics, UpkeepOptions, UpkeepParts, WriteOptions};
 use spanloom_wal::disk::RealDisk;
 use tokio::runtime::Handle;
 
@@ -42,14 +42,8 @@ fn options() -> UpkeepOptions {
     UpkeepOptions {
         // No round of its own comes in the time of a test.
         poll: Duration::from_secs(36_000),
-        compaction: Some(CompactionOptions {
-            rules,
-            every: Duration::from_secs(36_000),
-            nice: 0,
-            zstd_level: 3,
-            max_block_bytes: 1 << 30,
-            max_block_spans: 1 << 30,
-        }),
+        compaction: Some(CompactionOptions { rules, every: Duration::from_secs(36_000) }),
+        writing: WriteOptions { nice: 0, zstd_level: 3, max_block_bytes: 1 << 30, max_block_spans: 1 << 30 },
         retention: RetentionRules::default(),
         retention_of: BTreeMap::new(),
         min_free_disk: 0,

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use spanloom_block::Block;
 
 use super::block_jobs::{self, JobFlags};
+use super::block_redact::{self, RedactFlags};
 use super::say;
 
 const EXAMPLES: &str = "Examples:
@@ -30,6 +31,8 @@ pub(super) enum BlockCommand {
     Plan(JobFlags),
     /// Join and remove blocks by the rules until there is nothing to do. The engine must not be running.
     Compact(JobFlags),
+    /// Delete traces or spans from all blocks. The engine must not be running.
+    Redact(Box<RedactFlags>),
 }
 
 /// Which blocks.
@@ -80,6 +83,7 @@ pub(super) fn run(command: BlockCommand) -> ExitCode {
         BlockCommand::Verify(which) => (which, verify),
         BlockCommand::Plan(flags) => return block_jobs::plan(flags),
         BlockCommand::Compact(flags) => return block_jobs::compact(flags),
+        BlockCommand::Redact(flags) => return block_redact::redact(*flags),
     };
     let files = match which.files() {
         Ok(files) => files,
