@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     stop: Arc<AtomicBool>,
     /// One round at a time changes blocks.
     pub changing: Mutex<()>,
+    /// One at a time ships: two would write the same marks.
+    shipping: Mutex<()>,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -64,6 +66,7 @@ impl Upkeep {
             parts,
             stop: Arc::default(),
             changing: Mutex::default(),
+            shipping: Mutex::default(),
             tasks: parking_lot::Mutex::default(),
         };
         let upkeep = Self(Arc::new(inner));
@@ -104,6 +107,7 @@ impl Upkeep {
 
     /// Brings a tenant's blocks to the store that are here alone.
     pub(crate) async fn ship_tenant(&self, tenant: &Tenant) -> Result<(), ShipError> {
+        let _alone = self.0.shipping.lock().await;
         let metrics = &self.0.parts.metrics;
         let shipped = self.0.parts.bucket.ship(tenant).await?;
         metrics.blocks_shipped.inc_by(shipped.blocks);

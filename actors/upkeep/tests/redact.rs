@@ -70,7 +70,7 @@ async fn redact(house: &House, doomed: &Doomed, dry: bool) -> Redaction {
 /// Every block is as it should be: checksums, references, the trace table.
 fn verified(house: &House) {
     let blocks = house.bucket.blocks(&house.tenant);
-    blocks.iter().for_each(|listed| drop(listed.block.verify().unwrap()));
+    blocks.iter().for_each(|listed| assert!(listed.block.verify().is_ok(), "{}", listed.id));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -261,14 +261,14 @@ async fn a_join_whose_blocks_are_redacted_meanwhile_brings_nothing_back() {
 }
 
 fn any_blocks() -> impl Strategy<Value = Vec<Spans>> {
-    let block = prop::collection::btree_set((0..6u8, 0..5u64), 1..12);
+    let block = prop::collection::btree_set((1..7u8, 1..6u64), 1..12);
     prop::collection::vec(block.prop_map(|spans| spans.into_iter().collect()), 1..7)
 }
 
 fn any_doomed() -> impl Strategy<Value = Doomed> {
     prop_oneof![
-        prop::collection::vec(0..8u8, 0..5).prop_map(|numbers| traces(&numbers)),
-        prop::collection::vec((0..7u8, 0..6u64), 0..20).prop_map(|of| spans(&of)),
+        prop::collection::vec(1..9u8, 0..5).prop_map(|numbers| traces(&numbers)),
+        prop::collection::vec((1..8u8, 1..7u64), 0..20).prop_map(|of| spans(&of)),
     ]
 }
 
@@ -304,7 +304,7 @@ async fn check_any(blocks: &[Spans], doomed: &[Doomed; 2], join_at: u8, in_store
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_redaction_of_any_blocks_leaves_exactly_the_rest(
