@@ -143,7 +143,7 @@ fn survive(config: &str) {
     assert_eq!((&done["traces"], &done["spans"]), (&json!(4), &json!(4)));
 
     let gone = |house: &House| {
-        assert_eq!(numbers(house, &secret), []);
+        assert!(numbers(house, &secret).is_empty());
         let found = searched(&mut house.client(), "{ }");
         assert_eq!(found.keys().copied().collect::<Vec<_>>(), [0, 2, 5, 6, 7, 8, 9]);
         // What the trace table says of those that stay in part: the root, and that they end earlier.
@@ -154,7 +154,8 @@ fn survive(config: &str) {
             (0..10).map(|trace| house.client().span_ids(trace_id(trace)).len()).collect();
         assert_eq!(counts, [2, 0, 2, 0, 0, 3, 2, 3, 2, 3]);
         for folder in ["data/log", "data/blocks"] {
-            assert_eq!(files_with(&house.dir.join(folder), SECRET), [] as [PathBuf; 0], "{folder}");
+            let found = files_with(&house.dir.join(folder), SECRET);
+            assert!(found.is_empty(), "{found:?}");
         }
     };
     gone(&house);
@@ -193,10 +194,16 @@ fn survive_under_load(config: &str) {
         "{config}\ntrace: {{idle: 50ms, max_age: 1s}}\nseal: {{block_bytes: 400KiB, max_age: 200ms}}"
     );
     let mut house = House::start(dir.path(), &config);
-    let first = by_trace(&load_while(house.otlp, 1, |count| while count() < 3_000 {}));
+    let first = by_trace(&load_while(house.otlp, 1, |count| {
+        while count() < 3_000 {
+            std::thread::yield_now();
+        }
+    }));
     let doomed: Vec<TraceId> = first.keys().copied().step_by(2).collect();
     let load = load_while(house.otlp, 100, |count| {
-        while count() < 1_000 {}
+        while count() < 1_000 {
+            std::thread::yield_now();
+        }
         let ids: Vec<String> = doomed.iter().map(TraceId::to_string).collect();
         let (status, done) = redact(&house, &json!({ "traceIds": ids }));
         assert_eq!((status, &done["traces"]), (200, &json!(ids.len())), "{done}");
@@ -209,7 +216,7 @@ fn survive_under_load(config: &str) {
         check(&house, &rest, when);
         let mut client = house.client();
         for trace in &doomed {
-            assert_eq!(client.span_ids(*trace), [], "{when}: {trace}");
+            assert!(client.span_ids(*trace).is_empty(), "{when}: {trace}");
         }
         if when == "after a kill" {
             house.stop();
@@ -297,7 +304,7 @@ fn the_command_deletes_where_no_engine_runs() {
     said(&["--query", "{ .card != nil }", "--spans", "--yes"], 0, "4 spans of 4 traces were deleted");
     let house = House::start(dir.path(), "");
     assert_eq!(numbers(&house, "{ }"), [0, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(numbers(&house, "{ .card != nil }"), []);
+    assert!(numbers(&house, "{ .card != nil }").is_empty());
     let lines = audit(&house);
     assert!(lines[0]["from"].as_str().unwrap().starts_with("spanloom block redact, uid "));
     assert_eq!(redact(&house, &json!({ "query": "{ }" })).0, 403, "off unless it is set");
