@@ -28,6 +28,8 @@ pub const FRAME_OTLP: u8 = 1;
 /// What the head is asked.
 enum Order {
     Append(Arc<Routed>, oneshot::Sender<Result<(), Refusal>>),
+    /// Begin a new segment, and say which ordinal comes next.
+    Rotate(oneshot::Sender<Result<u64, String>>),
     Stop,
 }
 
@@ -59,6 +61,19 @@ impl HeadDoor {
             }),
             Err(crossbeam::channel::TrySendError::Disconnected(_)) => Err(Refusal::Stopping),
         }
+    }
+
+    /// Has the log begin a new segment. The answer is the ordinal of the next request: all with lower ones lie in
+    /// earlier segments, and their spans are on their way to the shards.
+    pub fn rotate(&self) -> oneshot::Receiver<Result<u64, String>> {
+        let (tell, told) = oneshot::channel();
+        if let Err(crossbeam::channel::TrySendError::Full(Order::Rotate(tell))) =
+            self.orders.try_send(Order::Rotate(tell))
+        {
+            // Whoever asked may have gone; a stopped head drops the answer.
+            let _ = tell.send(Err("too many requests wait for the log".into()));
+        }
+        told
     }
 
     /// What others may know of the head.
@@ -97,7 +112,7 @@ pub struct HeadParts {
 pub fn start(parts: HeadParts) -> std::io::Result<(HeadDoor, JoinHandle<()>)> {
     let (orders, received) = bounded(parts.max_requests);
     let state = Arc::new(HeadState::default());
-    let mut head = Head { parts, received, state: state.clone(), stopping: false };
+    let mut head = Head { parts, received, state: state.clone(), stopping: false, rotate: None };
     let thread = std::thread::Builder::new().name("head".into()).spawn(move || head.run())?;
     Ok((HeadDoor { orders, state }, thread))
 }
@@ -109,6 +124,8 @@ struct Head {
     received: Receiver<Order>,
     state: Arc<HeadState>,
     stopping: bool,
+    /// Who wants a new segment after the group that was gathered.
+    rotate: Option<oneshot::Sender<Result<u64, String>>>,
 }
 
 impl Head {
@@ -118,6 +135,10 @@ impl Head {
             self.gather(&mut group);
             if !group.is_empty() {
                 self.commit(&mut group);
+            }
+            if let Some(tell) = self.rotate.take() {
+                // Whoever asked may have gone.
+                let _ = tell.send(self.parts.log.rotate().map_err(|error| error.to_string()));
             }
         }
         if let Err(error) = self.parts.log.sync() {
@@ -135,6 +156,7 @@ impl Head {
                     bytes += request.batch.bytes().len();
                     group.push((request, tell));
                 }
+                Some(Order::Rotate(tell)) => return self.rotate = Some(tell),
                 Some(Order::Stop) => return self.stopping = true,
                 None if group.is_empty() => return self.stopping = true,
                 None => return,

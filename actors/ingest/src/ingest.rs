@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -29,6 +29,10 @@ use crate::seal::{self, SealDoor, SealParts};
 use crate::shard::{FindLive, Shard, ShardParts, ShardState, TRACE_BYTES};
 use crate::tenants::{Tenants, TraceKey};
 use crate::trace::Home;
+
+/// How often it is tried to seal what is live, and how much longer each pause is than the one before: 20 s in all.
+const SETTLE_TRIES: u32 = 20;
+const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Room in the memory budget that somebody holds; dropping it gives it back.
 pub type Held = Box<dyn Any + Send + Sync>;
@@ -259,6 +263,50 @@ impl Ingest {
     /// Puts everything that is live into blocks.
     pub async fn flush(&self) -> Result<(), String> {
         self.inner.seal.flush().await.unwrap_or_else(|_| Err("the sealer has stopped".into()))
+    }
+
+    /// Puts everything that was acknowledged before this call into blocks and out of the log: when it returns, none of
+    /// it is live, and no start brings any of it back. What arrives meanwhile may stay in either.
+    ///
+    /// # Errors
+    /// What is live or in the log all the same, after some tries: a trace whose actor failed, a request that cannot be
+    /// read, a disk that is full. Nothing is lost then.
+    pub async fn settle(&self, tenant: &Tenant) -> Result<(), String> {
+        let inner = &self.inner;
+        let stopped = |_| "the log's thread has stopped".to_owned();
+        let next = inner.head.rotate().await.map_err(stopped)??;
+        for attempt in 0..SETTLE_TRIES {
+            tokio::time::sleep(SETTLE_PAUSE * attempt).await;
+            self.flush().await?;
+            if inner.ledger.first_seq().is_some_and(|first| first >= next) {
+                self.sync_ledger().await?;
+                return self.wait_for_readers(tenant, next).await;
+            }
+        }
+        Err(format!(
+            "the log still holds {} spans that are in no block after {SETTLE_TRIES} tries to seal them; the server's log \
+             of errors says why, and a restart brings them back if they can be",
+            inner.ledger.figures().unsealed_spans
+        ))
+    }
+
+    /// Waits until nobody holds live requests with ordinals below `next`, which are in blocks by now.
+    async fn wait_for_readers(&self, tenant: &Tenant, next: u64) -> Result<(), String> {
+        let inner = &self.inner;
+        let Some(tenant) = inner.tenants.find(tenant) else { return Ok(()) };
+        for attempt in 0..SETTLE_TRIES {
+            tokio::time::sleep(SETTLE_PAUSE * attempt).await;
+            if inner.live.of(tenant.number).first().is_none_or(|request| request.seq >= next) {
+                return Ok(());
+            }
+        }
+        Err("a question still reads spans that were sealed meanwhile; try again".into())
+    }
+
+    async fn sync_ledger(&self) -> Result<(), String> {
+        let ledger = self.inner.ledger.clone();
+        let synced = tokio::task::spawn_blocking(move || ledger.sync()).await;
+        synced.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
     /// Takes nothing new, lets the log finish, seals everything, ends the threads. The stage is the caller's.

@@ -10,6 +10,7 @@
 //! | `asked.rs` | what every kind of question has beside its own work |
 //! | `querier.rs` | takes questions |
 //! | `search.rs` | the newest traces that a query finds |
+//! | `select.rs` | the ids of all traces or spans that a query matches |
 //! | `series.rs` | the series that a query makes of spans over time |
 //! | `columns.rs` | what the columns of a block say to a plan |
 //! | `listing.rs` | which attributes there are, and which values a field has |
@@ -37,6 +38,7 @@ mod pool;
 mod progress;
 mod querier;
 mod search;
+mod select;
 mod series;
 mod sources;
 mod top;
@@ -48,3 +50,4 @@ pub use ask::{
 pub use find::{FoundTrace, QueryError, Sources};
 pub use options::QueryOptions;
 pub use querier::Querier;
+pub use select::{SelectRequest, Selected, SelectedSpan};

@@ -1,6 +1,7 @@
 //! The querier: takes questions, and sets the threads that search to work on them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use spanloom_block::ListLimits;
 use spanloom_bucket::Bucket;
@@ -19,6 +20,7 @@ use crate::live::{Forgetful, LiveColumns};
 use crate::pool::{Pool, Work};
 use crate::progress::Progress;
 use crate::search::Search;
+use crate::select::{SelectRequest, Selected, Selecting};
 use crate::series::Counting;
 use crate::sources::Sources;
 use crate::{
@@ -68,13 +70,7 @@ impl Querier {
     /// Searches for traces. What was acknowledged before is found.
     pub async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {
         let progress = Progress::begin(self.inner.options.timeout);
-        let plan = plan(&request.query)?;
-        if plan.pipeline().is_none() {
-            return Err(QueryError::Invalid(format!(
-                "found a query for series (`{}`), expected one for traces; ask for series at /api/metrics/query_range",
-                plan.query
-            )));
-        }
+        let plan = plan_for_traces(&request.query)?;
         if request.limit == 0 {
             return Err(QueryError::Invalid("limit is 0, expected at least 1".into()));
         }
@@ -84,6 +80,31 @@ impl Querier {
             Search::new(request, plan, sources, asked, most)
         })
         .await
+    }
+
+    /// Selects all traces or spans of blocks that a query matches, however long it takes. What is live is not looked at.
+    ///
+    /// # Errors
+    /// As of [`Querier::search`]; more than was to be kept is no error, but counted.
+    pub async fn select(&self, request: SelectRequest) -> Result<Selected, QueryError> {
+        let plan = plan_for_traces(&request.query)?;
+        let (answer, parts) = mpsc::channel(PARTS);
+        let sources = Sources::of_blocks(&self.inner, &request.tenant).await?;
+        let asked = Asked::new(&sources, Progress::begin(Duration::ZERO), answer);
+        let work = Selecting::new(request, plan, sources, asked);
+        self.inner.pool.submit(work).map_err(|_| self.busy())?;
+        Answers::new(parts).next_part().await.unwrap_or(Err(QueryError::Stopping))
+    }
+
+    /// Lets go of a tenant's live columns, once whoever makes some is done. The next question makes them of what is live
+    /// then.
+    pub async fn forget_live(&self, tenant: &Tenant) {
+        self.inner.live.take(tenant).await.forget();
+    }
+
+    fn busy(&self) -> QueryError {
+        let most = self.inner.options.max_questions;
+        QueryError::Busy(format!("{most} questions are being worked on (query.max_questions)"))
     }
 
     /// Counts spans over time. What was acknowledged before is counted.
@@ -189,8 +210,7 @@ impl Querier {
         work: impl FnOnce(Sources) -> Arc<dyn Work> + Send + 'static,
     ) -> Result<(), QueryError> {
         let inner = &self.inner;
-        let most = inner.options.max_questions;
-        let busy = || QueryError::Busy(format!("{most} questions are being worked on (query.max_questions)"));
+        let busy = || self.busy();
         // As many may wait for their sources as are worked on.
         let waiting = inner.waiting.try_acquire().map_err(|_| busy())?;
         let sources = Sources::take(inner, &tenants).await?;
@@ -213,6 +233,18 @@ fn field(text: &str) -> Result<Field, QueryError> {
     Err(QueryError::Invalid(format!(
         "found `{text}`, expected a field such as resource.service.name, .user or duration"
     )))
+}
+
+/// Makes a query for traces ready to run.
+fn plan_for_traces(query: &str) -> Result<Plan, QueryError> {
+    let plan = plan(query)?;
+    if plan.pipeline().is_none() {
+        return Err(QueryError::Invalid(format!(
+            "found a query for series (`{}`), expected one for traces; ask for series at /api/metrics/query_range",
+            plan.query
+        )));
+    }
+    Ok(plan)
 }
 
 /// Makes a query ready to run; errors say where it is wrong.

@@ -88,6 +88,21 @@ impl Sources {
         Ok(sources)
     }
 
+    /// A snapshot of a tenant's blocks alone.
+    pub async fn of_blocks(inner: &Arc<Inner>, tenant: &Tenant) -> Result<Self, QueryError> {
+        let (begun, blocks) = (Instant::now(), inner.bucket.blocks(tenant));
+        let (inner, tenant) = (inner.clone(), tenant.clone());
+        // As in `take`.
+        let open = move || -> Result<_, QueryError> {
+            drop(far::each(&blocks, Block::bring_metadata));
+            let failed = |source| QueryError::Block { path: "of the listing".into(), source };
+            let overlaps = inner.bucket.overlaps(&tenant, &blocks).map_err(failed)?;
+            Ok(opened(&blocks, Some(&overlaps), &View::default()))
+        };
+        let opened = tokio::task::spawn_blocking(open).await.map_err(|_| QueryError::Stopping)??;
+        Ok(Self { blocks: opened, prepared: begun.elapsed() })
+    }
+
     /// Blocks of files, without the live ones.
     pub fn sealed(&self) -> impl Iterator<Item = &SourceBlock> {
         self.blocks.iter().filter(|block| !block.is_live)

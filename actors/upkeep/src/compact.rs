@@ -1,4 +1,4 @@
-//! Joining blocks, in the folder and in the store.
+//! Blocks made of others, in the folder and in the store: joined, or without what is to go.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -20,34 +20,49 @@ use spanloom_bucket::{Bucket, BucketError, ShipError};
 use spanloom_span::Tenant;
 use spanloom_stage::{Budget, Permit, give_way};
 
-use crate::options::CompactionOptions;
+use crate::options::WriteOptions;
+use crate::redact::doomed::{Hits, Without};
 
-/// Why blocks were not joined. They are as they were.
+/// Why blocks were not made of others. Those that are there are as they were.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CompactError {
+pub enum CompactError {
+    /// The folder did not do its part.
     #[error(transparent)]
     Bucket(#[from] BucketError),
+    /// The store did not give or list what was asked for.
     #[error(transparent)]
     Ship(#[from] ShipError),
+    /// The store did not do its part.
     #[error(transparent)]
     Step(#[from] spanloom_bucket::catalog::steps::StepError),
+    /// A block cannot be read, or one not be made.
     #[error("{0}")]
     Merge(#[from] spanloom_block::MergeError),
+    /// A block cannot be read.
+    #[error("block {0} cannot be read: {1}")]
+    Unreadable(String, spanloom_block::BlockError),
+    /// Other nodes changed blocks each time.
+    #[error("blocks that are to be written anew were still found after {0} passes")]
+    Contended(u32),
+    /// A thread could not be started.
     #[error("no thread: {0}")]
     Thread(io::Error),
+    /// It was ended early.
     #[error("the engine is stopping")]
     Stopping,
 }
 
-/// What is needed for joining.
+/// What is needed for joining, and for leaving out.
 #[derive(Clone)]
 pub(crate) struct Joiner {
     pub bucket: Arc<Bucket>,
-    pub options: CompactionOptions,
+    pub options: WriteOptions,
     /// What requests and live traces may hold: joins make room there.
     pub memory: Arc<Budget>,
     /// Ends what is under way.
     pub stop: Arc<AtomicBool>,
+    /// What is left out, in the rows of the one input that there is then; nothing without it.
+    pub without: Option<Arc<Hits>>,
 }
 
 /// What a join takes whatever its inputs are: a row group of the output.
@@ -87,7 +102,7 @@ impl Joiner {
     }
 
     /// Does a job on a thread of its own, which gives way to others.
-    async fn on_thread<T: Send + 'static>(
+    pub async fn on_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, CompactError> + Send + 'static,
     ) -> Result<T, CompactError> {
@@ -143,7 +158,10 @@ impl Joiner {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        Ok(merge(inputs, options, &mut KeepAll, &mut watch, open)?)
+        match &self.without {
+            None => Ok(merge(inputs, options, &mut KeepAll, &mut watch, open)?),
+            Some(hits) => Ok(merge(inputs, options, &mut Without(hits), &mut watch, open)?),
+        }
     }
 
     /// Joins blocks of the store. `None` when another node was faster.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `upkeep.rs` | the rounds: when what is done |
 //! | `compact.rs` | joining, in the folder and in the store |
+//! | `redact/` | blocks without what is to go |
 //! | `retain.rs` | removing what is kept no longer |
 //! | `options.rs`, `metrics.rs` | what can be set, what is counted |
 //!
@@ -17,9 +18,12 @@
 mod compact;
 mod metrics;
 mod options;
+mod redact;
 mod retain;
 mod upkeep;
 
+pub use compact::CompactError;
 pub use metrics::UpkeepMetrics;
-pub use options::{CompactionOptions, UpkeepOptions};
+pub use options::{CompactionOptions, UpkeepOptions, WriteOptions};
+pub use redact::{Doomed, RedactFailed, RedactedBlock, Redaction};
 pub use upkeep::{Upkeep, UpkeepParts};

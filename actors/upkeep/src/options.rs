@@ -13,6 +13,8 @@ pub struct UpkeepOptions {
     pub poll: Duration,
     /// How blocks are joined; `None` on a node that does not.
     pub compaction: Option<CompactionOptions>,
+    /// How blocks are written that are made of others.
+    pub writing: WriteOptions,
     /// How long blocks are kept.
     pub retention: RetentionRules,
     /// The same for tenants for which it differs.
@@ -30,7 +32,12 @@ pub struct CompactionOptions {
     pub rules: CompactionRules,
     /// How often the plan is made.
     pub every: Duration,
-    /// How far the thread that joins gives way to others: 0 not at all, 19 most.
+}
+
+/// How blocks are written that are made of others, by joins and by redactions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WriteOptions {
+    /// How far the thread that does it gives way to others: 0 not at all, 19 most.
     pub nice: u8,
     /// Memory that a join may take: a row group of the output, what is kept of the output until it is finished, pages
     /// of the inputs. Less than 48 MiB counts as that.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use spanloom_bucket::catalog::plan;
+use spanloom_bucket::catalog::plan::{self, CompactionRules};
 use spanloom_bucket::catalog::steps::StepError;
 use spanloom_bucket::catalog::{CatalogError, Manifest};
 use spanloom_bucket::{Bucket, ShipError};
@@ -36,14 +36,16 @@ pub struct UpkeepParts {
 
 /// Keeps blocks in order. Clones share one; it ends with [`Upkeep::stop`].
 #[derive(Clone)]
-pub struct Upkeep(Arc<Inner>);
+pub struct Upkeep(pub(crate) Arc<Inner>);
 
-struct Inner {
-    parts: UpkeepParts,
+pub(crate) struct Inner {
+    pub parts: UpkeepParts,
     /// Ends a join that is under way.
     stop: Arc<AtomicBool>,
     /// One round at a time changes blocks.
-    changing: Mutex<()>,
+    pub changing: Mutex<()>,
+    /// One at a time ships: two would write the same marks.
+    shipping: Mutex<()>,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -66,6 +68,7 @@ impl Upkeep {
             parts,
             stop: Arc::default(),
             changing: Mutex::default(),
+            shipping: Mutex::default(),
             tasks: parking_lot::Mutex::default(),
         };
         let upkeep = Self(Arc::new(inner));
@@ -95,16 +98,22 @@ impl Upkeep {
 
     /// Brings everything to the store that is here alone, now.
     pub async fn ship(&self) -> Result<(), ShipError> {
-        let Inner { parts: UpkeepParts { bucket, metrics, .. }, .. } = &*self.0;
+        let bucket = &self.0.parts.bucket;
         for tenant in bucket.folder_tenants() {
-            let shipped = bucket.ship(&tenant).await;
-            if let Ok(shipped) = &shipped {
-                metrics.blocks_shipped.inc_by(shipped.blocks);
-                metrics.bytes_shipped.inc_by(shipped.bytes);
-            }
-            self.mended(&tenant, shipped.map(drop)).await?;
+            let shipped = self.ship_tenant(&tenant).await;
+            self.mended(&tenant, shipped).await?;
             bucket.let_go(&tenant)?;
         }
+        Ok(())
+    }
+
+    /// Brings a tenant's blocks to the store that are here alone.
+    pub(crate) async fn ship_tenant(&self, tenant: &Tenant) -> Result<(), ShipError> {
+        let _alone = self.0.shipping.lock().await;
+        let metrics = &self.0.parts.metrics;
+        let shipped = self.0.parts.bucket.ship(tenant).await?;
+        metrics.blocks_shipped.inc_by(shipped.blocks);
+        metrics.bytes_shipped.inc_by(shipped.bytes);
         Ok(())
     }
 
@@ -186,11 +195,9 @@ impl Upkeep {
     /// again by the next round.
     pub async fn compact(&self) {
         let Some(options) = self.0.parts.options.compaction.clone() else { return };
-        let UpkeepParts { bucket, memory, .. } = &self.0.parts;
-        let (bucket, memory, stop) = (bucket.clone(), memory.clone(), self.0.stop.clone());
-        let joiner = Joiner { bucket, options, memory, stop };
+        let joiner = self.joiner();
         for tenant in self.tenants() {
-            if let Err(error) = self.compact_tenant(&joiner, &tenant).await {
+            if let Err(error) = self.compact_tenant(&joiner, &options.rules, &tenant).await {
                 self.0.parts.metrics.compaction_errors.inc();
                 tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
             }
@@ -198,12 +205,17 @@ impl Upkeep {
     }
 
     /// Does the jobs of a tenant, until there are none.
-    async fn compact_tenant(&self, joiner: &Joiner, tenant: &Tenant) -> Result<(), CompactError> {
+    async fn compact_tenant(
+        &self,
+        joiner: &Joiner,
+        rules: &CompactionRules,
+        tenant: &Tenant,
+    ) -> Result<(), CompactError> {
         let Inner { parts: UpkeepParts { bucket, clock, metrics, .. }, .. } = &*self.0;
         loop {
             let _alone = self.0.changing.lock().await;
             let manifest = self.manifest(tenant).await?;
-            let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), &joiner.options.rules);
+            let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), rules);
             let Some(job) = jobs.into_iter().next() else { return Ok(()) };
             let (inputs, begun) = (job.inputs.len(), clock.monotonic_ms());
             let done = match bucket.remote() {
@@ -227,11 +239,18 @@ impl Upkeep {
         }
     }
 
+    /// What makes blocks of others.
+    pub(crate) fn joiner(&self) -> Joiner {
+        let Inner { parts: UpkeepParts { bucket, memory, options, .. }, stop, .. } = &*self.0;
+        let (bucket, memory, stop) = (bucket.clone(), memory.clone(), stop.clone());
+        Joiner { bucket, options: options.writing.clone(), memory, stop, without: None }
+    }
+
     fn tenants(&self) -> Vec<Tenant> {
         self.0.parts.bucket.tenants()
     }
 
-    async fn manifest(&self, tenant: &Tenant) -> Result<Arc<Manifest>, CompactError> {
+    pub(crate) async fn manifest(&self, tenant: &Tenant) -> Result<Arc<Manifest>, CompactError> {
         let bucket = &self.0.parts.bucket;
         match bucket.remote() {
             Some(remote) => Ok(remote.steps().catalog().refresh(tenant).await.map_err(StepError::from)?),

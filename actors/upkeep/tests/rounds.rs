@@ -1,149 +1,18 @@
 //! Blocks are joined and retired, in the folder and in the store, and nothing is lost or seen twice.
 #![allow(clippy::unwrap_used)]
 
+mod house;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use spanloom_block::{BlockBuilder, BuilderOptions};
-use spanloom_bucket::cache::{Cache, CacheOptions};
-use spanloom_bucket::catalog::plan::{CompactionRules, RetentionRules};
-use spanloom_bucket::catalog::steps::Steps;
-use spanloom_bucket::catalog::{Catalog, Pace, Timing};
+use house::{House, Seen, Store, files, options};
+use spanloom_bucket::catalog::plan::RetentionRules;
 use spanloom_bucket::store::faulty::{Faults, Faulty};
 use spanloom_bucket::store::memory::Memory;
-use spanloom_bucket::{Bucket, RealPace, Remote};
-use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
-use spanloom_span::slice::{SliceLimits, slice};
-use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode, join};
-use spanloom_stage::{Budget, Clock, ManualClock};
-use spanloom_upkeep::{CompactionOptions, Upkeep, UpkeepMetrics, UpkeepOptions, UpkeepParts};
-use spanloom_wal::disk::RealDisk;
-use tokio::runtime::Handle;
-
-const SECOND: u64 = 1_000_000_000;
-
-type Store = Arc<Faulty<Memory>>;
-
-/// Spans of each trace, by their ids, as a reader of all blocks finds them.
-type Seen = BTreeMap<u8, Vec<u64>>;
-
-struct House {
-    bucket: Arc<Bucket>,
-    upkeep: Upkeep,
-    metrics: Arc<UpkeepMetrics>,
-    clock: Arc<ManualClock>,
-    tenant: Tenant,
-}
-
-fn options() -> UpkeepOptions {
-    let rules = CompactionRules { min_inputs: 4, max_inputs: 4, ..CompactionRules::default() };
-    UpkeepOptions {
-        // No round of its own comes in the time of a test.
-        poll: Duration::from_secs(36_000),
-        compaction: Some(CompactionOptions {
-            rules,
-            every: Duration::from_secs(36_000),
-            nice: 0,
-            memory: 0,
-            zstd_level: 3,
-            max_block_bytes: 1 << 30,
-            max_block_spans: 1 << 30,
-        }),
-        retention: RetentionRules::default(),
-        retention_of: BTreeMap::new(),
-        min_free_disk: 0,
-        sweep: Duration::from_secs(36_000),
-    }
-}
-
-impl House {
-    fn open(dir: &Path, store: Option<&Store>, options: UpkeepOptions) -> Self {
-        let bucket = Bucket::open(Arc::new(RealDisk::new(dir).unwrap()), Some(dir.to_owned())).unwrap().0;
-        let bucket = match store {
-            None => bucket,
-            Some(store) => {
-                let kept = CacheOptions {
-                    folder: Some(dir.join("cache")),
-                    data_bytes: 1 << 30,
-                    metadata_bytes: 1 << 30,
-                };
-                let cache = Cache::open(store.clone(), None, Handle::current(), kept);
-                let catalog = Catalog::new(store.clone(), Arc::new(RealPace), Timing::default());
-                bucket.with_remote(Remote::new(store.clone(), Steps::new(Arc::new(catalog)), cache))
-            }
-        };
-        let (bucket, metrics) = (Arc::new(bucket), Arc::new(UpkeepMetrics::default()));
-        let clock = Arc::new(ManualClock::default());
-        clock.advance_ms(RealPace.now() / 1_000_000);
-        let parts = UpkeepParts {
-            bucket: bucket.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            memory: Budget::new(1 << 20),
-            options,
-        };
-        let upkeep = Upkeep::start(parts, &Handle::current());
-        Self { bucket, upkeep, metrics, clock, tenant: Tenant::default() }
-    }
-
-    /// Seals a block with the spans of some traces, each given by its id.
-    fn seal(&self, spans: &[(u8, u64)]) {
-        let now = self.clock.wall_ns();
-        self.clock.advance_ms(1000);
-        let mut builder =
-            BlockBuilder::new(&self.tenant, BuilderOptions { created: now, ..BuilderOptions::default() })
-                .unwrap();
-        let mut traces: BTreeMap<u8, Vec<Span>> = BTreeMap::new();
-        for &(trace, id) in spans {
-            let (start_time_unix_nano, end_time_unix_nano) = (now - SECOND, now);
-            let (trace_id, span_id) = (TraceId([trace; 16]), SpanId(id.to_be_bytes()));
-            let span =
-                Span { trace_id, span_id, start_time_unix_nano, end_time_unix_nano, ..Span::default() };
-            traces.entry(trace).or_default().push(span);
-        }
-        for (trace, spans) in traces {
-            let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
-            let whole =
-                Trace { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
-            let batch = Arc::new(slice(encode::traces_data(&whole).into(), &SliceLimits::default()).unwrap());
-            let part = TracePart { batch, group: 0, seq: 1 };
-            builder.push_trace(TraceId([trace; 16]), 1, &[part]).unwrap();
-        }
-        self.bucket.put(&self.tenant, builder.finish().unwrap(), now).unwrap();
-    }
-
-    async fn seen(&self) -> Seen {
-        let blocks = self.bucket.blocks(&self.tenant);
-        let read = move || {
-            let mut parts: BTreeMap<u8, Vec<Trace>> = BTreeMap::new();
-            for listed in blocks.iter() {
-                for id in listed.block.trace_ids().unwrap() {
-                    parts.entry(id.0[0]).or_default().push(listed.block.trace(&id).unwrap().unwrap());
-                }
-            }
-            let joined = parts.into_iter().map(|(trace, parts)| {
-                let whole = join::join(parts).trace;
-                let spans = whole.resource_spans.iter().flat_map(|r| &r.scope_spans).flat_map(|s| &s.spans);
-                let mut ids: Vec<u64> = spans.map(|span| u64::from_be_bytes(span.span_id.0)).collect();
-                ids.sort_unstable();
-                (trace, ids)
-            });
-            joined.collect()
-        };
-        tokio::task::spawn_blocking(read).await.unwrap()
-    }
-
-    fn blocks(&self) -> usize {
-        self.bucket.blocks(&self.tenant).len()
-    }
-}
-
-fn files(dir: &Path) -> usize {
-    let folder = dir.join("blocks").join(Tenant::default().as_str());
-    std::fs::read_dir(folder).map_or(0, |files| files.count())
-}
+use spanloom_span::{Tenant, TraceId};
+use spanloom_upkeep::UpkeepOptions;
 
 /// Eight blocks: each has a trace of its own, a part of trace 1, and a span that the one before has too.
 fn seal_eight(house: &House) -> Seen {

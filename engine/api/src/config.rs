@@ -30,6 +30,8 @@ pub struct ApiConfig {
     pub gzip_from_bytes: usize,
     /// What a question may ask for.
     pub limits: QueryLimits,
+    /// Whether spans may be deleted, and if so, most traces that may be named at once.
+    pub redact_traces: Option<usize>,
     /// The connections below.
     pub serve: ServeConfig,
 }
@@ -91,6 +93,7 @@ impl Default for ApiConfig {
             timeout: Duration::from_secs(30),
             gzip_from_bytes: 16 << 10,
             limits: QueryLimits::default(),
+            redact_traces: None,
             serve: ServeConfig::default(),
         }
     }

@@ -15,7 +15,7 @@ const fn endpoint(path: &'static str, methods: &'static str, about: &'static str
 }
 
 /// Every endpoint.
-pub(crate) const ENDPOINTS: [Endpoint; 22] = [
+pub(crate) const ENDPOINTS: [Endpoint; 23] = [
     endpoint("/api/search", "GET", "traces by a TraceQL query (q), or by tags"),
     endpoint("/api/search/tags", "GET", "names of attributes"),
     endpoint("/api/v2/search/tags", "GET", "names of attributes, by scope"),
@@ -25,6 +25,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 22] = [
     endpoint("/api/metrics/query", "GET", "the same, one value a series"),
     endpoint("/api/traces/{id}", "GET", "a trace, as OTLP JSON or protobuf"),
     endpoint("/api/v2/traces/{id}", "GET", "a trace, with how it was found"),
+    endpoint("/api/redact", "POST", "delete traces or spans from all blocks, if redaction.http is set"),
     endpoint("/api/echo", "GET", "answers echo"),
     endpoint("/api/status/buildinfo", "GET", "what this program was built from"),
     endpoint("/ready", "GET", "whether the server can do its work"),

@@ -16,6 +16,7 @@
 //! | `language.rs` | a query's text, looked at before it is handed on |
 //! | `parts.rs` | answers in parts, taken whole |
 //! | `admin.rs` | `/ready`, `/api/echo`, `/api/status/buildinfo`, `/flush`, `/shutdown` |
+//! | `redact.rs` | `/api/redact` |
 //! | `status.rs` | `/status` and its parts |
 //! | `metrics.rs` | `/metrics`, and what the API itself counts |
 //! | `tenants.rs` | on whose behalf a question is asked |
@@ -33,6 +34,7 @@ pub mod metrics;
 mod params;
 mod parts;
 pub mod queries;
+pub mod redact;
 mod search;
 mod series;
 mod service;
@@ -50,5 +52,6 @@ pub use metrics::ApiMetrics;
 pub use queries::{
     BuildInfo, ConfigMode, Queries, QueryError, Section, Sources, StatusPage, TraceAnswer, TraceQuery,
 };
+pub use redact::{RedactRequest, RedactWhat, Redacted, RewrittenBlock};
 pub use search::NEXT_CURSOR;
 pub use service::Api;

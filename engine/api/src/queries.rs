@@ -12,6 +12,8 @@ use spanloom_span::model::Trace;
 use spanloom_span::{Tenant, TraceId};
 use spanloom_wire::Code;
 
+use crate::redact::{RedactRequest, Redacted};
+
 /// What the API asks of the engine behind it.
 pub trait Queries: Clone + Send + Sync + 'static {
     /// Finds a trace. A caller that goes away drops the future.
@@ -40,6 +42,9 @@ pub trait Queries: Clone + Send + Sync + 'static {
 
     /// Seals what is live into blocks; returns when that is done.
     fn flush(&self) -> impl Future<Output = Result<(), QueryError>> + Send;
+
+    /// Deletes spans from all blocks, or says which; returns when that is done. Goes on when its caller goes away.
+    fn redact(&self, request: RedactRequest) -> impl Future<Output = Result<Redacted, QueryError>> + Send;
 
     /// Begins to end the server; returns at once.
     fn shutdown(&self) -> impl Future<Output = Result<(), QueryError>> + Send;
@@ -116,6 +121,9 @@ pub enum QueryError {
     /// Nobody said on whose behalf it is asked.
     #[error("{0}")]
     Unauthenticated(String),
+    /// The configuration does not allow it.
+    #[error("{0}")]
+    Forbidden(String),
     /// The answer is larger than allowed.
     #[error("{0}")]
     TooLarge(String),
@@ -146,6 +154,7 @@ impl QueryError {
         match self {
             QueryError::Invalid(_) | QueryError::OverLimit { .. } => StatusCode::BAD_REQUEST,
             QueryError::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            QueryError::Forbidden(_) => StatusCode::FORBIDDEN,
             QueryError::TooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
             QueryError::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             QueryError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -159,6 +168,7 @@ impl QueryError {
         match self {
             QueryError::Invalid(_) | QueryError::OverLimit { .. } => Code::InvalidArgument,
             QueryError::Unauthenticated(_) => Code::Unauthenticated,
+            QueryError::Forbidden(_) => Code::PermissionDenied,
             QueryError::TooLarge(_) | QueryError::Busy { .. } => Code::ResourceExhausted,
             QueryError::Timeout(_) => Code::DeadlineExceeded,
             QueryError::Unavailable(_) => Code::Unavailable,
@@ -173,7 +183,7 @@ impl QueryError {
             QueryError::TooLarge(_) => Some("query.max_answer_bytes"),
             QueryError::Busy { limit, .. } => *limit,
             QueryError::Timeout(_) => Some("query.timeout"),
-            QueryError::Invalid(_) | QueryError::Unauthenticated(_) => None,
+            QueryError::Invalid(_) | QueryError::Unauthenticated(_) | QueryError::Forbidden(_) => None,
             QueryError::Unavailable(_) | QueryError::Internal(_) => None,
         }
     }

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use spanloom_receive::request::question::is_grpc;
@@ -20,8 +20,8 @@ use tower::Service as _;
 use crate::answer::{LimitMet, text};
 use crate::endpoints::{label, near};
 use crate::{
-    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, search, series, status, stream,
-    tags, traces,
+    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, redact, search, series, status,
+    stream, tags, traces,
 };
 
 /// The query API, for `spanloom_receive::serve`. Cheap to clone.
@@ -102,6 +102,7 @@ fn router<Q: Queries>(inner: &Arc<Inner<Q>>) -> Router {
         .route("/api/v2/search/tag/{tag}/values", get(tags::values_v2::<Q>))
         .route("/api/metrics/query_range", get(series::range::<Q>))
         .route("/api/metrics/query", get(series::instant::<Q>))
+        .route("/api/redact", post(redact::redact::<Q>))
         .route("/api/echo", get(admin::echo))
         .route("/api/status/buildinfo", get(admin::build_info::<Q>))
         .route("/ready", get(admin::ready::<Q>))

@@ -40,6 +40,6 @@ pub use metrics::{DatagramMetrics, ReceiveMetrics, ServeMetrics};
 pub use opencensus::OpenCensus;
 pub use otlp::Otlp;
 pub use request::{Protocol, Receiver};
-pub use serve::{Shutdown, Trigger, bind, serve, shutdown};
+pub use serve::{PeerAddress, Shutdown, Trigger, bind, serve, shutdown};
 pub use sink::{Accepted, Held, Refusal, Sink};
 pub use zipkin::Zipkin;

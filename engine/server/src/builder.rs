@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, Inner, Started};
 use crate::listen;
 use crate::lock::DirLock;
+use crate::redact::Redactor;
 use crate::store::Behind;
 
 /// Why an engine could not be started. Nothing was changed but what a replay of the log repairs.
@@ -139,6 +140,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     let querier =
         Querier::start(Arc::new(ingest.clone()), bucket.clone(), ingest.budget(), config.query_options())
             .map_err(StartError::Threads)?;
+    let redactor = Redactor::new(&config.data_dir, &mut registry);
     let started = Started {
         blocks: blocks.blocks,
         frames: replay.frames,
@@ -165,6 +167,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
         store,
         metrics,
         registry,
+        redactor,
         started,
         lock,
     })

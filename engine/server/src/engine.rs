@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
+use spanloom_api::{RedactRequest, Redacted};
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Accepted, Ingest, IngestMetrics, Refusal};
 use spanloom_query::{
@@ -20,6 +21,7 @@ use crate::batch::SpanBatch;
 use crate::builder::Builder;
 use crate::config::Config;
 use crate::lock::DirLock;
+use crate::redact::{self, RedactError, Redactor};
 use crate::store::Kept;
 
 /// Why spans were not taken.
@@ -60,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) store: Kept,
     pub(crate) metrics: Arc<IngestMetrics>,
     pub(crate) registry: Registry,
+    pub(crate) redactor: Redactor,
     pub(crate) started: Started,
     /// Released when the last handle goes.
     #[allow(dead_code)]
@@ -187,6 +190,40 @@ impl Engine {
     /// Puts everything that is live into blocks.
     pub async fn flush(&self) -> Result<(), String> {
         self.ingest().flush().await
+    }
+
+    /// Deletes spans from all blocks, or says which, and writes about it into the audit log, before and after. What was
+    /// acknowledged before the call is gone when it returns: no question finds it, and no start brings it back. Spans
+    /// that arrive later stay, also those of the same traces. `docs/REDACTION.md` says when the bytes are gone.
+    ///
+    /// Goes on when the future is dropped. Must be called on a tokio runtime.
+    ///
+    /// ```no_run
+    /// # async fn example(engine: spanloom_server::Engine) -> Result<(), spanloom_server::RedactError> {
+    /// use spanloom_server::{RedactRequest, RedactWhat, Tenant};
+    ///
+    /// let query = "{ span.user.email = `someone@example.org` }".to_owned();
+    /// let mut request = RedactRequest {
+    ///     tenant: Tenant::default(),
+    ///     what: RedactWhat::Query { query, spans: false },
+    ///     dry_run: true,
+    ///     from: "the example".into(),
+    /// };
+    /// let would = engine.redact(request.clone()).await?;
+    /// println!("{} traces would go, {} spans", would.traces, would.spans);
+    /// request.dry_run = false;
+    /// engine.redact(request).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RedactError`] says whether something was changed. What failed may be done again.
+    pub async fn redact(&self, request: RedactRequest) -> Result<Redacted, RedactError> {
+        let engine = self.clone();
+        // A task of its own: what was begun comes to its line in the audit log, whoever waits for it.
+        let task =
+            tokio::spawn(async move { redact::run(engine.inner(), engine.is_stopping(), request).await });
+        task.await.unwrap_or(Err(RedactError::Stopping))
     }
 
     /// What was found at the start.

@@ -17,6 +17,7 @@
 //! | `engine.rs` | the engine: start, push, trace, search, metrics, flush, stop |
 //! | `builder.rs` | how it is put together |
 //! | `batch.rs` | spans to push |
+//! | `redact/` | spans deleted from all blocks, with lines in the audit log |
 //! | `listen.rs` | the engine behind listeners and the query API |
 //! | `status.rs` | what the status page and the metrics show |
 //! | `lock.rs` | one engine a data directory |
@@ -30,6 +31,7 @@ pub mod config;
 pub mod engine;
 mod listen;
 mod lock;
+pub mod redact;
 mod status;
 mod store;
 
@@ -37,6 +39,8 @@ pub use batch::SpanBatch;
 pub use builder::{Builder, StartError};
 pub use config::Config;
 pub use engine::{Engine, PushError, Started, TraceError};
+pub use redact::RedactError;
+pub use spanloom_api::{RedactRequest, RedactWhat, Redacted, RewrittenBlock};
 pub use spanloom_ingest::{Accepted, Refusal};
 pub use spanloom_query::{
     Answers, Cursor, Explain, ExplainSource, FoundTrace, MetricsPart, MetricsRequest, QueryError, SearchPart,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use spanloom_api::{
-    Api, ApiConfig, ApiMetrics, ConfigMode, Queries, QueryError, Sources, StatusPage, TraceAnswer, TraceQuery,
+    Api, ApiConfig, ApiMetrics, ConfigMode, Queries, QueryError, RedactRequest, Redacted, Sources,
+    StatusPage, TraceAnswer, TraceQuery,
 };
 use spanloom_ingest::Refusal as Refused;
 use spanloom_query::{
@@ -159,6 +160,7 @@ fn serve_stream(
                 multitenancy: config.multitenancy,
                 timeout: config.query.timeout.0,
                 limits: config.query_limits(),
+                redact_traces: config.redaction.http.then_some(config.redaction.max_traces as usize),
                 serve: config.serve_config(config.query.max_connections),
                 ..ApiConfig::default()
             };
@@ -253,6 +255,10 @@ impl Queries for Engine {
 
     async fn flush(&self) -> Result<(), QueryError> {
         Engine::flush(self).await.map_err(QueryError::Unavailable)
+    }
+
+    async fn redact(&self, request: RedactRequest) -> Result<Redacted, QueryError> {
+        Ok(Engine::redact(self, request).await?)
     }
 
     async fn shutdown(&self) -> Result<(), QueryError> {

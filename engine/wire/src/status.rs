@@ -23,6 +23,8 @@ pub enum Code {
     DeadlineExceeded = 4,
     /// There is no such thing.
     NotFound = 5,
+    /// The configuration does not allow it.
+    PermissionDenied = 7,
     /// Too large, or no room now (then with a retry hint).
     ResourceExhausted = 8,
     /// This method, encoding or version is not known here.

@@ -234,7 +234,7 @@ impl Keep for ByBits {
         self.1 >> (id.0[0] % 8) & 1 == 1
     }
 
-    fn looks_at_rows(&self) -> bool {
+    fn looks_at_rows(&mut self, _: &TraceId) -> bool {
         self.0 != u64::MAX
     }
 

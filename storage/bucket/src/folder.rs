@@ -96,6 +96,11 @@ impl Bucket {
             self.disk.remove(&path).map_err(failed("removing", &path))?;
         }
         self.forget_overlaps(tenant, remove);
+        if !remove.is_empty() {
+            // What was removed without a successor must not come back after a crash.
+            let folder = format!("{FOLDER}/{tenant}");
+            self.disk.sync_dir(&folder).map_err(failed("syncing", &folder))?;
+        }
         Ok(())
     }
 

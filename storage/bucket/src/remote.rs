@@ -242,6 +242,13 @@ impl Bucket {
             if !adopted {
                 self.disk.remove(&path).map_err(io("removing", &path))?;
             }
+        }
+        if !free.is_empty() {
+            // A block that came back after a crash without its mark would be taken for one that is here alone.
+            let folder = format!("{FOLDER}/{tenant}");
+            self.disk.sync_dir(&folder).map_err(io("syncing", &folder))?;
+        }
+        for listed in &free {
             let mark = mark_path(&listed.path);
             self.disk.remove(&mark).map_err(io("removing", &mark))?;
             shelf.shipped.remove(&listed.id);

@@ -41,6 +41,22 @@ fn check_each_disk(check: impl Fn(Arc<dyn Disk>, Option<std::path::PathBuf>)) {
 }
 
 #[test]
+fn a_block_that_was_removed_does_not_come_back() {
+    let disk = SimDisk::new();
+    let tenant = Tenant::default();
+    let (bucket, _) = Bucket::open(Arc::new(disk.clone()), None).unwrap();
+    for (now, number) in [(1, 10), (2, 20)] {
+        bucket.put(&tenant, block(number), now).unwrap();
+    }
+    let first = bucket.blocks(&tenant)[0].id;
+    bucket.remove(&tenant, &[first]).unwrap();
+    disk.crash_losing_all();
+    let (bucket, report) = Bucket::open(Arc::new(disk), None).unwrap();
+    let ids: Vec<_> = listed(&bucket).into_iter().map(|(_, id)| id).collect();
+    assert_eq!((report.blocks, ids), (1, vec![id(21)]));
+}
+
+#[test]
 fn blocks_are_listed_by_age_at_once_and_at_the_next_start() {
     check_each_disk(|disk, root| {
         let (bucket, report) = Bucket::open(disk.clone(), root.clone()).unwrap();

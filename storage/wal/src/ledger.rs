@@ -108,9 +108,15 @@ impl SegmentLedger {
     /// error the ones that remain are still accounted for, and the next release tries again.
     ///
     /// The deletion is not synced: a segment that comes back after a crash is replayed, and its spans are found
-    /// to be sealed.
+    /// to be sealed. Where that is not enough there is [`SegmentLedger::sync`].
     pub fn release(&self) -> Result<Released, WalError> {
         self.release_if(|_| true)
+    }
+
+    /// Makes the deletions of [`SegmentLedger::release`] durable: what was deleted does not come back after a crash.
+    pub fn sync(&self) -> Result<(), WalError> {
+        let dir = &self.shared.dir;
+        self.shared.disk.sync_dir(dir).map_err(WalError::io("syncing", dir))
     }
 
     pub(crate) fn release_if(&self, also: impl Fn(&Segment) -> bool) -> Result<Released, WalError> {

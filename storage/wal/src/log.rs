@@ -159,6 +159,18 @@ impl Log {
         Ok(self.synced)
     }
 
+    /// Begins a new segment, unless the current one is empty, so that everything before can be released once it is
+    /// sealed. Returns the ordinal that the next entry gets: all lower ones lie in earlier segments.
+    pub fn rotate(&mut self) -> Result<u64, WalError> {
+        self.check_poison()?;
+        match &self.current {
+            None => self.create_segment(Origin::Opened)?,
+            Some(current) if current.end == SEGMENT_HEADER_BYTES as u64 => {}
+            Some(_) => self.turn_over()?,
+        }
+        Ok(self.next_seq)
+    }
+
     /// The account of segments: tell it what is sealed, and let it release what is no longer needed.
     pub fn ledger(&self) -> &SegmentLedger {
         &self.ledger
@@ -191,6 +203,11 @@ impl Log {
         if current.end == SEGMENT_HEADER_BYTES as u64 || current.end + bytes <= self.segment_bytes {
             return Ok(());
         }
+        self.turn_over()
+    }
+
+    /// Ends the current segment and begins the next one. If that fails the current one stays in use.
+    fn turn_over(&mut self) -> Result<(), WalError> {
         self.sync()?;
         let full = self.current.take();
         let created = self.create_segment(Origin::Rotated);

@@ -408,6 +408,32 @@ fn segments_are_released_in_any_order_and_ordinals_go_on() {
 }
 
 #[test]
+fn what_is_released_after_a_rotation_does_not_come_back() {
+    let disk = SimDisk::new();
+    let (mut log, ..) = open(&disk, LARGE);
+    let ledger = log.ledger().clone();
+    assert_eq!(log.rotate().unwrap(), 1, "an empty segment stays");
+    assert_eq!(ledger.figures().segments, 1);
+    for seq in 1..=3 {
+        append(&mut log, &payload(seq)).unwrap();
+    }
+    ledger.sealed_all((1..=3).map(|seq| (seq, 1)));
+    assert_eq!(ledger.release().unwrap().deleted, [], "the open segment stays, though all in it is sealed");
+    assert_eq!(log.rotate().unwrap(), 4);
+    assert_eq!(ledger.release().unwrap().deleted.len(), 1);
+    ledger.sync().unwrap();
+    assert_eq!(ledger.first_seq(), Some(4));
+    disk.crash_losing_all();
+    let (mut log, report, frames) = open(&disk, LARGE);
+    assert_eq!((frames, report.damage.len()), (vec![], 0));
+    assert_eq!(append(&mut log, &payload(4)).unwrap(), 4);
+    // What a rotation ends is durable.
+    log.rotate().unwrap();
+    disk.crash_losing_all();
+    assert_eq!(open(&disk, LARGE).2, payloads(4..=4));
+}
+
+#[test]
 fn ordinals_start_where_the_caller_says_when_the_log_was_lost() {
     let disk = SimDisk::new();
     for (min_next_seq, expected) in [(40, 40), (1, 41), (90, 90), (1, 91)] {

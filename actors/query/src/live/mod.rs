@@ -49,6 +49,11 @@ pub(crate) struct LiveColumns {
 pub(crate) struct OneTenant(OwnedMutexGuard<Segments>);
 
 impl OneTenant {
+    /// Lets go of all of it.
+    pub fn forget(mut self) {
+        *self.0 = Segments::default();
+    }
+
     /// What was last seen, with the blocks that were listed then, if that was after a moment.
     pub fn seen_since(&self, moment: Instant) -> Option<(Arc<Vec<Listed>>, Arc<View>)> {
         self.0.seen_since(moment)

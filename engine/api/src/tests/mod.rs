@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `mod.rs` | the fake engine, a server, a client |
 //! | `basics.rs` | traces by id, and what operators ask |
+//! | `redact.rs` | `/api/redact` |
 //! | `search.rs` | `/api/search` |
 //! | `tags.rs` | names and values |
 //! | `series.rs` | metrics |
 //! | `stream.rs` | the same over gRPC |
 
 mod basics;
+mod redact;
 mod search;
 mod series;
 mod stream;
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use spanloom_query::{
     Answers, MetricsPart, MetricsRequest, SearchPart, SearchRequest, SearchStats, TagScope, TagType,
@@ -50,6 +52,7 @@ struct Fake {
     series: Asked<MetricsRequest, MetricsPart>,
     names: Arc<Mutex<Vec<TagsRequest>>>,
     values: Arc<Mutex<Vec<TagValuesRequest>>>,
+    redactions: Arc<Mutex<Vec<RedactRequest>>>,
 }
 
 type AskError = spanloom_query::QueryError;
@@ -156,6 +159,19 @@ impl Queries for Fake {
         self.fails.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
+    async fn redact(&self, request: RedactRequest) -> Result<Redacted, QueryError> {
+        if let Some(error) = self.fails.lock().unwrap().clone() {
+            return Err(error);
+        }
+        let traces = match &request.what {
+            RedactWhat::Traces(traces) => traces.len() as u64,
+            RedactWhat::Query { .. } => 7,
+        };
+        let dry_run = request.dry_run;
+        self.redactions.lock().unwrap().push(request);
+        Ok(Redacted { dry_run, traces, ..Redacted::default() })
+    }
+
     async fn shutdown(&self) -> Result<(), QueryError> {
         Ok(())
     }
@@ -233,6 +249,10 @@ impl Got {
 
 impl Running {
     async fn ask(&self, h2: bool, method: Method, path: &str, headers: &[(&str, &str)]) -> Got {
+        self.send(h2, method, path, headers, "").await
+    }
+
+    async fn send(&self, h2: bool, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
         let stream = TcpStream::connect(self.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let io = TokioIo::new(stream);
@@ -240,7 +260,7 @@ impl Running {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap();
         let response = if h2 {
             let (mut sender, connection) =
                 hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();

@@ -70,11 +70,11 @@ pub async fn serve<S, B>(
     let builder = Arc::new(builder(config));
     let mut connections = JoinSet::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = shutdown.begun() => break,
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -86,7 +86,13 @@ pub async fn serve<S, B>(
             metrics.refused_connections.inc();
             continue;
         }
-        let life = live(stream, service.clone(), builder.clone(), config.clone(), metrics.clone());
+        let life = live(
+            (stream, PeerAddress(peer)),
+            service.clone(),
+            builder.clone(),
+            config.clone(),
+            metrics.clone(),
+        );
         connections.spawn(life(shutdown.clone()));
     }
     drop(listener);
@@ -115,7 +121,7 @@ fn builder(config: &ServeConfig) -> auto::Builder<TokioExecutor> {
 
 /// The life of a connection, ready to be started.
 fn live<S, B>(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, PeerAddress),
     service: S,
     builder: Arc<auto::Builder<TokioExecutor>>,
     config: ServeConfig,
@@ -136,7 +142,7 @@ where
             }
             let vitals = Arc::new(Vitals::new());
             let io = TokioIo::new(WatchedIo::new(stream, vitals.clone()));
-            let connection = builder.serve_connection(io, Watching { service, vitals: vitals.clone() });
+            let connection = builder.serve_connection(io, Watching { service, peer, vitals: vitals.clone() });
             let mut connection = std::pin::pin!(connection);
             let patience = config.header_read_timeout.min(config.write_timeout);
             let mut look = tokio::time::interval(
@@ -169,6 +175,10 @@ where
     }
 }
 
+/// Where a request came from: an extension of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
 /// Counts a connection while it lives.
 struct Open(prometheus_client::metrics::gauge::Gauge);
 
@@ -188,6 +198,7 @@ impl Drop for Open {
 /// The service of one connection: hands large answers out in steps that are watched.
 struct Watching<S> {
     service: S,
+    peer: PeerAddress,
     vitals: Arc<Vitals>,
 }
 
@@ -201,7 +212,8 @@ where
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
         let (answer, vitals) = (self.service.call(request), self.vitals.clone());
         Box::pin(async move { answer.await.map(|r| r.map(|body| Answer::new(body, &vitals))) })
     }

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::block_jobs::{self, JobFlags};
+use super::block_redact::{self, RedactFlags};
 pub(super) use store::StoreBlocks;
 use which::Which;
 pub(super) use which::sorted;
@@ -54,6 +55,8 @@ pub(super) enum BlockCommand {
     Plan(JobFlags),
     /// Join and remove blocks by the rules until there is nothing to do. The engine must not be running.
     Compact(JobFlags),
+    /// Delete traces or spans from all blocks. The engine must not be running.
+    Redact(Box<RedactFlags>),
 }
 
 pub(super) fn run(command: BlockCommand) -> ExitCode {
@@ -64,5 +67,6 @@ pub(super) fn run(command: BlockCommand) -> ExitCode {
         BlockCommand::Export(flags) => export::run(flags),
         BlockCommand::Plan(flags) => block_jobs::plan(flags),
         BlockCommand::Compact(flags) => block_jobs::compact(flags),
+        BlockCommand::Redact(flags) => block_redact::redact(*flags),
     }
 }

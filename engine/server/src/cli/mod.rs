@@ -9,11 +9,13 @@
 //! | `query/` | `spanloom query`: a running server asked |
 //! | `block.rs` | `spanloom block`: blocks listed, inspected, verified |
 //! | `block_jobs.rs` | `spanloom block plan`, `compact`: what is to be done with them |
+//! | `block_redact.rs` | `spanloom block redact`: spans deleted from blocks |
 //! | `say.rs` | what is printed |
 
 mod allocator;
 mod block;
 mod block_jobs;
+mod block_redact;
 mod load;
 mod query;
 mod say;

@@ -92,6 +92,9 @@ impl Config {
         }
         self.query_limits().check().or_else(|error| wrong(error.key, error.found, error.expected))?;
         self.check_store()?;
+        if self.redaction.max_traces == 0 || self.redaction.max_spans == 0 {
+            return wrong("redaction.max_traces and redaction.max_spans", 0, "at least 1");
+        }
         let rate = self.receive.jaeger.sampling_rate;
         if !(0.0..=1.0).contains(&rate) {
             return wrong("receive.jaeger.sampling_rate", rate, "0 to 1");

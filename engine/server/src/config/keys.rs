@@ -249,6 +249,21 @@ section! {
 }
 
 section! {
+    /// Keys for redaction: deleting given traces, or what a query finds, from all blocks. See REDACTION.md.
+    RedactionSection {
+        /// Whether `POST /api/redact` of the query port deletes. Whoever reaches the port can then delete whatever they
+        /// can name, since there is no authentication: have a proxy in front of it that lets through who may.
+        /// `spanloom block redact` needs no key.
+        http: bool = false,
+        /// Most traces of one redaction, at least 1. One that names or finds more is refused and changes nothing: a query
+        /// that was meant otherwise then costs nothing. 16 bytes of memory each.
+        max_traces: u32 = 10_000,
+        /// Most spans of one redaction of spans alone, at least 1, likewise. 32 bytes of memory each.
+        max_spans: u32 = 1_000_000,
+    }
+}
+
+section! {
     /// The whole configuration.
     Config {
         /// Where everything is kept.
@@ -286,6 +301,8 @@ section! {
         compaction: CompactionSection = CompactionSection::default(),
         /// See below.
         retention: RetentionSection = RetentionSection::default(),
+        /// See below.
+        redaction: RedactionSection = RedactionSection::default(),
     }
 }
 
@@ -320,5 +337,6 @@ pub(super) fn sections() -> Vec<Section> {
     section("cache", CacheSection::describe);
     section("compaction", CompactionSection::describe);
     section("retention", RetentionSection::describe);
+    section("redaction", RedactionSection::describe);
     out
 }

@@ -12,7 +12,7 @@ use spanloom_bucket::store::{
     S3Credentials, S3Encryption, Secret, StoreConfig, Transport,
 };
 use spanloom_span::Tenant;
-use spanloom_upkeep::{CompactionOptions, UpkeepOptions};
+use spanloom_upkeep::{CompactionOptions, UpkeepOptions, WriteOptions};
 
 use super::derive::wrong;
 use super::hidden::Hidden;
@@ -260,9 +260,8 @@ impl Config {
             max_spans: compaction.max_block_spans,
             ..CompactionRules::default()
         };
-        let joins = CompactionOptions {
-            rules,
-            every: compaction.every.0,
+        let joins = CompactionOptions { rules, every: compaction.every.0 };
+        let writing = WriteOptions {
             nice: compaction.nice,
             memory: self.join_bytes(),
             zstd_level: compaction.zstd_level.into(),
@@ -274,6 +273,7 @@ impl Config {
         UpkeepOptions {
             poll: self.store.poll.0,
             compaction: compaction.enabled.then_some(joins),
+            writing,
             retention: retention.rules(&TenantRetention::default()),
             retention_of: retention.tenants.iter().filter_map(of).collect(),
             min_free_disk: retention.min_free_disk.0,

@@ -101,8 +101,9 @@ pub trait Keep {
     /// Whether anything of a trace is kept.
     fn keeps_trace(&mut self, id: &TraceId) -> bool;
 
-    /// Whether rows are asked for. If not, none is left out of a trace that is kept.
-    fn looks_at_rows(&self) -> bool {
+    /// Whether rows of a trace that is kept are asked for. If not, none of them is left out.
+    fn looks_at_rows(&mut self, id: &TraceId) -> bool {
+        let _ = id;
         false
     }
 
@@ -321,13 +322,14 @@ impl<W: io::Write> Course<'_, '_, W> {
             self.stats.dropped_spans += rows;
             return self.pass_over(parts);
         }
+        let looks = self.keep.looks_at_rows(&id);
         match parts {
-            [(at, part)] if part.is_marked && !self.keep.looks_at_rows() => {
+            [(at, part)] if part.is_marked && !looks => {
                 self.stats.spans += rows;
                 self.stats.traces += 1;
                 self.move_whole(*at, part)
             }
-            _ => self.join(id, parts),
+            _ => self.join(id, parts, looks),
         }
     }
 
@@ -367,13 +369,13 @@ impl<W: io::Write> Course<'_, '_, W> {
     }
 
     /// Moves a trace of which several inputs have parts, or of which rows are left out.
-    fn join(&mut self, id: TraceId, parts: &[TracePart]) -> Result<(), MergeError> {
+    fn join(&mut self, id: TraceId, parts: &[TracePart], looks: bool) -> Result<(), MergeError> {
         self.joined.clear();
         self.trace.clear();
         let mut asked = 0;
         for (at, part) in parts {
             let input = &mut self.inputs[*at];
-            let (name, looks, keep) = (input.id, self.keep.looks_at_rows(), &mut *self.keep);
+            let (name, keep) = (input.id, &mut *self.keep);
             let of = input.part(part);
             let wants = |row| {
                 let wanted = !looks || keep.keeps_row(&name, row);

@@ -140,6 +140,14 @@ impl BlockTrace<'_, '_> {
         self.start
     }
 
+    /// What tells each span from the others: its id as a big-endian integer and OTLP's code of its kind, in the order
+    /// of rows.
+    pub fn span_keys(&mut self) -> Result<Vec<(u64, i32)>> {
+        let mut identities = Vec::new();
+        self.read_identities(&mut identities)?;
+        Ok(identities.iter().map(|span| (span.id, span.kind)).collect())
+    }
+
     fn id_bytes(&self) -> &[u8; 16] {
         self.traces.ids.get(self.place as usize).unwrap_or(&[0; 16])
     }
