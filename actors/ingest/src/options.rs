@@ -50,6 +50,9 @@ pub struct IngestOptions {
     pub group_bytes: usize,
     /// Size of a log segment.
     pub segment_bytes: u64,
+    /// Bytes that stay free on the disk: with less, requests are refused, so that blocks can be made of what the log
+    /// holds.
+    pub min_free_disk: u64,
     /// A trace is cut when nothing came for this long.
     pub trace_idle: Duration,
     /// A trace is cut at this age.
@@ -85,6 +88,7 @@ impl Default for IngestOptions {
             max_requests: 4096,
             group_bytes: 8 << 20,
             segment_bytes: 64 << 20,
+            min_free_disk: 0,
             trace_idle: Duration::from_secs(10),
             trace_max_age: Duration::from_secs(120),
             trace_cut_bytes: 32 << 20,

@@ -9,6 +9,7 @@
 //! | `upkeep.rs` | the rounds: when what is done |
 //! | `compact.rs` | joining, in the folder and in the store |
 //! | `retain.rs` | removing what is kept no longer |
+//! | `trouble.rs` | what is said of a store that does not do its part |
 //! | `options.rs`, `metrics.rs` | what can be set, what is counted |
 //!
 //! **Invariant:** every round may fail, or end anywhere, and the next one goes on: nothing is remembered here that
@@ -18,6 +19,7 @@ mod compact;
 mod metrics;
 mod options;
 mod retain;
+mod trouble;
 mod upkeep;
 
 pub use metrics::UpkeepMetrics;

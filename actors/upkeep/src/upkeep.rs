@@ -19,6 +19,7 @@ use crate::compact::{CompactError, Joiner};
 use crate::metrics::{Reason, UpkeepMetrics};
 use crate::options::UpkeepOptions;
 use crate::retain;
+use crate::trouble::{OfStore, Trouble};
 
 /// What upkeep is made of.
 pub struct UpkeepParts {
@@ -42,6 +43,7 @@ struct Inner {
     stop: Arc<AtomicBool>,
     /// One round at a time changes blocks.
     changing: Mutex<()>,
+    trouble: Trouble,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -50,9 +52,6 @@ const SHIP_EVERY: Duration = Duration::from_secs(1);
 
 /// The longest pause after a round of shipping that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// How often it is looked whether something is to be removed.
-const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Tenants that are looked at at a time.
 const AT_ONCE: usize = 16;
@@ -64,6 +63,7 @@ impl Upkeep {
             parts,
             stop: Arc::default(),
             changing: Mutex::default(),
+            trouble: Trouble::default(),
             tasks: parking_lot::Mutex::default(),
         };
         let upkeep = Self(Arc::new(inner));
@@ -91,19 +91,39 @@ impl Upkeep {
         }
     }
 
-    /// Brings everything to the store that is here alone, now.
+    /// Brings everything to the store that is here alone, now. What fails for one tenant does not keep others waiting,
+    /// unless it is the store that fails.
     pub async fn ship(&self) -> Result<(), ShipError> {
-        let Inner { parts: UpkeepParts { bucket, metrics, .. }, .. } = &*self.0;
-        for tenant in bucket.folder_tenants() {
-            let shipped = bucket.ship(&tenant).await;
-            if let Ok(shipped) = &shipped {
-                metrics.blocks_shipped.inc_by(shipped.blocks);
-                metrics.bytes_shipped.inc_by(shipped.bytes);
+        let mut first = Ok(());
+        for tenant in self.0.parts.bucket.folder_tenants() {
+            let shipped = self.ship_tenant(&tenant).await;
+            if shipped.as_ref().is_err_and(|error| error.of_store().is_some()) {
+                return shipped;
             }
-            self.mended(&tenant, shipped.map(drop)).await?;
-            bucket.let_go(&tenant)?;
+            first = first.and(shipped);
         }
-        Ok(())
+        first
+    }
+
+    async fn ship_tenant(&self, tenant: &Tenant) -> Result<(), ShipError> {
+        let Inner { parts: UpkeepParts { bucket, metrics, .. }, .. } = &*self.0;
+        let shipped = bucket.ship(tenant).await;
+        if let Ok(shipped) = &shipped {
+            metrics.blocks_shipped.inc_by(shipped.blocks);
+            metrics.bytes_shipped.inc_by(shipped.bytes);
+        }
+        let shipped = self.mended(tenant, shipped.map(drop)).await;
+        // Of what was shipped before, files may go though something failed now.
+        bucket.let_go(tenant)?;
+        shipped
+    }
+
+    /// Says why a round failed; what is the store's fault once for all rounds.
+    fn failed(&self, error: &dyn OfStore, say: impl FnOnce()) {
+        match error.of_store() {
+            Some(of_store) => self.0.trouble.failed(of_store, self.0.parts.bucket.unshipped().blocks),
+            None => say(),
+        }
     }
 
     async fn shipping(self) {
@@ -115,8 +135,9 @@ impl Upkeep {
                 Err(error) => {
                     self.0.parts.metrics.ship_errors.inc();
                     pause = (pause * 2).min(LONGEST_PAUSE);
-                    let (waiting, _) = self.0.parts.bucket.unshipped();
-                    tracing::error!(%error, waiting, retry_in = ?pause, "blocks wait for the store");
+                    self.failed(&error, || {
+                        tracing::error!(%error, retry_in = ?pause, "blocks were not brought to the store");
+                    });
                 }
             }
         }
@@ -126,7 +147,9 @@ impl Upkeep {
         loop {
             if let Err(error) = self.poll().await {
                 self.0.parts.metrics.poll_errors.inc();
-                tracing::warn!(%error, "the store's lists of blocks cannot be looked at; what was known stays");
+                self.failed(&error, || {
+                    tracing::warn!(%error, "the store's lists of blocks cannot be looked at; what was known stays");
+                });
             }
             tokio::time::sleep(self.0.parts.options.poll).await;
         }
@@ -143,6 +166,9 @@ impl Upkeep {
         let mut first = Ok(());
         while let Some(polled) = polls.next().await {
             first = first.and(polled);
+        }
+        if first.is_ok() {
+            self.0.trouble.ended();
         }
         first
     }
@@ -188,7 +214,9 @@ impl Upkeep {
         for tenant in self.tenants() {
             if let Err(error) = self.compact_tenant(&joiner, &tenant).await {
                 self.0.parts.metrics.compaction_errors.inc();
-                tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
+                self.failed(&error, || {
+                    tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
+                });
             }
         }
     }
@@ -201,6 +229,9 @@ impl Upkeep {
             let manifest = self.manifest(tenant).await?;
             let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), &joiner.options.rules);
             let Some(job) = jobs.into_iter().next() else { return Ok(()) };
+            if !joiner.has_room(tenant, &job, &manifest) {
+                return Ok(());
+            }
             let (inputs, begun) = (job.inputs.len(), clock.monotonic_ms());
             let done = match bucket.remote() {
                 Some(_) => joiner.in_store(tenant, &job).await?,
@@ -238,7 +269,7 @@ impl Upkeep {
     async fn retaining(self) {
         loop {
             self.retain().await;
-            tokio::time::sleep(RETAIN_EVERY).await;
+            tokio::time::sleep(self.0.parts.options.retain).await;
         }
     }
 
@@ -247,7 +278,7 @@ impl Upkeep {
     pub async fn retain(&self) {
         if let Err(error) = self.try_retain().await {
             self.0.parts.metrics.retention_errors.inc();
-            tracing::error!(%error, "blocks were not removed; it is tried again");
+            self.failed(&error, || tracing::error!(%error, "blocks were not removed; it is tried again"));
         }
     }
 
@@ -296,7 +327,9 @@ impl Upkeep {
                         let found = swept.buried.len() + swept.temporary.len();
                         self.0.parts.metrics.orphans_found.inc_by(found as u64);
                     }
-                    Err(error) => tracing::warn!(%error, "the store was not swept; it is tried again"),
+                    Err(error) => self.failed(&error, || {
+                        tracing::warn!(%error, "the store was not swept; it is tried again");
+                    }),
                 }
             }
         }

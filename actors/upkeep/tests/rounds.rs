@@ -10,7 +10,8 @@ use spanloom_block::{BlockBuilder, BuilderOptions};
 use spanloom_bucket::cache::{Cache, CacheOptions};
 use spanloom_bucket::catalog::plan::{CompactionRules, RetentionRules};
 use spanloom_bucket::catalog::steps::Steps;
-use spanloom_bucket::catalog::{Catalog, Pace, Timing};
+use spanloom_bucket::catalog::{Catalog, Pace, TENANTS_PATH, Timing};
+use spanloom_bucket::objects::{Got, Objects, Upload};
 use spanloom_bucket::store::faulty::{Faults, Faulty};
 use spanloom_bucket::store::memory::Memory;
 use spanloom_bucket::{Bucket, RealPace, Remote};
@@ -49,10 +50,12 @@ fn options() -> UpkeepOptions {
             zstd_level: 3,
             max_block_bytes: 1 << 30,
             max_block_spans: 1 << 30,
+            keep_free: 0,
         }),
         retention: RetentionRules::default(),
         retention_of: BTreeMap::new(),
         min_free_disk: 0,
+        retain: Duration::from_secs(36_000),
         sweep: Duration::from_secs(36_000),
     }
 }
@@ -270,5 +273,44 @@ async fn blocks_are_retired_by_age_and_bytes_with_exceptions_for_tenants() {
     house.upkeep.retain().await;
     assert_eq!((house.blocks(), files(dir.path())), (0, 0));
     assert_eq!(house.seen().await, Seen::new());
+    house.upkeep.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_or_lost_list_of_tenants_is_made_anew() {
+    let store: Store = Arc::new(Faulty::new(Arc::new(Memory::new()), 5, Faults::default()));
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (a, b) =
+        (House::open(one.path(), Some(&store), options()), House::open(two.path(), Some(&store), options()));
+    let expected = seal_eight(&a);
+    a.upkeep.ship().await.unwrap();
+    store.inner().put(TENANTS_PATH, Upload::Bytes("no list".into())).await.unwrap();
+    b.upkeep.poll().await.unwrap();
+    assert_eq!(b.seen().await, expected);
+    store.inner().delete(TENANTS_PATH).await.unwrap();
+    b.upkeep.poll().await.unwrap();
+    assert!(matches!(store.inner().get(TENANTS_PATH, None).await.unwrap(), Got::Object(..)));
+    a.upkeep.stop().await;
+    b.upkeep.stop().await;
+}
+
+/// What is left of the disk is for sealing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_joined_on_a_disk_that_is_nearly_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |keep_free| {
+        let mut options = options();
+        options.compaction.as_mut().unwrap().keep_free = keep_free;
+        options
+    };
+    let house = House::open(dir.path(), None, with(u64::MAX / 2));
+    let expected = seal_eight(&house);
+    house.upkeep.compact().await;
+    assert_eq!((house.blocks(), house.seen().await), (8, expected.clone()));
+    house.upkeep.stop().await;
+    drop(house);
+    let house = House::open(dir.path(), None, with(1));
+    house.upkeep.compact().await;
+    assert_eq!((house.blocks(), house.seen().await), (2, expected));
     house.upkeep.stop().await;
 }
