@@ -286,7 +286,8 @@ impl Upkeep {
         let Inner { parts: UpkeepParts { bucket, clock, metrics, options }, .. } = &*self.0;
         let _alone = self.0.changing.lock().await;
         let mut manifests = Vec::new();
-        for tenant in self.tenants() {
+        // A tenant whose last block was retired lists none, and has objects still.
+        for tenant in bucket.all_tenants().await? {
             let manifest = Manifest::clone(&*self.manifest(&tenant).await?);
             manifests.push((tenant, manifest));
         }
@@ -320,17 +321,32 @@ impl Upkeep {
     async fn sweeping(self) {
         loop {
             tokio::time::sleep(self.0.parts.options.sweep).await;
-            let Some(remote) = self.0.parts.bucket.remote() else { return };
-            for tenant in self.tenants() {
-                match remote.steps().sweep(&tenant).await {
-                    Ok(swept) => {
-                        let found = swept.buried.len() + swept.temporary.len();
-                        self.0.parts.metrics.orphans_found.inc_by(found as u64);
-                    }
-                    Err(error) => self.failed(&error, || {
-                        tracing::warn!(%error, "the store was not swept; it is tried again");
-                    }),
+            self.sweep().await;
+        }
+    }
+
+    /// Looks for objects of the store that no list names, now. What fails is logged and tried again by the next round.
+    pub async fn sweep(&self) {
+        let bucket = &self.0.parts.bucket;
+        let Some(remote) = bucket.remote() else { return };
+        let failed = |error: &dyn OfStore, text: &dyn std::fmt::Display| {
+            self.failed(
+                error,
+                || tracing::warn!(error = %text, "the store was not swept; it is tried again"),
+            );
+        };
+        // A tenant whose last block was retired lists none, and may have objects still.
+        let tenants = match bucket.all_tenants().await {
+            Ok(tenants) => tenants,
+            Err(error) => return failed(&error, &error),
+        };
+        for tenant in tenants {
+            match remote.steps().sweep(&tenant).await {
+                Ok(swept) => {
+                    let found = swept.buried.len() + swept.temporary.len();
+                    self.0.parts.metrics.orphans_found.inc_by(found as u64);
                 }
+                Err(error) => failed(&error, &error),
             }
         }
     }

@@ -62,6 +62,10 @@ fn options() -> UpkeepOptions {
 
 impl House {
     fn open(dir: &Path, store: Option<&Store>, options: UpkeepOptions) -> Self {
+        Self::open_within(dir, store, Timing::default(), options)
+    }
+
+    fn open_within(dir: &Path, store: Option<&Store>, timing: Timing, options: UpkeepOptions) -> Self {
         let bucket = Bucket::open(Arc::new(RealDisk::new(dir).unwrap()), Some(dir.to_owned())).unwrap().0;
         let bucket = match store {
             None => bucket,
@@ -72,7 +76,7 @@ impl House {
                     metadata_bytes: 1 << 30,
                 };
                 let cache = Cache::open(store.clone(), None, Handle::current(), kept);
-                let catalog = Catalog::new(store.clone(), Arc::new(RealPace), Timing::default());
+                let catalog = Catalog::new(store.clone(), Arc::new(RealPace), timing);
                 bucket.with_remote(Remote::new(store.clone(), Steps::new(Arc::new(catalog)), cache))
             }
         };
@@ -312,5 +316,41 @@ async fn nothing_is_joined_on_a_disk_that_is_nearly_full() {
     let house = House::open(dir.path(), None, with(1));
     house.upkeep.compact().await;
     assert_eq!((house.blocks(), house.seen().await), (2, expected));
+    house.upkeep.stop().await;
+}
+
+/// The last of its blocks are retired, so nobody lists the tenant any more; its objects go nevertheless.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_of_a_tenant_without_blocks_are_deleted() {
+    let store: Store = Arc::new(Faulty::new(Arc::new(Memory::new()), 6, Faults::default()));
+    let dir = tempfile::tempdir().unwrap();
+    let short = Duration::from_millis(100);
+    let timing = Timing { grace: short, orphan_after: short, act_within: short / 2 };
+    let retention = RetentionRules { max_bytes: Some(1), ..RetentionRules::default() };
+    let house =
+        House::open_within(dir.path(), Some(&store), timing, UpkeepOptions { retention, ..options() });
+    seal_eight(&house);
+    house.upkeep.ship().await.unwrap();
+    house.upkeep.retain().await;
+    house.upkeep.poll().await.unwrap();
+    assert_eq!((house.blocks(), house.metrics.retention_errors.get()), (0, 0));
+    let objects = async || {
+        let found = store.inner().list(house.tenant.as_str()).await.unwrap();
+        found.into_iter().filter(|object| object.path.ends_with(".block")).count()
+    };
+    for _ in 0..1_000 {
+        if objects().await == 0 {
+            break;
+        }
+        house.upkeep.retain().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((objects().await, house.metrics.objects_deleted.get()), (0, 8));
+    // What a node left that died is found, too.
+    let orphan = "single-tenant/0000000000000009-0000000000000001.block";
+    store.inner().put(orphan, Upload::Bytes("half".into())).await.unwrap();
+    tokio::time::sleep(short * 2).await;
+    house.upkeep.sweep().await;
+    assert_eq!(house.metrics.orphans_found.get(), 1);
     house.upkeep.stop().await;
 }
