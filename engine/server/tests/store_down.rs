@@ -14,7 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use house::House;
-use house::load::{Spans, by_trace, check, load_while};
+use house::load::{Spans, check, load_while, some_traces};
+
+/// Traces that are read back at a time.
+const MOST: usize = 3_000;
 
 /// How long a store is down.
 fn outage() -> Duration {
@@ -54,7 +57,7 @@ fn goes_on_without(house: &House, seed: u64) -> Spans {
             std::thread::sleep(Duration::from_millis(50));
         }
     });
-    check(house, &by_trace(&spans), "while the store is down");
+    check(house, &some_traces(&spans, MOST), "while the store is down");
     spans
 }
 
@@ -62,7 +65,7 @@ fn by_another_node(config: &str, all: &Spans) {
     let dir = tempfile::tempdir().unwrap();
     let house = House::start(dir.path(), config);
     house.wait_until("its lists are here", || house.metric("spanloom_blocks") > 0);
-    check(&house, &by_trace(all), "by another node");
+    check(&house, &some_traces(all, MOST), "by another node");
     house.stop();
 }
 
@@ -87,7 +90,7 @@ fn a_folder_that_goes_away_is_caught_up_with() {
         std::fs::rename(&away, &folder).unwrap();
         caught_up(&house);
         all.extend(enough(&house, 200 + round * 10, 1_000));
-        check(&house, &by_trace(&all), "when the store is there again");
+        check(&house, &some_traces(&all, MOST), "when the store is there again");
     }
     let said = lines(&house);
     let most = 2 + outage().as_secs() as usize / 60;
@@ -174,7 +177,7 @@ fn an_s3_that_is_cut_off_is_caught_up_with() {
     all.extend(goes_on_without(&house, 11));
     wire.is_cut.store(false, Ordering::SeqCst);
     caught_up(&house);
-    check(&house, &by_trace(&all), "when the store is there again");
+    check(&house, &some_traces(&all, MOST), "when the store is there again");
     house.flush();
     caught_up(&house);
     house.stop();
@@ -207,7 +210,7 @@ fn right_keys_after_wrong_ones_bring_everything_to_the_store() {
     all.extend(enough(&house, 21, 1_000));
     house.flush();
     caught_up(&house);
-    check(&house, &by_trace(&all), "with the right key");
+    check(&house, &some_traces(&all, MOST), "with the right key");
     house.stop();
     by_another_node(&right, &all);
 }

@@ -68,6 +68,14 @@ pub fn by_trace(spans: &Spans) -> HashMap<TraceId, Vec<SpanId>> {
     traces
 }
 
+/// So many traces at most, spread over all that there are, each with all of its spans.
+pub fn some_traces(spans: &Spans, most: usize) -> HashMap<TraceId, Vec<SpanId>> {
+    let mut traces: Vec<_> = by_trace(spans).into_iter().collect();
+    traces.sort_unstable_by_key(|(trace, _)| *trace);
+    let step = traces.len().div_ceil(most).max(1);
+    traces.into_iter().step_by(step).collect()
+}
+
 /// Every span is there, and none twice.
 pub fn check(house: &House, traces: &HashMap<TraceId, Vec<SpanId>>, when: &str) {
     let mut client = house.client();
