@@ -4,14 +4,16 @@
 //! shards in that order, syncs once, and acknowledges all of the group. While it syncs the next group gathers.
 //! Budget: 400 ns a span of 400 B, most of it the kernel's.
 //!
-//! A request that cannot be appended reaches no shard, so it leaves nothing behind.
+//! A request that cannot be appended reaches no shard, so it leaves nothing behind. From then on the head itself looks
+//! whether the log would take it, so that it is known also when nobody sends any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use parking_lot::Mutex;
 use spanloom_stage::{Clock, Door, Shut};
 use spanloom_wal::{Entry, Log, WalError};
 use tokio::sync::oneshot;
@@ -47,7 +49,24 @@ pub struct HeadState {
     pub failed: AtomicBool,
     /// Ordinal of the last request in the log.
     pub last_seq: AtomicU64,
+    /// Since when and why the log takes nothing; `None` while it does.
+    pub refusing: Mutex<Option<Refusing>>,
 }
+
+/// Why the log takes nothing just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusing {
+    /// What the log said last.
+    pub reason: String,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// How often it is looked whether a log that took nothing would do so again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often it is logged that the log takes nothing.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 impl HeadDoor {
     /// Gives a request to the log; the answer is its acknowledgement.
@@ -112,7 +131,15 @@ pub struct HeadParts {
 pub fn start(parts: HeadParts) -> std::io::Result<(HeadDoor, JoinHandle<()>)> {
     let (orders, received) = bounded(parts.max_requests);
     let state = Arc::new(HeadState::default());
-    let mut head = Head { parts, received, state: state.clone(), stopping: false, rotate: None };
+    let mut head = Head {
+        parts,
+        received,
+        state: state.clone(),
+        stopping: false,
+        refused: None,
+        said: None,
+        rotate: None,
+    };
     let thread = std::thread::Builder::new().name("head".into()).spawn(move || head.run())?;
     Ok((HeadDoor { orders, state }, thread))
 }
@@ -126,6 +153,10 @@ struct Head {
     stopping: bool,
     /// Who wants a new segment after the group that was gathered.
     rotate: Option<oneshot::Sender<Result<u64, String>>>,
+    /// Bytes of the group that was not taken; `None` when the last one was.
+    refused: Option<u64>,
+    /// When it was logged last that the log takes nothing. At the edge of a full disk it comes and goes.
+    said: Option<Instant>,
 }
 
 impl Head {
@@ -133,8 +164,9 @@ impl Head {
         let mut group = Vec::new();
         while !self.stopping {
             self.gather(&mut group);
-            if !group.is_empty() {
-                self.commit(&mut group);
+            match group.is_empty() {
+                true => self.look_again(),
+                false => self.commit(&mut group),
             }
             if let Some(tell) = self.rotate.take() {
                 // Whoever asked may have gone.
@@ -146,10 +178,17 @@ impl Head {
         }
     }
 
-    /// Waits for a request, then takes what else is there.
+    /// Waits for a request, then takes what else is there. While the log takes nothing it does not wait long.
     fn gather(&mut self, group: &mut Vec<Waiting>) {
         let mut bytes = 0;
-        let mut next = self.received.recv().ok();
+        let first = match self.refused {
+            None => self.received.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(_) => self.received.recv_timeout(LOOK_AGAIN),
+        };
+        if matches!(first, Err(RecvTimeoutError::Timeout)) {
+            return;
+        }
+        let mut next = first.ok();
         loop {
             match next {
                 Some(Order::Append(request, tell)) => {
@@ -169,10 +208,17 @@ impl Head {
     }
 
     fn commit(&mut self, group: &mut Vec<Waiting>) {
-        let outcome = self.write(group);
-        let answer = match outcome {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.refusal(&error)),
+        let bytes = group.iter().map(|(request, _)| request.batch.bytes().len() as u64).sum();
+        let answer = match self.write(group) {
+            Ok(()) => {
+                self.takes_again();
+                Ok(())
+            }
+            Err(error) => {
+                self.parts.metrics.log_errors.inc();
+                self.takes_nothing(&error, bytes);
+                Err(Refusal::Unavailable(format!("the log does not take requests: {error}")))
+            }
         };
         for (_, tell) in group.drain(..) {
             // A sender that has gone does not hear it.
@@ -211,13 +257,36 @@ impl Head {
         Ok(())
     }
 
-    fn refusal(&self, error: &WalError) -> Refusal {
-        self.parts.metrics.log_errors.inc();
-        tracing::error!(%error, "the log did not take a group of requests");
+    fn takes_nothing(&mut self, error: &WalError, bytes: u64) {
         if matches!(error, WalError::Poisoned { .. }) {
             self.state.failed.store(true, Ordering::Release);
         }
-        Refusal::Unavailable(format!("the log does not take requests: {error}"))
+        let since = self.state.refusing.lock().as_ref().map_or_else(SystemTime::now, |known| known.since);
+        *self.state.refusing.lock() = Some(Refusing { reason: error.to_string(), since });
+        if self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+            tracing::error!(%error, "the log takes no requests; they are refused until it does");
+            self.said = Some(Instant::now());
+        }
+        self.refused = Some(bytes);
+    }
+
+    fn takes_again(&mut self) {
+        if self.refused.take().is_none() {
+            return;
+        }
+        if let Some(known) = self.state.refusing.lock().take() {
+            let after = known.since.elapsed().unwrap_or_default();
+            tracing::info!(?after, "the log takes requests again");
+        }
+    }
+
+    /// Whether what was not taken last would be taken now.
+    fn look_again(&mut self) {
+        let Some(bytes) = self.refused else { return };
+        match self.parts.log.probe(bytes) {
+            Ok(()) => self.takes_again(),
+            Err(error) => self.takes_nothing(&error, bytes),
+        }
     }
 }
 

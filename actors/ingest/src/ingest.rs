@@ -18,8 +18,8 @@ use spanloom_wal::disk::Disk;
 use spanloom_wal::{Log, Options as LogOptions, ReplayReport, SegmentLedger, WalError};
 use tokio::sync::oneshot;
 
-use crate::distributor::{Distributor, LiveLimits};
-use crate::head::{self, HeadDoor, HeadParts};
+use crate::distributor::Distributor;
+use crate::head::{self, HeadDoor, HeadParts, Refusing};
 use crate::live::LiveRequests;
 use crate::metrics::IngestMetrics;
 use crate::options::IngestOptions;
@@ -49,7 +49,7 @@ pub enum StartError {
 }
 
 /// What is live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LiveStatus {
     /// Live traces.
     pub traces: u64,
@@ -59,8 +59,10 @@ pub struct LiveStatus {
     pub held_bytes: u64,
     /// Tenants seen.
     pub tenants: u64,
-    /// Whether the log takes requests.
+    /// Whether the log is of use; if not, only a restart helps.
     pub log_ok: bool,
+    /// Since when and why the log takes no requests just now; `None` while it does.
+    pub refusing: Option<Refusing>,
     /// Whether the head's and the sealer's threads run.
     pub threads_ok: bool,
     /// Files of the log.
@@ -107,9 +109,7 @@ impl Ingest {
         let Home { budget, live } = &*home;
         let (states, shards) = start_shards(stage, &home, &clock, &metrics, &options);
         let tenants = Arc::new(Tenants::new(options.max_tenants));
-        let limits =
-            LiveLimits { max_live_traces: options.max_live_traces, max_trace_bytes: options.max_trace_bytes };
-        let distributor = Distributor::new(states.clone(), options.slice, limits, metrics.clone());
+        let distributor = Distributor::new(states.clone(), options.slice, options.limits(), metrics.clone());
         let ledger = Arc::new(OnceLock::new());
         let (seal, seal_thread) = seal::start(SealParts {
             shards: shards.clone(),
@@ -133,6 +133,7 @@ impl Ingest {
         };
         let log_options = LogOptions {
             segment_bytes: options.segment_bytes,
+            min_free: options.min_free_disk,
             min_next_seq: bucket.last_seq() + 1,
             new_log_id: clock.wall_ns(),
         };
@@ -352,6 +353,7 @@ impl Ingest {
             tenants: inner.tenants.count() as u64,
             threads_ok: !inner.threads.lock().iter().any(JoinHandle::is_finished),
             log_ok: !inner.head.state().failed.load(Ordering::Acquire),
+            refusing: inner.head.state().refusing.lock().clone(),
             log_segments: log.segments,
             log_bytes: log.bytes,
             unsealed_spans: log.unsealed_spans,

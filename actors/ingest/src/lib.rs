@@ -31,6 +31,7 @@ pub mod shard;
 pub mod tenants;
 pub mod trace;
 
+pub use head::Refusing;
 pub use ingest::{Ingest, LiveStatus, StartError};
 pub use metrics::IngestMetrics;
 pub use options::{Durability, Hosting, IngestOptions};

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use spanloom_span::slice::SliceLimits;
 
+use crate::distributor::LiveLimits;
+
 /// When a span is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -50,6 +52,9 @@ pub struct IngestOptions {
     pub group_bytes: usize,
     /// Size of a log segment.
     pub segment_bytes: u64,
+    /// Bytes that stay free on the disk: with less, requests are refused, so that blocks can be made of what the log
+    /// holds.
+    pub min_free_disk: u64,
     /// A trace is cut when nothing came for this long.
     pub trace_idle: Duration,
     /// A trace is cut at this age.
@@ -72,6 +77,13 @@ pub struct IngestOptions {
     pub max_trace_bytes: u64,
 }
 
+impl IngestOptions {
+    /// The limits on live traces.
+    pub(crate) fn limits(&self) -> LiveLimits {
+        LiveLimits { max_live_traces: self.max_live_traces, max_trace_bytes: self.max_trace_bytes }
+    }
+}
+
 impl Default for IngestOptions {
     fn default() -> Self {
         Self {
@@ -85,6 +97,7 @@ impl Default for IngestOptions {
             max_requests: 4096,
             group_bytes: 8 << 20,
             segment_bytes: 64 << 20,
+            min_free_disk: 0,
             trace_idle: Duration::from_secs(10),
             trace_max_age: Duration::from_secs(120),
             trace_cut_bytes: 32 << 20,

@@ -309,3 +309,41 @@ async fn power_cuts(steps: Vec<Step>) {
     }
     house.drop_all().await;
 }
+
+/// What was acknowledged is there, what was refused is not, and nobody has to do anything about it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_and_goes_on_by_itself() {
+    let disk = SimDisk::new();
+    let min_free_disk = 100_000;
+    let options = || IngestOptions { min_free_disk, ..options() };
+    let house = House::open(Arc::new(disk.clone()), None, options());
+    house.push(&[(1, 10)]).await.unwrap();
+    for free in [0, 10, min_free_disk - 1] {
+        disk.set_space(Some(free));
+        let refused = house.push(&[(1, 11)]).await.unwrap_err();
+        assert!(
+            matches!(&refused, Refusal::Unavailable(why) if why.contains("are free on the disk")),
+            "{refused}"
+        );
+        let refusing = house.ingest.status().refusing.unwrap();
+        assert!(refusing.reason.starts_with(&format!("{free} bytes are free")), "{refusing:?}");
+        assert!(house.ingest.status().log_ok, "no restart is needed");
+        assert_eq!(house.ids(1).await, [10]);
+    }
+    // There is room for making a block of it, and for nothing else.
+    house.ingest.flush().await.unwrap();
+    assert_eq!((house.ids(1).await, house.bucket.blocks(&Tenant::default()).len()), (vec![10], 1));
+    assert!(house.ingest.status().refusing.is_some());
+    disk.set_space(None);
+    // It is noticed without a request.
+    while house.ingest.status().refusing.is_some() {
+        tokio::task::yield_now().await;
+    }
+    house.push(&[(1, 12)]).await.unwrap();
+    assert_eq!(house.ids(1).await, [10, 12]);
+    house.drop_all().await;
+    disk.crash_losing_all();
+    let house = House::open(Arc::new(disk), None, options());
+    assert_eq!(house.ids(1).await, [10, 12]);
+    house.drop_all().await;
+}

@@ -12,9 +12,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use spanloom_block::{Block, BlockId, KeepAll, MergeOptions, MergeProgress, MergeReport, MergeStats, merge};
-use spanloom_bucket::catalog::BlockEntry;
 use spanloom_bucket::catalog::plan::Job;
 use spanloom_bucket::catalog::steps::{Compacted, Merge, MergeError, Output, Outputs};
+use spanloom_bucket::catalog::{BlockEntry, Manifest};
 use spanloom_bucket::objects::Upload;
 use spanloom_bucket::{Bucket, BucketError, ShipError};
 use spanloom_span::Tenant;
@@ -99,6 +99,26 @@ impl Joiner {
             Some(permit) => permit,
             None => self.memory.force(wanted),
         }
+    }
+
+    /// Whether a job leaves as much free on the disk as is to stay free. What it makes is no larger than its inputs, which
+    /// are copied, too, when they are in the store alone.
+    pub fn has_room(&self, tenant: &Tenant, job: &Job, manifest: &Manifest) -> bool {
+        let Some(free) = self.bucket.free_disk().filter(|_| self.options.keep_free > 0) else { return true };
+        let bytes = |id: &BlockId| {
+            let bytes = manifest.block(*id).map_or(0, |entry| entry.bytes);
+            if self.bucket.in_folder(tenant, *id).is_some() { bytes } else { bytes.saturating_mul(2) }
+        };
+        let needed = job.inputs.iter().map(bytes).fold(self.options.keep_free, u64::saturating_add);
+        if free < needed {
+            tracing::warn!(
+                tenant = tenant.as_str(),
+                free,
+                needed,
+                "blocks are not joined: the disk is nearly full"
+            );
+        }
+        free >= needed
     }
 
     /// Does a job on a thread of its own, which gives way to others.

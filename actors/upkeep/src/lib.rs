@@ -10,6 +10,7 @@
 //! | `compact.rs` | joining, in the folder and in the store |
 //! | `redact/` | blocks without what is to go |
 //! | `retain.rs` | removing what is kept no longer |
+//! | `trouble.rs` | what is said of a store that does not do its part |
 //! | `options.rs`, `metrics.rs` | what can be set, what is counted |
 //!
 //! **Invariant:** every round may fail, or end anywhere, and the next one goes on: nothing is remembered here that
@@ -20,6 +21,7 @@ mod metrics;
 mod options;
 mod redact;
 mod retain;
+mod trouble;
 mod upkeep;
 
 pub use compact::CompactError;

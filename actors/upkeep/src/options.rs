@@ -21,6 +21,8 @@ pub struct UpkeepOptions {
     pub retention_of: BTreeMap<Tenant, RetentionRules>,
     /// Bytes that stay free on the folder's disk; 0 for no such rule.
     pub min_free_disk: u64,
+    /// How often it is looked whether something is to be removed.
+    pub retain: Duration,
     /// How often it is looked for objects that no list names.
     pub sweep: Duration,
 }
@@ -48,4 +50,6 @@ pub struct WriteOptions {
     pub max_block_bytes: u64,
     /// Most spans of a block that is made.
     pub max_block_spans: u64,
+    /// Bytes that stay free on the folder's disk: what would take more of it is not joined.
+    pub keep_free: u64,
 }

@@ -19,6 +19,7 @@ use crate::compact::{CompactError, Joiner};
 use crate::metrics::{Reason, UpkeepMetrics};
 use crate::options::UpkeepOptions;
 use crate::retain;
+use crate::trouble::{OfStore, Trouble};
 
 /// What upkeep is made of.
 pub struct UpkeepParts {
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub changing: Mutex<()>,
     /// One at a time ships: two would write the same marks.
     shipping: Mutex<()>,
+    trouble: Trouble,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -54,9 +56,6 @@ const SHIP_EVERY: Duration = Duration::from_secs(1);
 
 /// The longest pause after a round of shipping that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// How often it is looked whether something is to be removed.
-const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Tenants that are looked at at a time.
 const AT_ONCE: usize = 16;
@@ -69,6 +68,7 @@ impl Upkeep {
             stop: Arc::default(),
             changing: Mutex::default(),
             shipping: Mutex::default(),
+            trouble: Trouble::default(),
             tasks: parking_lot::Mutex::default(),
         };
         let upkeep = Self(Arc::new(inner));
@@ -96,15 +96,34 @@ impl Upkeep {
         }
     }
 
-    /// Brings everything to the store that is here alone, now.
+    /// Brings everything to the store that is here alone, now. What fails for one tenant does not keep others waiting,
+    /// unless it is the store that fails.
     pub async fn ship(&self) -> Result<(), ShipError> {
-        let bucket = &self.0.parts.bucket;
-        for tenant in bucket.folder_tenants() {
-            let shipped = self.ship_tenant(&tenant).await;
-            self.mended(&tenant, shipped).await?;
-            bucket.let_go(&tenant)?;
+        let mut first = Ok(());
+        for tenant in self.0.parts.bucket.folder_tenants() {
+            let shipped = self.ship_round(&tenant).await;
+            if shipped.as_ref().is_err_and(|error| error.of_store().is_some()) {
+                return shipped;
+            }
+            first = first.and(shipped);
         }
-        Ok(())
+        first
+    }
+
+    async fn ship_round(&self, tenant: &Tenant) -> Result<(), ShipError> {
+        let shipped = self.ship_tenant(tenant).await;
+        let shipped = self.mended(tenant, shipped).await;
+        // Of what was shipped before, files may go though something failed now.
+        self.0.parts.bucket.let_go(tenant)?;
+        shipped
+    }
+
+    /// Says why a round failed; what is the store's fault once for all rounds.
+    fn failed(&self, error: &dyn OfStore, say: impl FnOnce()) {
+        match error.of_store() {
+            Some(of_store) => self.0.trouble.failed(of_store, self.0.parts.bucket.unshipped().blocks),
+            None => say(),
+        }
     }
 
     /// Brings a tenant's blocks to the store that are here alone.
@@ -126,8 +145,9 @@ impl Upkeep {
                 Err(error) => {
                     self.0.parts.metrics.ship_errors.inc();
                     pause = (pause * 2).min(LONGEST_PAUSE);
-                    let (waiting, _) = self.0.parts.bucket.unshipped();
-                    tracing::error!(%error, waiting, retry_in = ?pause, "blocks wait for the store");
+                    self.failed(&error, || {
+                        tracing::error!(%error, retry_in = ?pause, "blocks were not brought to the store");
+                    });
                 }
             }
         }
@@ -137,7 +157,9 @@ impl Upkeep {
         loop {
             if let Err(error) = self.poll().await {
                 self.0.parts.metrics.poll_errors.inc();
-                tracing::warn!(%error, "the store's lists of blocks cannot be looked at; what was known stays");
+                self.failed(&error, || {
+                    tracing::warn!(%error, "the store's lists of blocks cannot be looked at; what was known stays");
+                });
             }
             tokio::time::sleep(self.0.parts.options.poll).await;
         }
@@ -154,6 +176,9 @@ impl Upkeep {
         let mut first = Ok(());
         while let Some(polled) = polls.next().await {
             first = first.and(polled);
+        }
+        if first.is_ok() {
+            self.0.trouble.ended();
         }
         first
     }
@@ -199,7 +224,9 @@ impl Upkeep {
         for tenant in self.tenants() {
             if let Err(error) = self.compact_tenant(&joiner, &options.rules, &tenant).await {
                 self.0.parts.metrics.compaction_errors.inc();
-                tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
+                self.failed(&error, || {
+                    tracing::error!(%error, tenant = tenant.as_str(), "blocks were not joined; it is tried again");
+                });
             }
         }
     }
@@ -217,6 +244,9 @@ impl Upkeep {
             let manifest = self.manifest(tenant).await?;
             let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), rules);
             let Some(job) = jobs.into_iter().next() else { return Ok(()) };
+            if !joiner.has_room(tenant, &job, &manifest) {
+                return Ok(());
+            }
             let (inputs, begun) = (job.inputs.len(), clock.monotonic_ms());
             let done = match bucket.remote() {
                 Some(_) => joiner.in_store(tenant, &job).await?,
@@ -261,7 +291,7 @@ impl Upkeep {
     async fn retaining(self) {
         loop {
             self.retain().await;
-            tokio::time::sleep(RETAIN_EVERY).await;
+            tokio::time::sleep(self.0.parts.options.retain).await;
         }
     }
 
@@ -270,7 +300,7 @@ impl Upkeep {
     pub async fn retain(&self) {
         if let Err(error) = self.try_retain().await {
             self.0.parts.metrics.retention_errors.inc();
-            tracing::error!(%error, "blocks were not removed; it is tried again");
+            self.failed(&error, || tracing::error!(%error, "blocks were not removed; it is tried again"));
         }
     }
 
@@ -278,7 +308,8 @@ impl Upkeep {
         let Inner { parts: UpkeepParts { bucket, clock, metrics, options, .. }, .. } = &*self.0;
         let _alone = self.0.changing.lock().await;
         let mut manifests = Vec::new();
-        for tenant in self.tenants() {
+        // A tenant whose last block was retired lists none, and has objects still.
+        for tenant in bucket.all_tenants().await? {
             let manifest = self.manifest(&tenant).await?;
             manifests.push((tenant, manifest));
         }
@@ -308,15 +339,32 @@ impl Upkeep {
     async fn sweeping(self) {
         loop {
             tokio::time::sleep(self.0.parts.options.sweep).await;
-            let Some(remote) = self.0.parts.bucket.remote() else { return };
-            for tenant in self.tenants() {
-                match remote.steps().sweep(&tenant).await {
-                    Ok(swept) => {
-                        let found = swept.buried.len() + swept.temporary.len();
-                        self.0.parts.metrics.orphans_found.inc_by(found as u64);
-                    }
-                    Err(error) => tracing::warn!(%error, "the store was not swept; it is tried again"),
+            self.sweep().await;
+        }
+    }
+
+    /// Looks for objects of the store that no list names, now. What fails is logged and tried again by the next round.
+    pub async fn sweep(&self) {
+        let bucket = &self.0.parts.bucket;
+        let Some(remote) = bucket.remote() else { return };
+        let failed = |error: &dyn OfStore, text: &dyn std::fmt::Display| {
+            self.failed(
+                error,
+                || tracing::warn!(error = %text, "the store was not swept; it is tried again"),
+            );
+        };
+        // A tenant whose last block was retired lists none, and may have objects still.
+        let tenants = match bucket.all_tenants().await {
+            Ok(tenants) => tenants,
+            Err(error) => return failed(&error, &error),
+        };
+        for tenant in tenants {
+            match remote.steps().sweep(&tenant).await {
+                Ok(swept) => {
+                    let found = swept.buried.len() + swept.temporary.len();
+                    self.0.parts.metrics.orphans_found.inc_by(found as u64);
                 }
+                Err(error) => failed(&error, &error),
             }
         }
     }

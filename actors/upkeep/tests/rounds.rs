@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use house::{House, Seen, Store, files, options};
 use spanloom_bucket::catalog::plan::RetentionRules;
+use spanloom_bucket::catalog::{TENANTS_PATH, Timing};
+use spanloom_bucket::objects::{Got, Objects, Upload};
 use spanloom_bucket::store::faulty::{Faults, Faulty};
 use spanloom_bucket::store::memory::Memory;
 use spanloom_span::{Tenant, TraceId};
@@ -145,5 +147,80 @@ async fn blocks_are_retired_by_age_and_bytes_with_exceptions_for_tenants() {
     house.upkeep.retain().await;
     assert_eq!((house.blocks(), files(dir.path())), (0, 0));
     assert_eq!(house.seen().await, Seen::new());
+    house.upkeep.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_or_lost_list_of_tenants_is_made_anew() {
+    let store: Store = Arc::new(Faulty::new(Arc::new(Memory::new()), 5, Faults::default()));
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (a, b) =
+        (House::open(one.path(), Some(&store), options()), House::open(two.path(), Some(&store), options()));
+    let expected = seal_eight(&a);
+    a.upkeep.ship().await.unwrap();
+    store.inner().put(TENANTS_PATH, Upload::Bytes("no list".into())).await.unwrap();
+    b.upkeep.poll().await.unwrap();
+    assert_eq!(b.seen().await, expected);
+    store.inner().delete(TENANTS_PATH).await.unwrap();
+    b.upkeep.poll().await.unwrap();
+    assert!(matches!(store.inner().get(TENANTS_PATH, None).await.unwrap(), Got::Object(..)));
+    a.upkeep.stop().await;
+    b.upkeep.stop().await;
+}
+
+/// What is left of the disk is for sealing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_joined_on_a_disk_that_is_nearly_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |keep_free| {
+        let mut options = options();
+        options.writing.keep_free = keep_free;
+        options
+    };
+    let house = House::open(dir.path(), None, with(u64::MAX / 2));
+    let expected = seal_eight(&house);
+    house.upkeep.compact().await;
+    assert_eq!((house.blocks(), house.seen().await), (8, expected.clone()));
+    house.upkeep.stop().await;
+    drop(house);
+    let house = House::open(dir.path(), None, with(1));
+    house.upkeep.compact().await;
+    assert_eq!((house.blocks(), house.seen().await), (2, expected));
+    house.upkeep.stop().await;
+}
+
+/// The last of its blocks are retired, so nobody lists the tenant any more; its objects go nevertheless.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_of_a_tenant_without_blocks_are_deleted() {
+    let store: Store = Arc::new(Faulty::new(Arc::new(Memory::new()), 6, Faults::default()));
+    let dir = tempfile::tempdir().unwrap();
+    let short = Duration::from_millis(100);
+    let timing = Timing { grace: short, orphan_after: short, act_within: short / 2 };
+    let retention = RetentionRules { max_bytes: Some(1), ..RetentionRules::default() };
+    let house =
+        House::open_within(dir.path(), Some(&store), timing, UpkeepOptions { retention, ..options() });
+    seal_eight(&house);
+    house.upkeep.ship().await.unwrap();
+    house.upkeep.retain().await;
+    house.upkeep.poll().await.unwrap();
+    assert_eq!((house.blocks(), house.metrics.retention_errors.get()), (0, 0));
+    let objects = async || {
+        let found = store.inner().list(house.tenant.as_str()).await.unwrap();
+        found.into_iter().filter(|object| object.path.ends_with(".block")).count()
+    };
+    for _ in 0..1_000 {
+        if objects().await == 0 {
+            break;
+        }
+        house.upkeep.retain().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((objects().await, house.metrics.objects_deleted.get()), (0, 8));
+    // What a node left that died is found, too.
+    let orphan = "single-tenant/0000000000000009-0000000000000001.block";
+    store.inner().put(orphan, Upload::Bytes("half".into())).await.unwrap();
+    tokio::time::sleep(short * 2).await;
+    house.upkeep.sweep().await;
+    assert_eq!(house.metrics.orphans_found.get(), 1);
     house.upkeep.stop().await;
 }

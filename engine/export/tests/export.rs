@@ -1,4 +1,5 @@
 //! What is exported reads back as the spans that went in.
+#![allow(clippy::unwrap_used)] // a test answers by panicking
 
 #[path = "../../../storage/block/tests/common/mod.rs"]
 mod common;

@@ -268,10 +268,14 @@ impl Queries for Engine {
 
     fn ready(&self) -> Result<(), String> {
         let status = self.ingest().status();
-        match (self.is_stopping(), status.log_ok, status.threads_ok) {
-            (true, _, _) => Err("the engine is stopping".into()),
-            (_, false, _) => Err("the log has failed and takes nothing until a restart".into()),
-            (_, _, false) => Err("the head's or the sealer's thread has ended; a restart is needed".into()),
+        // A store that is down is no reason: spans are taken as long as there is room for them here.
+        match (self.is_stopping(), status.log_ok, status.threads_ok, status.refusing) {
+            (true, ..) => Err("the engine is stopping".into()),
+            (_, false, ..) => Err("the log has failed and takes nothing until a restart".into()),
+            (_, _, false, _) => {
+                Err("the head's or the sealer's thread has ended; a restart is needed".into())
+            }
+            (.., Some(refusing)) => Err(format!("the log takes no requests: {}", refusing.reason)),
             _ => Ok(()),
         }
     }

@@ -33,11 +33,15 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
     let metrics = &inner.metrics;
     let config = engine.config();
     let state = |ok: bool| if ok { "running" } else { "failed" }.to_owned();
+    let log = match &live.refusing {
+        Some(refusing) if live.log_ok => format!("refusing: {}", refusing.reason),
+        _ => state(live.log_ok),
+    };
     let services = section(
         "services",
         [
             ("receivers", state(!engine.is_stopping())),
-            ("log", state(live.log_ok)),
+            ("log", log),
             ("shards", format!("{} running", config.ingest_options().shards)),
             ("head and sealer", state(live.threads_ok)),
             ("querier", state(true)),
@@ -62,6 +66,14 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
             ("spans in the log and in no block", live.unsealed_spans.to_string()),
         ],
     );
+    let free = inner.bucket.free_disk();
+    let disk = section(
+        "disk",
+        [
+            ("bytes free", free.map_or_else(|| "unknown".into(), |free| free.to_string())),
+            ("bytes that stay free (log.min_free_disk)", config.log.min_free_disk.0.to_string()),
+        ],
+    );
     let counted = section(
         "since the start",
         [
@@ -73,7 +85,10 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
             ("files set aside", metrics.files_set_aside.get().to_string()),
         ],
     );
-    StatusPage { sections: vec![services, now, kept, counted] }
+    let mut sections = vec![services, now, kept, disk];
+    sections.extend(inner.store.section());
+    sections.push(counted);
+    StatusPage { sections }
 }
 
 /// The configuration as YAML.
@@ -150,6 +165,12 @@ fn moment(engine: &Engine) -> Registry {
     gauge("log_size_bytes", "bytes of the log on disk", live.log_bytes);
     gauge("log_unsealed_spans", "spans in the log that are in no block", live.unsealed_spans);
     gauge("log_failed", "1 when the log takes nothing until a restart", u64::from(!live.log_ok));
+    gauge("log_refusing", "1 while the log takes no requests", u64::from(live.refusing.is_some()));
+    if let Some(free) = engine.inner().bucket.free_disk() {
+        gauge("disk_free_bytes", "bytes that are free on the data directory's disk", free);
+    }
+    let min_free = engine.config().log.min_free_disk.0;
+    gauge("disk_min_free_bytes", "log.min_free_disk of the configuration", min_free);
     gauge("blocks", "blocks on disk", blocks);
     gauge("block_size_bytes", "bytes of blocks on disk", block_bytes);
     gauge("memory_budget_bytes", "memory.budget of the configuration", engine.config().memory.budget.0);

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+use spanloom_api::Section;
 use spanloom_bucket::cache::{Cache, shared};
 use spanloom_bucket::catalog::Catalog;
 use spanloom_bucket::catalog::steps::Steps;
 use spanloom_bucket::objects::Objects;
 use spanloom_bucket::store::{Kind, Operation, Store};
-use spanloom_bucket::{Bucket, RealPace, Remote};
+use spanloom_bucket::{Bucket, RealPace, Remote, Unshipped};
 use spanloom_stage::{Budget, Clock};
 use spanloom_upkeep::{Upkeep, UpkeepMetrics, UpkeepParts};
 use tokio::runtime::{Builder, Runtime};
@@ -82,10 +83,10 @@ impl Behind {
             let looked = runtime.block_on(async { tokio::time::timeout(FIRST_LOOK, upkeep.poll()).await });
             match looked {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "the store's blocks are not found until it answers")
+                // Upkeep says why, soon and once for all of its rounds.
+                Ok(Err(_)) | Err(_) => {
+                    tracing::warn!("started without the store: its blocks are not found until it answers");
                 }
-                Err(_) => tracing::error!("the store's blocks are not found until it answers"),
             }
         }
         Kept { runtime: Some(runtime).into(), upkeep, bucket: bucket.clone(), store }
@@ -120,18 +121,72 @@ impl Kept {
         runtime.shutdown_background();
     }
 
+    /// What the status page says of the store; `None` without one.
+    pub fn section(&self) -> Option<Section> {
+        let store = self.store.as_ref()?;
+        let (health, waiting) = (store.health(), self.bucket.unshipped());
+        let state = match (health.is_good(), health.last_success) {
+            (true, None) => "not asked yet".to_owned(),
+            (true, Some(_)) => "good".to_owned(),
+            (false, _) => {
+                let since = ago(health.failing_since);
+                format!("failing, {} calls in a row, the first {since}", health.failures_in_a_row)
+            }
+        };
+        let oldest = age(waiting).map_or_else(|| "none".into(), |age| format!("{} s", age.as_secs()));
+        let last_error = match &health.last_error {
+            Some(error) => format!("{}: {error}", ago(health.last_failure)),
+            None => "none".into(),
+        };
+        let rows = [
+            ("name", store.name().to_owned()),
+            ("state", state),
+            ("last success", ago(health.last_success)),
+            ("last error", last_error),
+            ("blocks waiting", waiting.blocks.to_string()),
+            ("bytes waiting", waiting.bytes.to_string()),
+            ("age of the oldest waiting", oldest),
+        ];
+        let rows = rows.map(|(name, value)| (name.to_owned(), value)).into();
+        Some(Section { title: "store".into(), rows })
+    }
+
     /// What is counted of the store and the cache, as metrics of the moment.
     pub fn metrics(&self, registry: &mut Registry) {
         if let Some(remote) = self.bucket.remote() {
             let waiting = self.bucket.unshipped();
-            gauge(registry, "blocks_unshipped", "blocks that are not in the store yet", waiting.0);
-            gauge(registry, "unshipped_bytes", "bytes of blocks that are not in the store yet", waiting.1);
+            gauge(registry, "blocks_unshipped", "blocks that are not in the store yet", waiting.blocks);
+            gauge(
+                registry,
+                "unshipped_bytes",
+                "bytes of blocks that are not in the store yet",
+                waiting.bytes,
+            );
+            let oldest = age(waiting).map_or(0, |age| age.as_secs());
+            gauge(
+                registry,
+                "unshipped_oldest_seconds",
+                "age of the oldest block that is not in the store yet, 0 when there is none",
+                oldest,
+            );
             of_cache(remote.cache(), registry);
         }
         if let Some(store) = &self.store {
             of_store(store, registry);
         }
     }
+}
+
+/// How long ago the oldest block that waits was sealed.
+fn age(waiting: Unshipped) -> Option<Duration> {
+    let sealed = UNIX_EPOCH.checked_add(Duration::from_nanos(waiting.oldest?))?;
+    Some(sealed.elapsed().unwrap_or_default())
+}
+
+/// How long ago something was, for people.
+fn ago(time: Option<SystemTime>) -> String {
+    let elapsed = |time: SystemTime| time.elapsed().unwrap_or_default().as_secs();
+    time.map_or_else(|| "never".into(), |time| format!("{} s ago", elapsed(time)))
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {

@@ -38,7 +38,7 @@ pub use folder::Writing;
 use listing::Listing;
 use overlap::OverlapIndex;
 pub use overlap::Overlaps;
-pub use remote::{RealPace, Remote, ShipError, Shipped, entry, far, read_whole};
+pub use remote::{RealPace, Remote, ShipError, Shipped, Unshipped, entry, far, read_whole};
 
 /// The folder of blocks within the data directory.
 pub const FOLDER: &str = "blocks";

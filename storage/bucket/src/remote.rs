@@ -20,7 +20,7 @@ use spanloom_wal::disk::write_file_durably;
 
 use crate::cache::Cache;
 use crate::catalog::steps::{StepError, Steps, Uploaded};
-use crate::catalog::{BlockEntry, Manifest, Pace, ReadBlock, ReadError, Rebuilt, block_path};
+use crate::catalog::{BlockEntry, CatalogError, Manifest, Pace, ReadBlock, ReadError, Rebuilt, block_path};
 use crate::listing::Listing;
 use crate::objects::{Objects, StoreError, Upload};
 use crate::{Bucket, BucketError, FOLDER, Listed, io};
@@ -55,6 +55,17 @@ pub struct Shipped {
     pub blocks: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+/// What waits to be brought to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unshipped {
+    /// Blocks.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the oldest of them was sealed, in nanoseconds since 1970.
+    pub oldest: Option<u64>,
 }
 
 /// The end of the name of the file that marks a block as shipped.
@@ -115,14 +126,15 @@ impl Bucket {
         self.remote.as_ref()
     }
 
-    /// Blocks of the folder that are not in the store, with their bytes.
-    pub fn unshipped(&self) -> (u64, u64) {
-        let mut sum = (0, 0);
-        if self.remote.is_some() {
-            for tenant in self.listing.tenants() {
-                for listed in self.waiting(&tenant) {
-                    sum = (sum.0 + 1, sum.1 + listed.block.meta().file_bytes);
-                }
+    /// Blocks of the folder that are not in the store.
+    pub fn unshipped(&self) -> Unshipped {
+        let mut sum = Unshipped::default();
+        for tenant in self.listing.tenants() {
+            for listed in self.waiting(&tenant) {
+                sum.blocks += 1;
+                sum.bytes += listed.block.meta().file_bytes;
+                let oldest = sum.oldest.get_or_insert(listed.id.created);
+                *oldest = (*oldest).min(listed.id.created);
             }
         }
         sum
@@ -140,13 +152,22 @@ impl Bucket {
     pub async fn ship(&self, tenant: &Tenant) -> Result<Shipped, ShipError> {
         let mut shipped = Shipped::default();
         let Some(remote) = &self.remote else { return Ok(shipped) };
+        let mut left = Ok(());
         for listed in self.waiting(tenant) {
             let path = format!("{FOLDER}/{}", listed.path);
             let from = match &self.root {
                 Some(root) => Upload::File(root.join(&path)),
                 None => Upload::Bytes(self.disk.read(&path).map_err(io("reading", &path))?.into()),
             };
-            let uploaded = remote.steps.upload(tenant, entry(&listed), from).await?;
+            let uploaded = match remote.steps.upload(tenant, entry(&listed), from).await {
+                Ok(uploaded) => uploaded,
+                // It takes a while, and keeps no other waiting.
+                Err(error @ StepError::BeingSwept(_)) => {
+                    left = Err(error.into());
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let mark = mark_path(&listed.path);
             let (folder, name) = mark.rsplit_once('/').unwrap_or(("", &mark));
             write_file_durably(self.disk.as_ref(), folder, name, &[]).map_err(io("writing", &mark))?;
@@ -159,7 +180,7 @@ impl Bucket {
         if shipped != Shipped::default() {
             self.poll(tenant).await?;
         }
-        Ok(shipped)
+        left.map(|()| shipped)
     }
 
     /// Looks at the tenant's manifest, and lists its blocks.
@@ -288,11 +309,19 @@ impl Bucket {
         Ok(Some(rebuilt))
     }
 
-    /// Tenants of the folder and of the store.
+    /// Tenants of the folder and of the store, whose list is made anew if it is lost or damaged.
     pub async fn all_tenants(&self) -> Result<Vec<Tenant>, ShipError> {
         let mut tenants: BTreeSet<Tenant> = self.tenants().into_iter().collect();
         if let Some(remote) = &self.remote {
-            tenants.extend(remote.steps.catalog().tenants().await.map_err(StepError::from)?.iter().cloned());
+            let catalog = remote.steps.catalog();
+            let listed = match catalog.tenants().await {
+                Err(error @ (CatalogError::Tenants(_) | CatalogError::TenantsLost)) => {
+                    tracing::error!(%error, "the list of tenants is made anew");
+                    catalog.rebuild_tenants().await
+                }
+                listed => listed,
+            };
+            tenants.extend(listed.map_err(StepError::from)?.iter().cloned());
         }
         Ok(tenants.into_iter().collect())
     }

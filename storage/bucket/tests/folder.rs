@@ -84,6 +84,49 @@ async fn a_lock_that_is_held_too_long_is_an_error_and_reads_go_on() {
     store.delete("a").await.unwrap();
 }
 
+/// An empty folder, as is left when what was mounted there is gone, is not a store without objects.
+#[tokio::test]
+async fn another_folder_in_its_place_is_not_taken_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, away, other) = (dir.path().join("store"), dir.path().join("away"), dir.path().join("other"));
+    let store = open(&root, Limits::default());
+    store.put("a/b", text()).await.unwrap();
+    drop(open(&other, Limits::default()));
+    let fails = async || {
+        let errors = [
+            store.get("a/b", None).await.map(drop).unwrap_err(),
+            store.ranges("a/b", &[0..1]).await.map(drop).unwrap_err(),
+            store.put("a/c", text()).await.unwrap_err(),
+            store.swap("a/d", "x".into(), None).await.map(drop).unwrap_err(),
+            store.list("").await.map(drop).unwrap_err(),
+            store.folders("").await.map(drop).unwrap_err(),
+            store.delete("a/b").await.unwrap_err(),
+        ];
+        errors.iter().all(|error| matches!(error, StoreError::Failed { .. })) && !store.health().is_good()
+    };
+    fs::rename(&root, &away).unwrap();
+    assert!(fails().await, "there is none");
+    fs::create_dir(&root).unwrap();
+    assert!(fails().await && fs::read_dir(&root).unwrap().count() == 0, "an empty one");
+    fs::remove_dir(&root).unwrap();
+    fs::write(&root, "x").unwrap();
+    assert!(fails().await, "a file");
+    fs::remove_file(&root).unwrap();
+    fs::rename(&other, &root).unwrap();
+    assert!(fails().await, "another store");
+    fs::rename(&root, &other).unwrap();
+    fs::rename(&away, &root).unwrap();
+    assert!(matches!(store.get("a/b", None).await.unwrap(), Got::Object(..)));
+    // As when it is mounted anew: the folder is another one, and the store the same.
+    fs::create_dir(&away).unwrap();
+    for name in ["~lock", "~aside", "a"] {
+        fs::rename(root.join(name), away.join(name)).unwrap();
+    }
+    fs::remove_dir(&root).unwrap();
+    fs::rename(&away, &root).unwrap();
+    assert!(matches!(store.get("a/b", None).await.unwrap(), Got::Object(..)) && store.health().is_good());
+}
+
 #[tokio::test]
 async fn a_folder_that_may_not_be_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use spanloom_bucket::catalog::steps::Steps;
 use spanloom_bucket::catalog::{Catalog, Change, Reason, Timing, block_path};
 use spanloom_bucket::store::faulty::{Faults, Faulty};
 use spanloom_bucket::store::memory::Memory;
-use spanloom_bucket::{Bucket, RealPace, Remote, ShipError, entry};
+use spanloom_bucket::{Bucket, RealPace, Remote, ShipError, Unshipped, entry};
 use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode};
@@ -97,9 +97,9 @@ async fn a_block_is_shipped_seen_by_others_and_let_go_of_when_the_log_needs_it_n
     for number in [5, 6] {
         one.put(&house.tenant, block(number), number.into()).unwrap();
     }
-    assert_eq!(one.unshipped().0, 2);
+    assert_eq!(one.unshipped().blocks, 2);
     assert_eq!(one.ship(&house.tenant).await.unwrap().blocks, 2);
-    assert_eq!((one.unshipped(), one.ship(&house.tenant).await.unwrap().blocks), ((0, 0), 0));
+    assert_eq!((one.unshipped(), one.ship(&house.tenant).await.unwrap().blocks), (Unshipped::default(), 0));
     assert_eq!(house.seen(&one).await, [(5, false), (6, false)]);
     assert_eq!(house.seen(&two).await, []);
     assert_eq!(two.all_tenants().await.unwrap(), [house.tenant.clone()]);
@@ -118,7 +118,7 @@ async fn a_block_is_shipped_seen_by_others_and_let_go_of_when_the_log_needs_it_n
     // A restart finds everything again.
     drop(one);
     let one = house.reopen(&dir);
-    assert_eq!(one.unshipped(), (0, 0));
+    assert_eq!(one.unshipped(), Unshipped::default());
     assert_eq!(house.seen(&one).await, [(6, false)]);
     one.poll(&house.tenant).await.unwrap();
     assert_eq!(house.seen(&one).await, [(5, true), (6, false)]);
@@ -164,7 +164,7 @@ async fn a_store_that_is_down_hides_nothing_that_is_here_and_is_caught_up_with()
     one.put(&house.tenant, block(6), 6).unwrap();
     assert!(matches!(one.ship(&house.tenant).await, Err(ShipError::Step(_))));
     assert!(one.poll(&house.tenant).await.is_err() && one.all_tenants().await.is_err());
-    assert_eq!((house.seen(&one).await, one.unshipped().0), (vec![(5, false), (6, false)], 1));
+    assert_eq!((house.seen(&one).await, one.unshipped().blocks), (vec![(5, false), (6, false)], 1));
     let listed = two.blocks(&house.tenant)[0].clone();
     let error = tokio::task::spawn_blocking(move || listed.block.trace(&id(5)).unwrap_err()).await.unwrap();
     assert!(
@@ -189,9 +189,9 @@ async fn a_crash_while_shipping_ships_again_and_lists_once() {
     disk.fail_create(false);
     drop(node);
     let again = house.over(disk, None);
-    assert_eq!(again.unshipped().0, 1, "nobody knows that it is there");
+    assert_eq!(again.unshipped().blocks, 1, "nobody knows that it is there");
     again.ship(&house.tenant).await.unwrap();
-    assert_eq!((house.seen(&again).await, again.unshipped().0), (vec![(5, false)], 0));
+    assert_eq!((house.seen(&again).await, again.unshipped().blocks), (vec![(5, false)], 0));
     let manifest = again.remote().unwrap().steps().catalog().refresh(&house.tenant).await.unwrap();
     assert_eq!(manifest.blocks.len(), 1);
 }

@@ -26,6 +26,18 @@ pub enum WalError {
         /// What the disk said.
         source: io::Error,
     },
+    /// The disk has less room than is to stay free. Nothing changed; the same group may be appended again, later.
+    #[error(
+        "{free} bytes are free on the disk, expected {needed}: {min_free} stay free for making blocks of what the log holds"
+    )]
+    NoRoom {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that would have to be.
+        needed: u64,
+        /// Of these, those that stay free.
+        min_free: u64,
+    },
     /// The log is of no more use: what was appended since the last good sync may or may not be durable. Nothing
     /// may be acknowledged any more; only opening the log anew tells what it holds.
     #[error("the log has failed and must be opened anew: {reason}")]
@@ -55,8 +67,13 @@ impl WalError {
     /// Whether the disk had no room: the group may be appended again once there is some.
     pub fn is_disk_full(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
-        let (Self::Append { source } | Self::Io { source, .. }) = self else { return false };
-        matches!(source.kind(), StorageFull | QuotaExceeded)
+        match self {
+            Self::NoRoom { .. } => true,
+            Self::Append { source } | Self::Io { source, .. } => {
+                matches!(source.kind(), StorageFull | QuotaExceeded)
+            }
+            _ => false,
+        }
     }
 
     /// Makes an [`WalError::Io`].

@@ -21,6 +21,9 @@ pub struct Options {
     /// A segment gets no further group when it would grow beyond this. Choose it small enough that the log's
     /// space comes back soon after sealing, and large enough that creating files does not count: 64 MiB.
     pub segment_bytes: u64,
+    /// Bytes that stay free on the disk: with less the log takes nothing and reserves nothing, so that what it holds
+    /// can be put elsewhere on the same disk. 0 for none.
+    pub min_free: u64,
     /// The next ordinal is at least this: one more than the highest that blocks know of, so that ordinals go on
     /// ascending although the log was lost.
     pub min_next_seq: u64,
@@ -31,7 +34,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, min_next_seq: 1, new_log_id: 0 }
+        Self { segment_bytes: 64 << 20, min_free: 0, min_next_seq: 1, new_log_id: 0 }
     }
 }
 
@@ -51,6 +54,7 @@ pub struct Log {
     disk: Arc<dyn Disk>,
     dir: String,
     segment_bytes: u64,
+    min_free: u64,
     log_id: u64,
     ledger: SegmentLedger,
     current: Option<Current>,
@@ -95,6 +99,7 @@ impl Log {
             disk,
             dir: dir.to_owned(),
             segment_bytes: options.segment_bytes,
+            min_free: options.min_free,
             log_id: resume.log_id.unwrap_or(options.new_log_id),
             ledger,
             current: None,
@@ -117,6 +122,7 @@ impl Log {
     pub fn append_group(&mut self, entries: &[Entry<'_>], time_ms: u64) -> Result<Appended, WalError> {
         self.check_poison()?;
         let bytes = group_bytes(entries)?;
+        self.check_free(bytes)?;
         self.make_room(bytes)?;
         let (log_next, synced) = (self.next_seq, self.synced);
         let Some(current) = &mut self.current else { return Err(no_segment()) };
@@ -171,6 +177,22 @@ impl Log {
         Ok(self.next_seq)
     }
 
+    /// Whether a group of so many bytes could be appended now: zeros are written behind the last one and taken back.
+    /// A crash in between leaves them there, which does no harm: reserved room reads as zeros, too.
+    pub fn probe(&mut self, bytes: u64) -> Result<(), WalError> {
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        self.check_poison()?;
+        self.check_free(bytes)?;
+        self.make_room(bytes)?;
+        let Some(current) = &mut self.current else { return Err(no_segment()) };
+        let pieces = usize::try_from(bytes.div_ceil(ZEROS.len() as u64)).unwrap_or(usize::MAX).clamp(1, 1024);
+        current.is_dirty = true;
+        match current.file.append_vectored(&mut vec![IoSlice::new(&ZEROS); pieces]) {
+            Ok(()) => self.cut_back(),
+            Err(source) => Err(self.take_back(source)),
+        }
+    }
+
     /// The account of segments: tell it what is sealed, and let it release what is no longer needed.
     pub fn ledger(&self) -> &SegmentLedger {
         &self.ledger
@@ -195,6 +217,26 @@ impl Log {
 
     fn poison(&mut self, reason: String) -> WalError {
         WalError::Poisoned { reason: self.poison.insert(reason).clone() }
+    }
+
+    /// Sees to it that what is to stay free does.
+    fn check_free(&self, bytes: u64) -> Result<(), WalError> {
+        let (min_free, needed) = (self.min_free, self.min_free.saturating_add(bytes));
+        match self.disk.free() {
+            Some(free) if min_free > 0 && free < needed => Err(WalError::NoRoom { free, needed, min_free }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reserves room so that a sync need not write a new file length. Without it the log is slower and no less right,
+    /// and a full disk shows when a group does not fit, so an error is none.
+    fn reserve(&self, file: &mut dyn DiskFile) {
+        let position = file.position();
+        let more = self.segment_bytes.saturating_sub(position);
+        if self.check_free(more).is_ok() && file.preallocate(self.segment_bytes).is_err() {
+            // What was reserved in part is given back.
+            let _ = file.set_len(position);
+        }
     }
 
     /// Sees to a segment that has room for a group, or is empty.
@@ -245,7 +287,7 @@ impl Log {
             }
             return Err(WalError::Append { source });
         }
-        reserve(&mut *file, self.segment_bytes);
+        self.reserve(&mut *file);
         if let Err(error) = file.sync_data().and_then(|()| self.disk.sync_dir(&self.dir)) {
             return Err(self.poison(format!("creating {path}: {error}")));
         }
@@ -260,23 +302,24 @@ impl Log {
     /// Takes back what was written of a group, durably: a frame that came back after a crash would be one that
     /// its sender was told is not here.
     fn take_back(&mut self, source: io::Error) -> WalError {
-        let Some(current) = &mut self.current else { return WalError::Append { source } };
-        let cut = current.file.set_len(current.end).and_then(|()| current.file.sync_data());
-        if let Err(error) = cut {
-            return self.poison(format!("an append failed: {source}; and taking it back: {error}"));
+        match self.cut_back() {
+            Ok(()) => WalError::Append { source },
+            Err(WalError::Poisoned { reason }) => {
+                self.poison(format!("an append failed: {source}; and {reason}"))
+            }
+            Err(other) => other,
         }
-        reserve(&mut *current.file, self.segment_bytes);
-        WalError::Append { source }
     }
-}
 
-/// Reserves room so that a sync need not write a new file length. Without it the log is slower and no less
-/// right, and a full disk shows when a group does not fit, so an error is none.
-fn reserve(file: &mut dyn DiskFile, len: u64) {
-    let position = file.position();
-    if file.preallocate(len).is_err() {
-        // What was reserved in part is given back.
-        let _ = file.set_len(position);
+    /// Cuts the current segment where its last group ends.
+    fn cut_back(&mut self) -> Result<(), WalError> {
+        let Some(mut current) = self.current.take() else { return Err(no_segment()) };
+        let cut = current.file.set_len(current.end).and_then(|()| current.file.sync_data());
+        if cut.is_ok() {
+            self.reserve(&mut *current.file);
+        }
+        self.current = Some(current);
+        cut.map_err(|error| self.poison(format!("taking it back: {error}")))
     }
 }
 

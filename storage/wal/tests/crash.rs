@@ -56,7 +56,7 @@ const DIR: &str = "log";
 
 impl Model {
     fn open(&mut self) -> Log {
-        let options = Options { segment_bytes: 8_000, min_next_seq: 1, new_log_id: 77 };
+        let options = Options { segment_bytes: 8_000, min_next_seq: 1, new_log_id: 77, ..Options::default() };
         let mut replayed = BTreeMap::new();
         let mut last = 0;
         let (log, report) = Log::open(Arc::new(self.disk.clone()), DIR, &options, |frame| {
@@ -176,7 +176,7 @@ proptest! {
         segment_bytes in prop_oneof![Just(1u64), Just(7_000), Just(1 << 20)],
     ) {
         let mut model = Model::default();
-        let options = Options { segment_bytes, min_next_seq: 1, new_log_id: 5 };
+        let options = Options { segment_bytes, min_next_seq: 1, new_log_id: 5, ..Options::default() };
         let (mut log, _) = Log::open(Arc::new(model.disk.clone()), DIR, &options, |_| 0).unwrap();
         for len in &lens {
             model.append(&mut log, &[*len]);

@@ -14,7 +14,7 @@ const DIR: &str = "log";
 const LARGE: u64 = 100_000;
 
 fn options(segment_bytes: u64) -> Options {
-    Options { segment_bytes, min_next_seq: 1, new_log_id: 0x1d }
+    Options { segment_bytes, min_next_seq: 1, new_log_id: 0x1d, ..Options::default() }
 }
 
 /// Frames as (ordinal, payload).
@@ -460,4 +460,59 @@ fn a_payload_that_holds_frames_of_this_log_is_one_payload() {
     damage(&disk, 2, |bytes| bytes[at] ^= 1);
     let (.., frames) = open(&disk, LARGE);
     assert_eq!(frames.iter().map(|frame| frame.0).collect::<Vec<_>>(), [1, 2, 3, 5]);
+}
+
+#[test]
+fn nothing_is_taken_from_the_room_that_is_to_stay_free() {
+    let disk = SimDisk::new();
+    let (segment_bytes, min_free) = (20_000, 50_000);
+    let options = Options { min_free, ..options(segment_bytes) };
+    let (mut log, ..) = open_with(&|| Arc::new(disk.clone()), &options);
+    // With this much free a group of 1,000 bytes and its header fit, and no reserved segment.
+    let bytes = 1_000 + 54;
+    let check = |log: &mut Log, free: u64, expected: Option<&str>| {
+        disk.set_space(Some(free));
+        let (probed, next) = (log.probe(bytes).err().map(|error| error.to_string()), log.next_seq());
+        let appended = append(log, &[7; 1_000]).err().map(|error| error.to_string());
+        assert_eq!((probed.as_deref(), appended.as_deref()), (expected, expected), "{free} bytes are free");
+        assert_eq!(log.next_seq(), next + u64::from(expected.is_none()));
+        disk.set_space(None);
+    };
+    let too_little = |free: u64| {
+        format!(
+            "{free} bytes are free on the disk, expected 51054: 50000 stay free for making blocks of what the log holds"
+        )
+    };
+    for free in [0, 49_999, 51_053] {
+        check(&mut log, free, Some(&too_little(free)));
+    }
+    check(&mut log, 51_054 + 66_000, None);
+    check(&mut log, 1 << 20, None);
+    log.sync().unwrap();
+    disk.crash_losing_all();
+    let (log, report, frames) = open_with(&|| Arc::new(disk.clone()), &options);
+    assert_eq!((frames.len(), report.damage, log.next_seq()), (2, vec![], 3));
+}
+
+#[test]
+fn a_probe_tells_whether_a_group_fits_and_leaves_nothing() {
+    for space in (0..6_000).step_by(97) {
+        let disk = written(LARGE, 3);
+        let (mut log, ..) = open(&disk, LARGE);
+        append(&mut log, &payload(4)).unwrap();
+        disk.set_space(Some(space));
+        let probed = log.probe(3_000);
+        // Zeros are written in pieces of 64 KiB.
+        assert!(probed.is_err_and(|error| error.is_disk_full()), "with room for {space}");
+        disk.set_space(None);
+        log.probe(3_000).unwrap();
+        disk.crash(space);
+        let (mut log, report, frames) = open(&disk, LARGE);
+        assert_eq!(
+            (frames, &report.damage),
+            (payloads(1..=4), &vec![]),
+            "a probe made durable what was before"
+        );
+        append(&mut log, &payload(5)).unwrap();
+    }
 }

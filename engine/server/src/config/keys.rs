@@ -201,6 +201,11 @@ section! {
         segment_bytes: Size = mib(64),
         /// Most bytes that one sync covers.
         group_bytes: Size = mib(8),
+        /// Bytes that stay free on the data directory's disk. With less, spans are refused with 503 or UNAVAILABLE until
+        /// there is more, `/ready` says so, and blocks are not joined; what is left is for making blocks of what
+        /// the log holds, which gives the log's room back. At least a tenth of `memory.budget` is wise; `0B` is none, and a full
+        /// disk may then have to be helped by hand.
+        min_free_disk: Size = mib(128),
     }
 }
 

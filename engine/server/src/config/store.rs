@@ -24,6 +24,12 @@ use super::store_keys::{
 };
 use super::units::{Size, Time};
 
+/// How often it is looked whether blocks are to be removed, at least.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// The least time that a block stays in the store after it was replaced or retired.
+const LEAST_GRACE: Duration = Duration::from_secs(2);
+
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
@@ -162,7 +168,7 @@ impl Config {
         if store.poll.0.is_zero() {
             return wrong("store.poll", store.poll, "more than 0s");
         }
-        let least = Time(store.poll.0.saturating_add(self.query.timeout.0).max(Duration::from_secs(60)));
+        let least = Time(store.poll.0.saturating_add(self.query.timeout.0).max(LEAST_GRACE));
         if store.backend != BackendKey::Local && store.grace < least {
             return wrong("store.grace", store.grace, format!("at least {least}"));
         }
@@ -267,6 +273,7 @@ impl Config {
             zstd_level: compaction.zstd_level.into(),
             max_block_bytes: compaction.max_block_bytes.0.saturating_mul(2),
             max_block_spans: compaction.max_block_spans.saturating_mul(2),
+            keep_free: self.log.min_free_disk.0,
         };
         let of =
             |(name, of): (&String, &TenantRetention)| Some((Tenant::new(name).ok()?, retention.rules(of)));
@@ -277,6 +284,7 @@ impl Config {
             retention: retention.rules(&TenantRetention::default()),
             retention_of: retention.tenants.iter().filter_map(of).collect(),
             min_free_disk: retention.min_free_disk.0,
+            retain: RETAIN_EVERY.min(self.store.grace.0),
             sweep: self.store.orphan_after.0 / 4,
         }
     }

@@ -15,12 +15,22 @@ pub type Spans = Vec<(TraceId, SpanId)>;
 /// Four senders while `meanwhile` runs; it gets the number of spans acknowledged so far to look at. Yields what was
 /// acknowledged. A sender that loses its connection is done.
 pub fn load_while(port: u16, seed: u64, meanwhile: impl FnOnce(&dyn Fn() -> usize)) -> Spans {
+    load_for(None, port, seed, meanwhile)
+}
+
+/// The same, for a tenant.
+pub fn load_for(
+    tenant: Option<&'static str>,
+    port: u16,
+    seed: u64,
+    meanwhile: impl FnOnce(&dyn Fn() -> usize),
+) -> Spans {
     let acknowledged: Mutex<Spans> = Mutex::default();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for sender in 0..4 {
             let (acknowledged, stop) = (&acknowledged, &stop);
-            scope.spawn(move || send(port, seed + sender, acknowledged, stop));
+            scope.spawn(move || send(tenant, port, seed + sender, acknowledged, stop));
         }
         meanwhile(&|| acknowledged.lock().unwrap().len());
         stop.store(true, Ordering::Relaxed);
@@ -28,8 +38,9 @@ pub fn load_while(port: u16, seed: u64, meanwhile: impl FnOnce(&dyn Fn() -> usiz
     acknowledged.into_inner().unwrap()
 }
 
-fn send(port: u16, seed: u64, acknowledged: &Mutex<Spans>, stop: &AtomicBool) {
-    let Ok(mut client) = Client::connect(port) else { return };
+fn send(tenant: Option<&'static str>, port: u16, seed: u64, acknowledged: &Mutex<Spans>, stop: &AtomicBool) {
+    let Ok(client) = Client::connect(port) else { return };
+    let mut client = client.of(tenant);
     let options = GeneratorOptions { spans_per_request: 60, ..GeneratorOptions::new(Profile::Default, seed) };
     let sampler = spanloom_load::sample::Sample::new(0).1;
     for request in Generator::with(options, sampler) {
@@ -55,6 +66,14 @@ pub fn by_trace(spans: &Spans) -> HashMap<TraceId, Vec<SpanId>> {
         traces.entry(*trace).or_default().push(*span);
     }
     traces
+}
+
+/// So many traces at most, spread over all that there are, each with all of its spans.
+pub fn some_traces(spans: &Spans, most: usize) -> HashMap<TraceId, Vec<SpanId>> {
+    let mut traces: Vec<_> = by_trace(spans).into_iter().collect();
+    traces.sort_unstable_by_key(|(trace, _)| *trace);
+    let step = traces.len().div_ceil(most).max(1);
+    traces.into_iter().step_by(step).collect()
 }
 
 /// Every span is there, and none twice.

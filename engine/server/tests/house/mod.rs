@@ -46,6 +46,11 @@ impl House {
 
     /// The same, with more keys under `query`.
     pub fn start_with(dir: &Path, query_keys: &str, config: &str) -> Self {
+        Self::start_within(dir, &[], query_keys, config)
+    }
+
+    /// The same, run by another program, which is given the server's program and arguments and becomes it.
+    pub fn start_within(dir: &Path, within: &[String], query_keys: &str, config: &str) -> Self {
         let mut tries = 0;
         loop {
             let [otlp, query] = free_ports();
@@ -56,7 +61,13 @@ impl House {
                 data.display()
             );
             std::fs::write(&file, text).unwrap();
-            match Self::launch(dir, &["serve", "--config", file.to_str().unwrap()], otlp, query) {
+            match Self::launch_within(
+                dir,
+                within,
+                &["serve", "--config", file.to_str().unwrap()],
+                otlp,
+                query,
+            ) {
                 Ok(house) => return house,
                 // A port that was free may be another test's by now.
                 Err(log) if log.contains("cannot be listened on") && tries < 5 => tries += 1,
@@ -67,9 +78,27 @@ impl House {
 
     /// Starts a server with these arguments and waits until it is ready; what it wrote if it ended before.
     pub fn launch(dir: &Path, args: &[&str], otlp: u16, query: u16) -> Result<Self, String> {
+        Self::launch_within(dir, &[], args, otlp, query)
+    }
+
+    fn launch_within(
+        dir: &Path,
+        within: &[String],
+        args: &[&str],
+        otlp: u16,
+        query: u16,
+    ) -> Result<Self, String> {
         let log = std::fs::File::options().create(true).append(true).open(dir.join("server.log")).unwrap();
         let before = log.metadata().unwrap().len() as usize;
-        let child = Command::new(program()).args(args).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut command = match within {
+            [] => Command::new(program()),
+            [first, more @ ..] => {
+                let mut command = Command::new(first);
+                command.args(more).arg(program());
+                command
+            }
+        };
+        let child = command.args(args).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut house = Self { child, otlp, query, dir: dir.to_owned() };
         match house.wait_until_ready() {
             true => Ok(house),
@@ -128,6 +157,23 @@ impl House {
         line.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
+    /// What a page or an endpoint of the query API says, and its status.
+    pub fn says(&self, path: &str) -> (u16, String) {
+        let answer = self.client().get(path, "text/plain").unwrap();
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    }
+
+    /// Waits, far longer than it takes, so that a failure is told and does not hang.
+    pub fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+        for _ in 0..12_000 {
+            if is_so() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("waited in vain until {what}\n{}\n{}", self.says("/status").1, self.log());
+    }
+
     /// Seals everything that is live.
     pub fn flush(&self) {
         let answer = self.client().post("/flush", "text/plain", &[]).unwrap();
@@ -177,6 +223,9 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the server wrote:\n{}", self.log());
+        }
         // A test that failed leaves nothing running; an ended process cannot be killed, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -206,6 +255,7 @@ impl Answer {
 /// An HTTP/1.1 connection that is kept open.
 pub struct Client {
     stream: BufReader<TcpStream>,
+    tenant: Option<&'static str>,
 }
 
 impl Client {
@@ -213,7 +263,13 @@ impl Client {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self { stream: BufReader::new(stream), tenant: None })
+    }
+
+    /// From now on for this tenant.
+    pub fn of(mut self, tenant: Option<&'static str>) -> Self {
+        self.tenant = tenant;
+        self
     }
 
     pub fn get(&mut self, path: &str, accept: &str) -> std::io::Result<Answer> {
@@ -233,6 +289,9 @@ impl Client {
         body: &[u8],
     ) -> std::io::Result<Answer> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n", body.len());
+        if let Some(tenant) = self.tenant {
+            head.push_str(&format!("X-Scope-OrgID: {tenant}\r\n"));
+        }
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         head.push_str("\r\n");
         let stream = self.stream.get_mut();

@@ -243,18 +243,19 @@ impl Cache {
             let (path, kept) = (path.clone(), kept.clone());
             let (data, metadata) = kept.bytes();
             index.blocks.remove(&path);
-            usage.data_bytes -= data;
+            // Others bring units meanwhile, so that it may have more by now than was summed up.
+            usage.data_bytes = usage.data_bytes.saturating_sub(data);
             let rest = if over_metadata { None } else { self.only_metadata(&kept) };
             let counters = &self.0.store.counters;
             match rest {
                 Some(rest) => {
                     counters.cut.fetch_add(1, Ordering::Relaxed);
-                    usage.metadata_bytes = usage.metadata_bytes - metadata + rest.bytes().1;
+                    usage.metadata_bytes = usage.metadata_bytes.saturating_sub(metadata) + rest.bytes().1;
                     index.blocks.insert(path, Arc::new(rest));
                 }
                 None => {
                     counters.dropped.fetch_add(1, Ordering::Relaxed);
-                    usage.metadata_bytes -= metadata;
+                    usage.metadata_bytes = usage.metadata_bytes.saturating_sub(metadata);
                 }
             }
             gone.push(kept);

@@ -345,3 +345,28 @@ fn a_unit_that_the_shared_cache_gives_for_another_is_not_believed() {
     unit("a/1.block");
     assert_eq!(house.asked(), [0..UNIT]);
 }
+
+/// While one makes room others bring units of the blocks that it counts.
+#[test]
+fn room_is_made_while_others_bring_units() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let tiny = CacheOptions { folder: None, data_bytes: 2 * UNIT, metadata_bytes: 1 };
+    let cache = Cache::open(Arc::new(Fake::default()), None, runtime.handle().clone(), tiny);
+    let len = 40 * UNIT;
+    std::thread::scope(|scope| {
+        for reader in 0..4u64 {
+            let cache = &cache;
+            scope.spawn(move || {
+                for round in 0..200 {
+                    let path = format!("t/{}.block", (reader + round) % 3);
+                    let source = cache.source(&path, len, len / 2);
+                    let opened = source.open().unwrap();
+                    for unit in 0..40 {
+                        let at = (unit * 7 + round) % 40 * UNIT;
+                        opened.fill(&[at..at + 1]).unwrap();
+                    }
+                }
+            });
+        }
+    });
+}

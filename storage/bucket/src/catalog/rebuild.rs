@@ -59,6 +59,9 @@ pub struct Rebuilt {
     pub kept: Option<String>,
 }
 
+/// How often it is looked for a lost manifest before it is made anew.
+const LOOKS: u32 = 20;
+
 impl Catalog {
     /// Makes a manifest anew if it is lost or damaged.
     ///
@@ -67,10 +70,13 @@ impl Catalog {
     pub async fn rebuild(&self, tenant: &Tenant, read: &ReadEntry<'_>) -> Result<Rebuilt, CatalogError> {
         for attempt in 0..Self::TRIES {
             self.pause(attempt).await;
-            if let Found::Good(manifest, _) = self.find(tenant).await? {
-                return Ok(Rebuilt { manifest, made: false, unreadable: Vec::new(), kept: None });
+            for _ in 0..LOOKS {
+                // One that is there again, as after an outage, is not waited for.
+                if let Found::Good(manifest, _) = self.find(tenant).await? {
+                    return Ok(Rebuilt { manifest, made: false, unreadable: Vec::new(), kept: None });
+                }
+                self.pace.sleep(self.timing.act_within / LOOKS).await;
             }
-            self.pace.sleep(self.timing.act_within).await;
             if let Some(rebuilt) = self.try_rebuild(tenant, read).await? {
                 return Ok(rebuilt);
             }

@@ -12,6 +12,8 @@ pub struct HealthState {
     pub last_success: Option<SystemTime>,
     /// When a call failed, however often it was tried.
     pub last_failure: Option<SystemTime>,
+    /// When the first of the calls failed that have failed since one went well; `None` when the last went well.
+    pub failing_since: Option<SystemTime>,
     /// What failed then, without credentials.
     pub last_error: Option<Arc<str>>,
     /// How many calls have failed since one went well.
@@ -33,11 +35,14 @@ impl Health {
         let mut state = self.0.lock();
         state.last_success = Some(SystemTime::now());
         state.failures_in_a_row = 0;
+        state.failing_since = None;
     }
 
     pub(super) fn bad(&self, error: &impl ToString) {
         let mut state = self.0.lock();
-        state.last_failure = Some(SystemTime::now());
+        let now = SystemTime::now();
+        state.last_failure = Some(now);
+        state.failing_since.get_or_insert(now);
         state.last_error = Some(error.to_string().into());
         state.failures_in_a_row += 1;
     }
@@ -59,9 +64,13 @@ mod tests {
         health.bad(&"second");
         let state = health.state();
         assert_eq!((state.failures_in_a_row, state.last_error.as_deref()), (2, Some("second")));
+        assert!(state.failing_since.is_some() && state.failing_since <= state.last_failure, "{state:?}");
         health.good();
         let state = health.state();
-        assert!(state.is_good() && state.last_success >= state.last_failure, "{state:?}");
+        assert!(
+            state.is_good() && state.failing_since.is_none() && state.last_success >= state.last_failure,
+            "{state:?}"
+        );
         assert_eq!(state.last_error.as_deref(), Some("second"));
     }
 }

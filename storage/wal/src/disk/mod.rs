@@ -55,6 +55,11 @@ pub trait Disk: Send + Sync + 'static {
     /// A file's length in bytes.
     fn len(&self, path: &str) -> io::Result<u64>;
 
+    /// Bytes that may be written before the disk is full; `None` when that cannot be known.
+    fn free(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads a whole file. For files that are known to be small.
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let file = self.open_read(path)?;

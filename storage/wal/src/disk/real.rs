@@ -108,6 +108,11 @@ impl Disk for RealDisk {
     fn len(&self, path: &str) -> io::Result<u64> {
         Ok(fs::metadata(self.path(path)?)?.len())
     }
+
+    fn free(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(&self.root).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
 }
 
 struct RealFile {

@@ -384,6 +384,10 @@ impl Disk for SimDisk {
         check_path(path)?;
         Ok(self.state.lock().file_named(path)?.live.len() as u64)
     }
+
+    fn free(&self) -> Option<u64> {
+        self.state.lock().faults.space
+    }
 }
 
 /// A file that is open, to be read or written.

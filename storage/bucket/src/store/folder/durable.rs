@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,6 +52,42 @@ impl Inner {
                 fs::remove_file(entry.path()).map_err(io("removing", &entry.path()))?;
             }
         }
+        self.here.lock().id = self.id()?;
+        Ok(())
+    }
+
+    /// What the lock has in it, which the first one to open the folder puts there.
+    fn id(&self) -> Result<Vec<u8>, Trouble> {
+        let path = self.root.join(LOCK);
+        if let Some(id) = fs::read(&path).ok().filter(|id| !id.is_empty()) {
+            return Ok(id);
+        }
+        let _lock = self.lock()?;
+        // Somebody else may have come first.
+        let mut id = fs::read(&path).map_err(io("reading", &path))?;
+        if id.is_empty() {
+            id = format!("{:032x}\n", rand::random::<u128>()).into_bytes();
+            fs::write(&path, &id).map_err(io("writing", &path))?;
+            File::open(&path).and_then(|file| file.sync_all()).map_err(io("syncing", &path))?;
+        }
+        Ok(id)
+    }
+
+    /// Whether the folder is the one that was opened.
+    pub(super) fn is_here(&self) -> Result<(), Trouble> {
+        let metadata = fs::metadata(&self.root).map_err(io("looking at", &self.root))?;
+        let found = Some((metadata.dev(), metadata.ino()));
+        let mut here = self.here.lock();
+        if here.seen == found {
+            return Ok(());
+        }
+        let path = self.root.join(LOCK);
+        let id = fs::read(&path).map_err(io("reading", &path))?;
+        if id != here.id {
+            let reason = format!("{} is not the folder that was opened", self.root.display());
+            return Err(Trouble::Rejected(reason));
+        }
+        here.seen = found;
         Ok(())
     }
 

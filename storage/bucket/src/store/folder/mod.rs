@@ -13,6 +13,8 @@
 //! The version of an object is a hash of its bytes (XXH3, 128 bits), since files have no generation: times are too
 //! coarse and numbers of inodes come again. Bytes that were replaced and are back are the same version.
 //!
+//! The lock has random bytes in it that tell this store from another folder that is found in its place.
+//!
 //! `~aside` and `~lock` at the root are the store's own; no path can name them. An object cannot lie below another
 //! one (`a` and `a/b`), which it can in clouds.
 
@@ -56,6 +58,17 @@ struct Inner {
     /// Held before the lock of the file, so that the threads of this process wait instead of asking again and again.
     writing: Mutex<()>,
     next: AtomicU64,
+    here: Mutex<Here>,
+}
+
+/// Which folder was opened. Another one may be found at its path later: what was mounted there is gone, and an empty folder
+/// is left, which must not be taken for a store without objects.
+#[derive(Default)]
+struct Here {
+    /// What the store's lock has in it.
+    id: Vec<u8>,
+    /// The device and the number of the folder in which that was seen last.
+    seen: Option<(u64, u64)>,
 }
 
 /// Why a file could not be read or written.
@@ -104,6 +117,7 @@ impl Folder {
             health,
             writing: Mutex::default(),
             next: AtomicU64::new(rand::random()),
+            here: Mutex::default(),
         };
         inner.prepare().map_err(|trouble| inner.error("opening", "", trouble).to_string())?;
         Ok(Self(Arc::new(inner)))
@@ -123,7 +137,8 @@ impl Folder {
     ) -> Result<T, StoreError> {
         let began = Instant::now();
         let inner = self.0.clone();
-        let result = tokio::task::spawn_blocking(move || work(&inner)).await;
+        let work = move || inner.is_here().and_then(|()| work(&inner));
+        let result = tokio::task::spawn_blocking(work).await;
         let result = result.unwrap_or_else(|error| Err(Trouble::Rejected(error.to_string())));
         let inner = &self.0;
         let failed = match &result {
