@@ -222,9 +222,10 @@ impl House {
 }
 
 impl Drop for House {
+    #[allow(clippy::print_stderr, reason = "what the server wrote says why a test failed")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("the server wrote:\n{}", self.log());
+            eprintln!("the server wrote:\n{}", self.log());
         }
         // A test that failed leaves nothing running; an ended process cannot be killed, which is fine.
         let _ = self.child.kill();
