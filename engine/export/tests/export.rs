@@ -174,7 +174,9 @@ fn whoever_watches_is_told_and_may_end_it() {
 fn what_is_wrong_is_said() {
     let (parts, input) = block(&[request(vec![span(1, 1)])]);
     let options = ExportOptions { max_trace_bytes: 1, ..ExportOptions::all(Format::Parquet) };
-    let failed = export(&[input.clone()], &about(), &options, Vec::new(), &mut |_| ControlFlow::Continue(()));
+    let failed = export(std::slice::from_ref(&input), &about(), &options, Vec::new(), &mut |_| {
+        ControlFlow::Continue(())
+    });
     let Err(ExportError::Block { name, source: BlockError::TooLarge { limit: 1 } }) = failed else {
         panic!("{:?}", failed.map(|(done, _)| done))
     };
@@ -193,7 +195,14 @@ fn what_is_wrong_is_said() {
     }
     for format in [Format::Parquet, Format::OtlpJson] {
         let options = ExportOptions::all(format);
-        let failed = export(&[input.clone()], &about(), &options, Full, &mut |_| ControlFlow::Continue(()));
+        let failed =
+            export(
+                std::slice::from_ref(&input),
+                &about(),
+                &options,
+                Full,
+                &mut |_| ControlFlow::Continue(()),
+            );
         let Err(error) = failed else { panic!("written to a full disk") };
         assert!(matches!(error, ExportError::Write(_)), "{error:?}");
         assert_eq!(error.to_string(), "the export could not be written: no storage space");
