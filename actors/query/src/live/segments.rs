@@ -159,7 +159,7 @@ impl Segments {
             let older = others.iter().filter(|(number, _)| *number < run.number).map(|(_, listed)| listed);
             let (is_block, is_run) = (std::iter::repeat(true), std::iter::repeat(false));
             for (other, is_block) in blocks.iter().zip(is_block).chain(older.zip(is_run)) {
-                if run.compared.insert(other.path.clone()) {
+                if !run.compared.contains(&other.path) {
                     let mut both = compare(&run.listed.block, &other.block)?;
                     // Ordinals of a block that is elsewhere may be of another node's log.
                     if is_block && !other.block.is_far() {
@@ -171,6 +171,8 @@ impl Segments {
                     if !both.left.is_empty() {
                         run.shared.push((other.path.clone(), both));
                     }
+                    // Only now: a block that could not be read is compared by the next question.
+                    run.compared.insert(other.path.clone());
                 }
             }
         }
