@@ -5,7 +5,30 @@
 //!
 //! **Invariant:** pure; the same trace has the same token on every node and in every version.
 
+mod choose;
+mod describe;
+mod health;
+mod jobs;
+mod member;
+mod moved;
+mod name;
+mod order;
+mod owners;
+mod placement;
+mod ring;
+mod tenant;
+
 use std::num::NonZeroUsize;
+
+pub use choose::choose_tokens;
+pub use describe::{MemberView, RingView};
+pub use health::{StandIns, Successors};
+pub use member::{MAX_TOKENS, MemberError, MemberState, RingMember, Roles, TOKENS_PER_NODE};
+pub use moved::{Moved, moved};
+pub use name::{MAX_NAME_BYTES, NameError, NodeName, Zone};
+pub use owners::{InOrder, MAX_OWNERS, Owners, quorum};
+pub use ring::{MAX_MEMBERS, MAX_REPLICATION, NodeIndex, Ring, RingError, RingOptions};
+pub use tenant::TenantShard;
 
 use spanloom_span::{Tenant, TraceId};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -31,6 +54,12 @@ impl Tokens {
 }
 
 impl Token {
+    /// The position on the ring: the lower half of the token. The upper half decides the shard of a node, so a
+    /// node's ranges say nothing about which of its shards have more to do.
+    pub fn position(self) -> u32 {
+        self.0 as u32
+    }
+
     /// The shard that owns the token on a node of `shards` shards: equal shares of the token's upper bits.
     pub fn shard(self, shards: NonZeroUsize) -> usize {
         ((u128::from(self.0) * shards.get() as u128) >> 64) as usize
