@@ -2,7 +2,7 @@
 
 use crate::order::weight;
 use crate::ring::Shape;
-use crate::{MAX_REPLICATION, NodeIndex, Token};
+use crate::{MAX_MEMBERS, MAX_REPLICATION, NodeIndex, Token};
 
 /// Most owners of a token: those of now and those of next.
 pub const MAX_OWNERS: usize = 2 * MAX_REPLICATION;
@@ -25,7 +25,7 @@ pub struct Owners<'a> {
 /// Owners in order of preference, in place: [`Owners::in_order`].
 #[derive(Debug, Clone)]
 pub struct InOrder {
-    nodes: [NodeIndex; MAX_OWNERS],
+    ranks: [u64; MAX_OWNERS],
     at: usize,
     len: usize,
 }
@@ -88,25 +88,37 @@ impl<'a> Owners<'a> {
     pub fn first(&self) -> Option<NodeIndex> {
         let now = &self.nodes[..self.owns_now()];
         let among = if now.is_empty() { self.nodes } else { now };
-        among.iter().copied().max_by_key(|node| self.rank(*node))
+        among.iter().map(|node| self.rank(*node)).max().map(of_rank)
     }
 
     /// The owners in the order in which they are to be preferred: the owners of now by weight, then the others.
     /// A node that comes or goes does not change the order of the rest.
     pub fn in_order(&self) -> InOrder {
-        let mut nodes = [NodeIndex(0); MAX_OWNERS];
-        nodes[..self.nodes.len()].copy_from_slice(self.nodes);
-        let (now, next) = nodes[..self.nodes.len()].split_at_mut(self.owns_now());
-        for part in [now, next] {
-            part.sort_unstable_by_key(|node| std::cmp::Reverse(self.rank(*node)));
+        let mut ranks = [0; MAX_OWNERS];
+        for (rank, node) in ranks.iter_mut().zip(self.nodes) {
+            *rank = self.rank(*node);
         }
-        InOrder { nodes, at: 0, len: self.nodes.len() }
+        let (now, next) = ranks[..self.nodes.len()].split_at_mut(self.owns_now());
+        for part in [now, next] {
+            part.sort_unstable_by_key(|rank| std::cmp::Reverse(*rank));
+        }
+        InOrder { ranks, at: 0, len: self.nodes.len() }
     }
 
-    /// Weight, and the lower name where weights are equal.
-    fn rank(&self, node: NodeIndex) -> (u64, std::cmp::Reverse<NodeIndex>) {
-        (weight(self.hashes[node.get()], self.token.0), std::cmp::Reverse(node))
+    /// The node's weight, and in the lowest bits its place, of which the lower wins: one number is compared without
+    /// a branch that chance decides.
+    fn rank(&self, node: NodeIndex) -> u64 {
+        let weight = weight(self.hashes[node.get()], self.token.0);
+        (weight & !PLACE) | (PLACE - u64::from(node.0))
     }
+}
+
+/// The bits of a rank that are the node's place.
+const PLACE: u64 = MAX_MEMBERS as u64 - 1;
+const _: () = assert!(MAX_MEMBERS.is_power_of_two());
+
+fn of_rank(rank: u64) -> NodeIndex {
+    NodeIndex((PLACE - (rank & PLACE)) as u16)
 }
 
 impl std::fmt::Debug for Owners<'_> {
@@ -121,8 +133,8 @@ impl Iterator for InOrder {
     type Item = NodeIndex;
 
     fn next(&mut self) -> Option<NodeIndex> {
-        let node = self.nodes[..self.len].get(self.at).copied();
+        let rank = self.ranks[..self.len].get(self.at).copied()?;
         self.at += 1;
-        node
+        Some(of_rank(rank))
     }
 }

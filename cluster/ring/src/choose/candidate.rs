@@ -36,14 +36,15 @@ enum Displaced {
 }
 
 impl Candidate {
-    /// The token that takes about `wanted` of a range; none if the range is the joining node's or too short.
-    pub(super) fn new(shares: &Shares, range: usize, wanted: i64) -> Option<Self> {
+    /// The token that takes about `wanted` of a range and leaves at least `spare` millionths of it; none if the range
+    /// is the joining node's or too short.
+    pub(super) fn new(shares: &Shares, range: usize, wanted: i64, spare: i64) -> Option<Self> {
         let (ranges, length) = (shares.spots.len(), shares.length(range));
         let Spot { position: end, node: first } = shares.spots[range];
-        if length < 2 || first == SELF {
+        if length < 4 || first == SELF {
             return None;
         }
-        let cut = wanted.clamp(1, length - 1);
+        let cut = wanted.clamp(1, length - 1 - length * spare / 1_000_000);
         let position = (i64::from(end) - (length - cut)) as u32;
         let mut found = Self { position, first, cut, gain: 0, losses: [(SELF, 0); MAX_LOSSES], losers: 0 };
         found.displace(displaced(shares, range, range), cut);

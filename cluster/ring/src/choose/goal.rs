@@ -106,7 +106,7 @@ impl Shares {
 /// - As many zones as replicas: every zone has each token once, so what a node owns depends on the tokens of its
 ///   own zone alone, as on a ring of one replica.
 /// - More zones than replicas: the whole ring, on which a walk takes each zone once.
-/// - Fewer zones than replicas: the whole ring, as if there were no zones. This is the least exact.
+/// - Fewer zones than replicas: the node's own zone, as if it had its replicas rounded up. This is the least exact.
 ///
 /// As long as everybody owns everything, space is shared as with one replica, for later.
 fn balanced_among(ring: &Ring, mut nodes: Vec<NodeIndex>, zone: &Zone) -> (Vec<NodeIndex>, usize, Once) {
@@ -120,9 +120,9 @@ fn balanced_among(ring: &Ring, mut nodes: Vec<NodeIndex>, zone: &Zone) -> (Vec<N
         zones.dedup();
         if zones.len() > replicas {
             once = Once::Zone;
-        } else if zones.len() == replicas {
+        } else if zones.len() > 1 {
             nodes.retain(|node| ring.member(*node).zone() == zone);
-            replicas = 1;
+            replicas = replicas.div_ceil(zones.len());
         }
     }
     let replicas = if nodes.len() < replicas { 1 } else { replicas };

@@ -31,12 +31,17 @@ const CANDIDATES: usize = 256;
 /// not cut the same ranges at the same places.
 const EXACT: usize = 16;
 
+/// What is left of a range at least, in millionths: this to twice this.
+const SPARE: i64 = 30_000;
+
 /// The tokens of a node that joins: `count` positions (at most [`MAX_TOKENS`]), ascending, none of them on the ring
 /// already. The node may be on the ring; then its own tokens count for nothing, and it chooses anew.
 ///
 /// Members that leave are taken as gone and members that join as arrived. Two nodes that choose at the same time,
 /// not seeing each other, choose differently by their names; should a token be the same nevertheless, it belongs
 /// to the lower name. A node that is still joining may choose again when it sees such another one.
+///
+/// Takes some 2 ms on a ring of 100 nodes, and up to 0.1 s where zones have very unequal numbers of them.
 pub fn choose_tokens(ring: &Ring, name: &NodeName, zone: &Zone, count: usize) -> Vec<u32> {
     let count = count.min(MAX_TOKENS);
     let shares = Shares::of(ring, name, zone);
@@ -67,12 +72,14 @@ impl Choice<'_> {
         let part = ((self.shares.goal_firsts - self.shares.my_firsts) / left as i64).max(1);
         let vary = if left > EXACT { (self.roll() % part as u64) as i64 - part / 2 } else { 0 };
         let wanted = (part + vary).max(1);
+        // Ranges that are too short for what is wanted are cut at different places, too.
+        let spare = SPARE + (self.roll() % SPARE as u64) as i64;
         let paced = self.shares.goal_owned * (self.tokens.len() as i64 + 1) / self.count as i64;
         let ranges = self.shares.spots.len();
         let mut best: Option<(i128, Candidate)> = None;
         for i in 0..CANDIDATES.min(ranges) {
             let range = if ranges <= CANDIDATES { i } else { (self.roll() % ranges as u64) as usize };
-            let Some(candidate) = Candidate::new(&self.shares, range, wanted) else { continue };
+            let Some(candidate) = Candidate::new(&self.shares, range, wanted, spare) else { continue };
             let cost = candidate.cost(&self.shares, wanted, paced);
             if best.as_ref().is_none_or(|(lowest, _)| cost < *lowest) && !self.is_taken(candidate.position) {
                 best = Some((cost, candidate));
@@ -91,10 +98,12 @@ impl Choice<'_> {
         }
     }
 
-    /// The only node of its ring spaces its tokens evenly.
+    /// The first node of a ring takes one token in each of as many equal parts, somewhere in it: were they evenly
+    /// spaced, nodes that begin a cluster at the same time would own what happens to lie between their first tokens.
     fn take_even(&mut self) {
-        let first = mix(self.chance) % SPACE;
-        self.take_from((first + self.tokens.len() as u64 * SPACE / self.count as u64) as u32);
+        let part = SPACE / self.count as u64;
+        let position = self.tokens.len() as u64 * part + self.roll() % part;
+        self.take_from(position as u32);
     }
 
     /// Takes the first free position from here on.
