@@ -93,7 +93,10 @@ fn pick(near: &[Near], zones_met: &Near, set: &mut [NodeIndex]) {
                 found += 1;
             }
         }
-        met[..found].sort_unstable_by_key(|(_, at)| std::cmp::Reverse(*at));
+        // The zones stand in the order of their nearest nodes already.
+        if rank > 0 {
+            met[..found].sort_unstable_by_key(|(_, at)| std::cmp::Reverse(*at));
+        }
         for (node, _) in &met[..found] {
             if len == set.len() {
                 return;
