@@ -213,7 +213,11 @@ fn of_cache(cache: &Cache, registry: &mut Registry) {
         ("shared_cache_errors", "calls of the shared cache that failed", &counters.shared_errors),
         ("cache_cut", "blocks that were cut down to their metadata", &counters.cut),
         ("cache_dropped", "blocks that went from the cache", &counters.dropped),
-        ("cache_damaged", "units of a former run that were damaged", &counters.damaged),
+        (
+            "cache_damaged",
+            "units of a former run that were damaged, and blocks that were begun anew",
+            &counters.damaged,
+        ),
         ("cache_file_errors", "files that the cache could not make", &counters.file_errors),
     ] {
         counter(registry, name, help, value);

@@ -143,6 +143,11 @@ impl Sparse {
         self.partial.is_current()
     }
 
+    /// What came is not what it should be.
+    pub fn doubt(&self) {
+        self.partial.doubt();
+    }
+
     /// Whether a range has come.
     pub fn has(&self, range: &Range<u64>) -> bool {
         self.partial.has(range)

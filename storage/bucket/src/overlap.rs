@@ -20,6 +20,8 @@ pub type Overlaps = Vec<Arc<[u32]>>;
 #[derive(Default)]
 pub(crate) struct OverlapIndex {
     known: Mutex<Vec<Known>>,
+    /// Blocks that are listed no more while `known` was in use.
+    forgotten: Mutex<Vec<BlockId>>,
 }
 
 struct Known {
@@ -46,13 +48,27 @@ impl Places {
 
 impl OverlapIndex {
     /// Lets go of blocks that are listed no more, and so of their files.
+    ///
+    /// Does not wait: whoever compares blocks may be waiting for a store, for as long as that takes, and this is called by
+    /// those who are to bring what it waits for.
     pub fn forget(&self, removed: &[BlockId]) {
-        self.known.lock().retain(|known| !removed.contains(&known.id));
+        self.forgotten.lock().extend(removed);
+        if let Some(mut known) = self.known.try_lock() {
+            self.let_go(&mut known);
+        }
+    }
+
+    fn let_go(&self, known: &mut Vec<Known>) {
+        let forgotten = std::mem::take(&mut *self.forgotten.lock());
+        if !forgotten.is_empty() {
+            known.retain(|known| !forgotten.contains(&known.id));
+        }
     }
 
     /// Compares what is new in a listing with the rest of it, and yields what is known of all of it.
     pub fn of(&self, listing: &[Listed]) -> Result<Overlaps, BlockError> {
         let mut known = self.known.lock();
+        self.let_go(&mut known);
         if known.len() > listing.len() * 2 + 16 {
             let listed: BTreeSet<BlockId> = listing.iter().map(|listed| listed.id).collect();
             known.retain(|known| listed.contains(&known.id));
@@ -90,4 +106,61 @@ fn compare(known: &mut [Known], block: &Block) -> Result<Places, BlockError> {
         }
     }
     Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use spanloom_block::{BlockMeta, Partial, Source};
+    use spanloom_span::Tenant;
+
+    use super::*;
+
+    /// A store that answers when it is told to.
+    struct Slow(Arc<Barrier>);
+
+    impl Source for Slow {
+        fn open(&self) -> std::io::Result<Arc<dyn Partial>> {
+            self.0.wait();
+            self.0.wait();
+            Err(std::io::Error::other("slow"))
+        }
+    }
+
+    /// Whoever forgets runs where the store's answers come: if it waited for who waits for them, none would ever come.
+    #[test]
+    fn forgetting_does_not_wait_for_a_store() {
+        let (index, told) = (OverlapIndex::default(), Arc::new(Barrier::new(2)));
+        let listed = |number: u64| {
+            let meta = BlockMeta {
+                tenant: Tenant::default(),
+                version: spanloom_block::FORMAT_VERSION,
+                created: number,
+                spans: 1,
+                traces: 1,
+                raw_bytes: 1,
+                min_start: 0,
+                max_end: 1,
+                min_sealed_through: 0,
+                max_sealed_through: 0,
+                file_bytes: 1000,
+                tail: 0,
+                level: 0,
+                replaces: Vec::new(),
+            };
+            let block = Block::far(meta, 0, Arc::new(Slow(told.clone())), &Arc::default());
+            Listed { id: BlockId { created: number, number }, path: "".into(), block }
+        };
+        let listing = [listed(1), listed(2)];
+        std::thread::scope(|scope| {
+            let compared = scope.spawn(|| index.of(&listing).is_err());
+            told.wait();
+            index.forget(&[listing[0].id]);
+            told.wait();
+            assert!(compared.join().unwrap());
+        });
+        assert_eq!(index.of(&listing[1..]).unwrap().len(), 1);
+        assert!(index.known.lock().iter().all(|known| known.id == listing[1].id));
+    }
 }

@@ -95,7 +95,7 @@ async fn another_folder_in_its_place_is_not_taken_for_it() {
     let fails = async || {
         let errors = [
             store.get("a/b", None).await.map(drop).unwrap_err(),
-            store.ranges("a/b", &[0..1]).await.map(drop).unwrap_err(),
+            store.ranges("a/b", std::slice::from_ref(&(0..1))).await.map(drop).unwrap_err(),
             store.put("a/c", text()).await.unwrap_err(),
             store.swap("a/d", "x".into(), None).await.map(drop).unwrap_err(),
             store.list("").await.map(drop).unwrap_err(),

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use spanloom_block::BlockId;
 use spanloom_bucket::cache::{Cache, CacheOptions};
 use spanloom_bucket::catalog::plan::{CompactionRules, RetentionRules};
 use spanloom_bucket::catalog::steps::Steps;
-use spanloom_bucket::catalog::{Catalog, Timing};
+use spanloom_bucket::catalog::{Catalog, Manifest, Timing};
+use spanloom_bucket::objects::Objects as _;
 use spanloom_bucket::store::faulty::{Faults, Faulty};
 use spanloom_bucket::store::memory::Memory;
 use spanloom_bucket::{Bucket, RealPace, Remote};
@@ -182,19 +184,32 @@ impl Unrest {
         self.store.set_dead(false);
         let [one, two] = &self.nodes;
         handle.block_on(async {
-            one.upkeep.ship().await.unwrap();
+            // A list that was never written is made anew first, and that round ships nothing.
+            while one.bucket.unshipped().blocks > 0 {
+                one.upkeep.ship().await.unwrap();
+            }
             one.upkeep.compact().await;
             for node in [one, two] {
                 node.upkeep.retain().await;
                 node.upkeep.poll().await.unwrap();
             }
         });
-        assert_eq!(one.bucket.unshipped().blocks, 0);
         for tenant in tenants {
             let listed = [one, two].map(|node| node.bucket.blocks(tenant).iter().map(|l| l.id).collect());
             let [one, two]: [Vec<_>; 2] = listed;
             assert_eq!(one, two, "both nodes list the same blocks");
+            let there = handle.block_on(self.store.list(tenant.as_str())).unwrap();
+            for id in &one {
+                let id: &BlockId = id;
+                let is_there = there.iter().any(|found| found.path.contains(&id.to_string()));
+                assert!(is_there, "block {id} is listed and not there: {:?}", self.manifest(tenant));
+            }
         }
+    }
+
+    fn manifest(&self, tenant: &Tenant) -> Arc<Manifest> {
+        let remote = self.nodes[0].bucket.remote().unwrap();
+        self.house.handle().block_on(remote.steps().catalog().refresh(tenant)).unwrap()
     }
 
     /// From now on the node is asked that took no spans.

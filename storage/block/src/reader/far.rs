@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
-use crate::error::Result;
+use crate::error::{BlockError, Result};
 use crate::map::Sparse;
 use crate::meta::BlockMeta;
 use crate::reader::opened::Opened;
@@ -39,6 +39,10 @@ pub trait Partial: Send + Sync {
     fn is_current(&self) -> bool {
         true
     }
+
+    /// What came is not what the block's checksums say: whatever is opened from now on is to begin with nothing. This one
+    /// stays as it is for those who read it.
+    fn doubt(&self) {}
 
     /// Keeps what was made of the file for as long as the file is kept.
     fn keep(&self, made: Arc<dyn Any + Send + Sync>);
@@ -80,7 +84,11 @@ impl Far {
         let sparse = Sparse::open(partial.clone(), self.meta.file_bytes)?;
         // 12 bits an id, and the directory behind them.
         let last = (self.meta.traces.saturating_mul(3) / 2).saturating_add(USUAL_DIRECTORY);
-        let opened = Arc::new(Opened::far(sparse, &self.meta, last, self.tail, self.set.clone())?);
+        let opened = Opened::far(sparse, &self.meta, last, self.tail, self.set.clone());
+        if opened.as_ref().is_err_and(|error| !matches!(error, BlockError::Io(_))) {
+            partial.doubt();
+        }
+        let opened = Arc::new(opened?);
         partial.keep(opened.clone());
         *slot = Arc::downgrade(&opened);
         Ok(opened)

@@ -86,6 +86,9 @@ impl Mapping {
         if word.load(Ordering::Relaxed) & bit == 0 {
             let (found, expected) = (xxh3_64(bytes), place.sum);
             if found != expected {
+                if let Bytes::Sparse(sparse) = &self.bytes {
+                    sparse.doubt();
+                }
                 return Err(BlockError::Checksum { what: format!("section {section}"), found, expected });
             }
             word.fetch_or(bit, Ordering::Relaxed);

@@ -64,7 +64,7 @@ pub struct CacheCounters {
     pub cut: AtomicU64,
     /// Blocks that went altogether.
     pub dropped: AtomicU64,
-    /// Units of a former run that were damaged.
+    /// Units of a former run that were damaged, and blocks that were begun anew since their checksums were wrong.
     pub damaged: AtomicU64,
     /// Files that could not be made in the folder, so that memory was used.
     pub file_errors: AtomicU64,
@@ -313,6 +313,18 @@ impl Partial for InCache {
 
     fn is_current(&self) -> bool {
         self.kept.is_current()
+    }
+
+    fn doubt(&self) {
+        let Some(cache) = self.cache.upgrade() else { return };
+        cache.store.counters.damaged.fetch_add(1, Ordering::Relaxed);
+        let mut index = cache.index.lock();
+        // Another one may have taken its place.
+        if index.blocks.get(&self.path).is_some_and(|kept| Arc::ptr_eq(kept, &self.kept)) {
+            index.blocks.remove(&self.path);
+        }
+        drop(index);
+        self.kept.let_go();
     }
 
     fn keep(&self, made: Arc<dyn std::any::Any + Send + Sync>) {

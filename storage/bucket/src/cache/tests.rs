@@ -289,6 +289,25 @@ fn a_store_that_fails_is_asked_again() {
 }
 
 #[test]
+fn what_is_doubted_is_asked_for_again_and_stays_for_who_reads_it() {
+    let house = House::new();
+    let cache = house.open(1 << 30, 1 << 30);
+    let source = cache.source("t/one.block", LEN, TAIL);
+    let (one, same) = (source.open().unwrap(), source.open().unwrap());
+    one.fill(&[0..10]).unwrap();
+    assert_eq!(house.asked().len(), 1);
+    one.doubt();
+    assert!(!one.is_current() && !same.is_current() && one.has(&(0..10)));
+    let again = source.open().unwrap();
+    assert!(!again.has(&(0..10)));
+    // Whoever comes late doubts what is there no longer.
+    same.doubt();
+    assert!(again.is_current());
+    read(&source, "t/one.block", 0..10);
+    assert_eq!((house.asked().len(), cache.counters().damaged.load(Ordering::Relaxed)), (1, 2));
+}
+
+#[test]
 fn without_a_folder_memory_does() {
     let house = House::new();
     let file = house.folder.path().join("file");
