@@ -27,8 +27,12 @@ use super::units::{Size, Time};
 /// How often it is looked whether blocks are to be removed, at least.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// The least time that a block stays in the store after it was replaced or retired.
+/// The least time that a block stays in a folder after it was replaced or retired.
 const LEAST_GRACE: Duration = Duration::from_secs(2);
+
+/// The same in a cloud. What is decided must have taken effect within a quarter of it, and a request may be tried again for
+/// 40 s.
+const LEAST_CLOUD_GRACE: Duration = Duration::from_secs(300);
 
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
@@ -168,7 +172,8 @@ impl Config {
         if store.poll.0.is_zero() {
             return wrong("store.poll", store.poll, "more than 0s");
         }
-        let least = Time(store.poll.0.saturating_add(self.query.timeout.0).max(LEAST_GRACE));
+        let least = if store.backend == BackendKey::Folder { LEAST_GRACE } else { LEAST_CLOUD_GRACE };
+        let least = Time(store.poll.0.saturating_add(self.query.timeout.0).max(least));
         if store.backend != BackendKey::Local && store.grace < least {
             return wrong("store.grace", store.grace, format!("at least {least}"));
         }
