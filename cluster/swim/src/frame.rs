@@ -10,8 +10,8 @@ use crate::{Error, Identity};
 
 const GOSSIP: u8 = 1;
 const NOTICE: u8 = 2;
-/// Most bytes before SWIM's message: the kind and three varints.
-pub(crate) const GOSSIP_HEADER_MAX: usize = 1 + 3 * 10;
+/// Most bytes before SWIM's message: the kind and four varints.
+pub(crate) const GOSSIP_HEADER_MAX: usize = 1 + 4 * 10;
 
 /// What came.
 #[derive(Debug, PartialEq)]
@@ -20,24 +20,28 @@ pub(crate) enum Frame<'a> {
     Notice(Notice),
 }
 
-/// A load, and which of its sender's loads it is.
+/// What a node says in every datagram: its load, and the version of its record, by which those that missed it know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct LoadReport {
+    /// Counts the reports that differ.
     pub(crate) sequence: u64,
+    pub(crate) record_version: u64,
     pub(crate) load: Load,
 }
 
 impl LoadReport {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         put_varint(out, self.sequence);
+        put_varint(out, self.record_version);
         put_varint(out, self.load.live_bytes);
         put_varint(out, self.load.spans_per_second);
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let sequence = reader.varint()?;
+        let record_version = reader.varint()?;
         let load = Load { live_bytes: reader.varint()?, spans_per_second: reader.varint()? };
-        Ok(Self { sequence, load })
+        Ok(Self { sequence, record_version, load })
     }
 }
 
@@ -95,7 +99,7 @@ mod tests {
     #[test]
     fn payloads_come_back() {
         let load = Load { live_bytes: u64::MAX, spans_per_second: 12 };
-        let report = LoadReport { sequence: u64::MAX, load };
+        let report = LoadReport { sequence: u64::MAX, record_version: 1, load };
         let bytes = gossip(&report, b"hello");
         assert!(bytes.len() <= GOSSIP_HEADER_MAX + 5);
         assert_eq!(read(&bytes), Ok(Frame::Gossip { load: report, message: b"hello" }));

@@ -16,6 +16,8 @@ pub(crate) enum Due {
     Record,
     /// Exchange full state with a random member.
     PushPull,
+    /// Ask for the records that ought to have come.
+    Lacks,
     /// Gossip once more before falling silent; so many rounds are left.
     Leave(u8),
     /// Somebody holds a member down that is up here: believe it unless the member has spoken up.

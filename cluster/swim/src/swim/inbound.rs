@@ -50,6 +50,9 @@ impl Swim {
         let src = &header.src;
         if result.is_ok() && self.foca.iter_members().any(|member| member.id() == src) {
             self.records.lock().offer_load(src.name(), src.generation(), load);
+            if self.lacks(src) {
+                self.look_for_lacks(now);
+            }
         }
         self.settle(now, out, fx);
         result.map_err(|error| match error {

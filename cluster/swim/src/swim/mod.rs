@@ -117,7 +117,7 @@ impl Swim {
             foca,
             records,
             own,
-            load: LoadReport::default(),
+            load: LoadReport { record_version: 1, ..LoadReport::default() },
             envelope,
             timers: Timers::default(),
             rng,
@@ -220,7 +220,7 @@ impl Swim {
                 if !renewed {
                     self.since.insert(after.name().clone(), now.unix_ms);
                     fx.tell(Change::Restarted { before, after });
-                    self.push_pull_within(now, SOON_MS);
+                    self.look_for_lacks(now);
                 }
             }
             OwnedNotification::Active => self.became_active(now, fx),
@@ -243,6 +243,7 @@ impl Swim {
             self.push_pull_within(now, SOON_MS);
         }
         fx.tell(Change::Up(who));
+        self.look_for_lacks(now);
         self.resize();
     }
 
@@ -258,7 +259,7 @@ impl Swim {
     fn record_changed(&mut self, now: Now, name: NodeName, fx: &mut Effects) {
         let missing = self.records.lock().of(&name).is_some_and(|known| !known.whole);
         if missing {
-            self.push_pull_within(now, SPREAD_MS);
+            self.look_for_lacks(now);
         }
         fx.tell(Change::Record(name));
     }
@@ -283,8 +284,6 @@ impl Swim {
 
 /// Within this time a node that learns of another asks somebody for all.
 const SOON_MS: u64 = 500;
-/// Within this time all nodes fetch what does not fit a datagram; together they must not crowd one node.
-const SPREAD_MS: u64 = 3_000;
 
 fn new_foca(identity: &Identity, options: &Options, records: &Shared, rng: &mut StdRng) -> Foca {
     let rng = StdRng::from_rng(rng);

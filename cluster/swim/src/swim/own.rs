@@ -31,7 +31,7 @@ impl Swim {
             return Ok(());
         }
         self.own.record = Arc::new(record);
-        self.own.version += 1;
+        self.count_version();
         self.announce(now, fx);
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Swim {
             Life::Running => {
                 let record = Record { state: NodeState::Left, ..(*self.own.record).clone() };
                 self.own.record = Arc::new(record);
-                self.own.version += 1;
+                self.count_version();
                 self.enqueue_own();
                 let mut out = Outbox::default();
                 // It fails only if our identity cannot be written, which it always can.
@@ -96,6 +96,12 @@ impl Swim {
         // A message of records alone: they do not wait behind updates.
         let _ = self.foca.broadcast(&mut out);
         self.settle(now, out, fx);
+    }
+
+    fn count_version(&mut self) {
+        self.own.version += 1;
+        self.load.record_version = self.own.version;
+        self.load.sequence += 1;
     }
 
     /// Puts the own record among what foca spreads. One that does not fit a datagram goes without its tokens; who

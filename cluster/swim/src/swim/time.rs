@@ -6,7 +6,7 @@ use foca::{Member, State};
 use rand::RngExt;
 
 use super::outbox::Outbox;
-use super::{Life, SPREAD_MS, Swim};
+use super::{Life, Swim};
 use crate::effects::{Effect, Effects, Now};
 use crate::timers::Due;
 use crate::{DropReason, Error, Identity, NodeName};
@@ -15,6 +15,9 @@ use crate::{DropReason, Error, Identity, NodeName};
 const TRIED_AT_ONCE: usize = 5;
 /// First pause between two tries of the seeds; it doubles.
 const JOIN_FIRST_MS: u64 = 250;
+/// How long gossip has to bring a record before it is asked for: this, and as much again by chance, so that not all
+/// nodes ask at once.
+const LACK_MS: u64 = 1_000;
 /// How long to look for a member to exchange state with when there was none.
 const PUSH_PULL_RETRY_MS: u64 = 1_000;
 
@@ -106,6 +109,7 @@ impl Swim {
                 self.timers.set(now.monotonic_ms, pause, Due::Record);
             }
             Due::PushPull => self.ask_for_state(now, fx),
+            Due::Lacks => self.ask_for_lacks(now, fx),
             Due::Leave(rounds) => self.say_leaving(now, rounds, fx),
             Due::Contested(who) => self.believe_down(now, &who, fx),
         }
@@ -165,37 +169,62 @@ impl Swim {
         self.settle(now, out, fx);
     }
 
+    /// Looks in a while whether a record that ought to be here has come.
+    pub(super) fn look_for_lacks(&mut self, now: Now) {
+        if self.timers.time_of(&Due::Lacks).is_none() {
+            let jitter = self.random_ms(LACK_MS);
+            self.timers.set(now.monotonic_ms, LACK_MS + jitter, Due::Lacks);
+        }
+    }
+
+    /// Whether the newest record of a member is missing here, or its tokens.
+    pub(super) fn lacks(&self, who: &Identity) -> bool {
+        let records = self.records.lock();
+        let said = records.of(who.name()).filter(|said| said.generation == who.generation() && said.whole);
+        let newest = records.load_of(who).map_or(0, |report| report.record_version);
+        said.is_none_or(|said| said.version < newest)
+    }
+
+    fn ask_for_lacks(&mut self, now: Now, fx: &mut Effects) {
+        let lacking: Vec<_> =
+            self.foca.iter_members().map(Member::id).filter(|who| self.lacks(who)).collect();
+        if lacking.is_empty() {
+            return;
+        }
+        // Those whose newest record is missing have it for sure; if no address of them is known, anybody may.
+        let lacking = lacking.into_iter().cloned().collect();
+        let peer = self.choose_peer(lacking).or_else(|| self.choose_any_peer());
+        if let Some((with, peer)) = peer {
+            fx.push(Effect::PushPull { with, peer });
+        }
+        self.look_for_lacks(now);
+    }
+
     fn ask_for_state(&mut self, now: Now, fx: &mut Effects) {
         self.forget_strangers();
-        let chosen = self.choose_peer();
-        let pause = match &chosen {
-            None => PUSH_PULL_RETRY_MS,
-            Some((_, _, more)) if *more => SPREAD_MS,
-            Some(_) => self.options.push_pull_every_ms * 9 / 10,
-        };
-        if let Some((with, peer, _)) = chosen {
+        let mut pause = PUSH_PULL_RETRY_MS;
+        if let Some((with, peer)) = self.choose_any_peer() {
             fx.push(Effect::PushPull { with, peer });
+            pause = self.options.push_pull_every_ms * 9 / 10;
         }
         let jitter = self.random_ms(pause / 5) + 1;
         self.timers.set(now.monotonic_ms, pause + jitter, Due::PushPull);
     }
 
-    /// A member that is up: one whose tokens are missing, or any. And whether more tokens are missing.
-    fn choose_peer(&mut self) -> Option<(NodeName, String, bool)> {
+    fn choose_any_peer(&mut self) -> Option<(NodeName, String)> {
+        let up = self.foca.iter_members().map(|member| member.id().clone()).collect();
+        self.choose_peer(up)
+    }
+
+    /// One of them, by chance, whose peer address is known.
+    fn choose_peer(&mut self, of: Vec<Identity>) -> Option<(NodeName, String)> {
         let records = self.records.lock();
-        let (mut missing, mut any) = (Vec::new(), Vec::new());
-        for member in self.foca.iter_members() {
-            let said = records.of(member.id().name());
-            if let Some(said) = said.filter(|said| said.generation == member.id().generation()) {
-                if said.whole { any.push(said) } else { missing.push(said) }
-            }
-        }
-        let from = if missing.is_empty() { &any } else { &missing };
-        if from.is_empty() {
-            return None;
-        }
-        let chosen = from[self.rng.random_range(0..from.len())];
-        Some((chosen.name.clone(), chosen.record.peer.clone(), missing.len() > 1))
+        let said = of
+            .iter()
+            .filter_map(|who| records.of(who.name()).filter(|said| said.generation == who.generation()));
+        let said: Vec<_> = said.collect();
+        let chosen = said.get(self.rng.random_range(0..said.len().max(1)))?;
+        Some((chosen.name.clone(), chosen.record.peer.clone()))
     }
 
     /// Forgets what is held of names that are no members any more. A record may be here before its member is.
