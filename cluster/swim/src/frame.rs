@@ -1,4 +1,4 @@
-//! What is inside an envelope: a message of SWIM with its sender's load, or a notice. `docs/formats/gossip.md`,
+//! What is inside an envelope: a message of SWIM with its sender's load, a notice, a record or the wish for one. `docs/formats/gossip.md`,
 //! "Payload".
 
 use foca::State;
@@ -10,14 +10,26 @@ use crate::{Error, Identity};
 
 const GOSSIP: u8 = 1;
 const NOTICE: u8 = 2;
+const ASK: u8 = 3;
+const RECORD: u8 = 4;
 /// Most bytes before SWIM's message: the kind and four varints.
 pub(crate) const GOSSIP_HEADER_MAX: usize = 1 + 4 * 10;
 
 /// What came.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Frame<'a> {
-    Gossip { load: LoadReport, message: &'a [u8] },
+    Gossip {
+        load: LoadReport,
+        message: &'a [u8],
+    },
     Notice(Notice),
+    /// `from` has not the newest record of `to`.
+    Ask {
+        from: Identity,
+        to: Identity,
+    },
+    /// The sender's record.
+    Record(&'a [u8]),
 }
 
 /// What a node says in every datagram: its load, and the version of its record, by which those that missed it know.
@@ -73,6 +85,17 @@ pub(crate) fn notice(notice: &Notice) -> Vec<u8> {
     out
 }
 
+pub(crate) fn ask(from: &Identity, to: &Identity) -> Vec<u8> {
+    let mut out = vec![ASK];
+    from.write(&mut out);
+    to.write(&mut out);
+    out
+}
+
+pub(crate) fn record(announcement: &[u8]) -> Vec<u8> {
+    [&[RECORD], announcement].concat()
+}
+
 pub(crate) fn read(payload: &[u8]) -> Result<Frame<'_>, Error> {
     let mut reader = Reader(payload);
     match reader.u8()? {
@@ -86,6 +109,12 @@ pub(crate) fn read(payload: &[u8]) -> Result<Frame<'_>, Error> {
             reader.end()?;
             Ok(Frame::Notice(Notice { to, holder, state }))
         }
+        ASK => {
+            let (from, to) = (Identity::read(&mut reader)?, Identity::read(&mut reader)?);
+            reader.end()?;
+            Ok(Frame::Ask { from, to })
+        }
+        RECORD => Ok(Frame::Record(reader.0)),
         _ => Err(Error::Malformed("an unknown payload")),
     }
 }
@@ -118,6 +147,8 @@ mod tests {
             match read(&bytes) {
                 Ok(Frame::Gossip { load, message }) => prop_assert_eq!(gossip(&load, message), bytes),
                 Ok(Frame::Notice(said)) => prop_assert_eq!(notice(&said), bytes),
+                Ok(Frame::Ask { from, to }) => prop_assert_eq!(ask(&from, &to), bytes),
+                Ok(Frame::Record(said)) => prop_assert_eq!(record(said), bytes),
                 Err(_) => {}
             }
         }

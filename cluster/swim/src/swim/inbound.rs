@@ -6,6 +6,7 @@ use foca::{Header, Member, Message, State};
 
 use super::outbox::Outbox;
 use super::{Life, Swim};
+use crate::announcement::Announcement;
 use crate::effects::{Effects, Now};
 use crate::frame::{self, Frame, LoadReport, Notice};
 use crate::{DropReason, Identity, codec};
@@ -29,8 +30,33 @@ impl Swim {
         let payload = self.envelope.open(now.unix_ms, bytes)?;
         match frame::read(&payload).map_err(|_| DropReason::Malformed)? {
             Frame::Notice(notice) => self.take_notice(now, &notice, fx),
+            Frame::Ask { from, to } => self.answer(now, &from, &to, fx),
+            Frame::Record(bytes) => self.take_record(now, bytes, fx),
             Frame::Gossip { load, message } => self.take_gossip(now, load, message, fx),
         }
+    }
+
+    /// Sends the own record to a member that asks for it. Nobody else is answered, least of all at length.
+    fn answer(
+        &mut self,
+        now: Now,
+        from: &Identity,
+        to: &Identity,
+        fx: &mut Effects,
+    ) -> Result<(), DropReason> {
+        if *to != self.me || !self.is_up(from) || self.life != Life::Running {
+            return Err(DropReason::Refused);
+        }
+        let payload = frame::record(&self.own_bytes());
+        self.send(now, from, &payload, fx);
+        Ok(())
+    }
+
+    fn take_record(&mut self, now: Now, bytes: &[u8], fx: &mut Effects) -> Result<(), DropReason> {
+        let said = Announcement::from_bytes(bytes).map_err(|_| DropReason::BadRecord)?;
+        self.records.lock().offer(said);
+        self.settle(now, Outbox::default(), fx);
+        Ok(())
     }
 
     fn take_gossip(

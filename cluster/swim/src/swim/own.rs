@@ -98,6 +98,15 @@ impl Swim {
         self.settle(now, out, fx);
     }
 
+    /// The own record as it fits a datagram.
+    pub(super) fn own_bytes(&self) -> Vec<u8> {
+        let whole = self.own.to_bytes();
+        let fits = whole.len() <= self.options.record_max();
+        let bytes = if fits { whole } else { self.own.without_tokens().to_bytes() };
+        debug_assert!(bytes.len() <= self.options.record_max());
+        bytes
+    }
+
     fn count_version(&mut self) {
         self.own.version += 1;
         self.load.record_version = self.own.version;
@@ -107,10 +116,7 @@ impl Swim {
     /// Puts the own record among what foca spreads. One that does not fit a datagram goes without its tokens; who
     /// sees that asks for the full state.
     fn enqueue_own(&mut self) {
-        let whole = self.own.to_bytes();
-        let fits = whole.len() <= self.options.record_max();
-        let bytes = if fits { whole } else { self.own.without_tokens().to_bytes() };
-        debug_assert!(bytes.len() <= self.options.record_max());
+        let bytes = self.own_bytes();
         // It fails only for what is empty, longer than a datagram, or refused by our own handler.
         let _ = self.foca.add_broadcast(&bytes);
     }

@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::{Life, Swim};
 use crate::effects::{Effect, Effects, Now};
 use crate::timers::Due;
-use crate::{DropReason, Error, Identity, NodeName};
+use crate::{DropReason, Error, Identity, NodeName, frame};
 
 /// Most addresses that are tried at once.
 const TRIED_AT_ONCE: usize = 5;
@@ -20,6 +20,18 @@ const JOIN_FIRST_MS: u64 = 250;
 const LACK_MS: u64 = 1_000;
 /// How long to look for a member to exchange state with when there was none.
 const PUSH_PULL_RETRY_MS: u64 = 1_000;
+
+/// Most members that are asked for their records at once.
+const ASKED_AT_ONCE: usize = 8;
+
+/// What is missing of a member's newest record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// All of it.
+    Record,
+    /// Its tokens, which do not fit a datagram.
+    Tokens,
+}
 
 /// Where to ask to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,25 +189,40 @@ impl Swim {
         }
     }
 
-    /// Whether the newest record of a member is missing here, or its tokens.
-    pub(super) fn lacks(&self, who: &Identity) -> bool {
+    /// What is missing here of a member's newest record.
+    fn lack(&self, who: &Identity) -> Option<Lack> {
         let records = self.records.lock();
-        let said = records.of(who.name()).filter(|said| said.generation == who.generation() && said.whole);
         let newest = records.load_of(who).map_or(0, |report| report.record_version);
-        said.is_none_or(|said| said.version < newest)
+        let said = records.of(who.name()).filter(|said| said.generation == who.generation());
+        match said {
+            Some(said) if said.version >= newest => (!said.whole).then_some(Lack::Tokens),
+            _ => Some(Lack::Record),
+        }
     }
 
+    pub(super) fn lacks(&self, who: &Identity) -> bool {
+        self.lack(who).is_some()
+    }
+
+    /// Asks for records by datagram, and for tokens that do not fit one by full state.
     fn ask_for_lacks(&mut self, now: Now, fx: &mut Effects) {
-        let lacking: Vec<_> =
-            self.foca.iter_members().map(Member::id).filter(|who| self.lacks(who)).collect();
+        let up = self.foca.iter_members().map(Member::id);
+        let mut lacking: Vec<_> = up.filter_map(|who| Some((who.clone(), self.lack(who)?))).collect();
         if lacking.is_empty() {
             return;
         }
-        // Those whose newest record is missing have it for sure; if no address of them is known, anybody may.
-        let lacking = lacking.into_iter().cloned().collect();
-        let peer = self.choose_peer(lacking).or_else(|| self.choose_any_peer());
-        if let Some((with, peer)) = peer {
+        let without_tokens = lacking.iter().filter(|(_, lack)| *lack == Lack::Tokens);
+        let without_tokens = without_tokens.map(|(who, _)| who.clone()).collect();
+        if let Some((with, peer)) = self.choose_peer(without_tokens) {
             fx.push(Effect::PushPull { with, peer });
+        }
+        for _ in 0..ASKED_AT_ONCE.min(lacking.len()) {
+            let chosen = self.rng.random_range(0..lacking.len());
+            let (who, lack) = lacking.swap_remove(chosen);
+            if lack == Lack::Record {
+                let payload = frame::ask(&self.me, &who);
+                self.send(now, &who, &payload, fx);
+            }
         }
         self.look_for_lacks(now);
     }
