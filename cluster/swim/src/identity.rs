@@ -10,7 +10,7 @@ use crate::{Error, NodeName};
 const GENERATION_END: u64 = 1 << 48;
 
 /// One life of a node. Of two with the same name the later generation counts, then the later renewal; the other one
-/// is over. It is in every datagram and every update, so it is short: 15 bytes and the name with IPv4, 27 with IPv6.
+/// is over. It is in every datagram and every update, so it is short: 16 bytes and the name with IPv4, 28 with IPv6.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     name: NodeName,
