@@ -162,7 +162,8 @@ impl Swim {
 
     /// Makes effects of what foca wanted in one call.
     fn settle(&mut self, now: Now, out: Outbox, fx: &mut Effects) {
-        if self.foca.identity() != &self.me {
+        let changed_identity = self.foca.identity() != &self.me;
+        if changed_identity {
             self.me = self.foca.identity().clone();
             self.own.generation = self.me.generation();
         }
@@ -185,6 +186,13 @@ impl Swim {
         }
         for name in changed {
             self.record_changed(now, name, fx);
+        }
+        if changed_identity && self.life == Life::Running {
+            // Under another identity foca probes nobody until somebody speaks to it; were all others gone by then,
+            // they would count as up for ever. An update without members makes it look.
+            let mut out = Outbox::default();
+            let _ = self.foca.apply_many(std::iter::empty(), true, &mut out);
+            self.settle(now, out, fx);
         }
     }
 
@@ -257,11 +265,18 @@ impl Swim {
     }
 
     fn record_changed(&mut self, now: Now, name: NodeName, fx: &mut Effects) {
-        let missing = self.records.lock().of(&name).is_some_and(|known| !known.whole);
-        if missing {
+        let Some(said) = self.records.lock().of(&name).cloned() else { return };
+        if !said.whole {
             self.look_for_lacks(now);
         }
         fx.tell(Change::Record(name));
+        if said.record.state == NodeState::Left {
+            let is_leaver = |who: &&Identity| *who.name() == said.name && who.generation() == said.generation;
+            let leaver = self.foca.iter_members().map(foca::Member::id).find(is_leaver).cloned();
+            if let Some(leaver) = leaver {
+                self.believe_down(now, &leaver, fx);
+            }
+        }
     }
 
     fn says_left(&self, who: &Identity) -> bool {

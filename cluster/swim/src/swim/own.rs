@@ -7,11 +7,13 @@ use super::{Life, Swim};
 use crate::effects::{Change, Effects, Now};
 use crate::record::{Load, NodeState};
 use crate::timers::Due;
-use crate::{Error, Record};
+use crate::{Error, Record, frame};
 
 /// How often a leaving node says so, to `gossip_fanout` others each time.
 const LEAVE_ROUNDS: u8 = 8;
 const LEAVE_EVERY_MS: u64 = 100;
+/// Most members that a leaving node tells by itself.
+const FAREWELLS_MAX: usize = 512;
 
 /// A record that a node may announce: whoever leaves does so by [`Swim::leave`], which others believe.
 pub(super) fn check(record: &Record) -> Result<(), Error> {
@@ -55,10 +57,13 @@ impl Swim {
             Life::Leaving | Life::Left => {}
             Life::Superseded(_) => self.end(fx),
             Life::Running => {
-                let record = Record { state: NodeState::Left, ..(*self.own.record).clone() };
+                // Its place on the ring is given up, and a short record comes through.
+                let tokens = Vec::new();
+                let record = Record { state: NodeState::Left, tokens, ..(*self.own.record).clone() };
                 self.own.record = Arc::new(record);
                 self.count_version();
                 self.enqueue_own();
+                self.bid_farewell(now, fx);
                 let mut out = Outbox::default();
                 // It fails only if our identity cannot be written, which it always can.
                 let _ = self.foca.leave_cluster(&mut out);
@@ -67,6 +72,15 @@ impl Swim {
                 self.timers.retain(|_| false);
                 self.timers.set(now.monotonic_ms, LEAVE_EVERY_MS, Due::Leave(LEAVE_ROUNDS));
             }
+        }
+    }
+
+    /// Tells all that are up, each by itself; for those whom the datagram does not reach there is gossip.
+    fn bid_farewell(&mut self, now: Now, fx: &mut Effects) {
+        let payload = frame::record(&self.own_bytes());
+        let up: Vec<_> = self.foca.iter_members().take(FAREWELLS_MAX).map(|one| one.id().clone()).collect();
+        for who in up {
+            self.send(now, &who, &payload, fx);
         }
     }
 

@@ -269,7 +269,7 @@ impl Swim {
         self.foca.iter_members().any(|member| member.id() == who)
     }
 
-    fn believe_down(&mut self, now: Now, who: &Identity, fx: &mut Effects) {
+    pub(super) fn believe_down(&mut self, now: Now, who: &Identity, fx: &mut Effects) {
         if self.is_up(who) {
             let mut out = Outbox::default();
             let _ = self.foca.apply_many([Member::down(who.clone())].into_iter(), true, &mut out);

@@ -4,6 +4,8 @@
 //! `SWIM_SEEDS=1000 cargo nextest run -p spanloom-swim --test cluster` looks at more seeds; `SWIM_FIRST=17` begins
 //! at another one, so `SWIM_SEEDS=1 SWIM_FIRST=17` replays the one that a failure names.
 
+#![allow(clippy::unwrap_used)]
+
 mod chaos;
 mod figures;
 mod life;
