@@ -1,7 +1,7 @@
 //! What is inside an envelope: a message of SWIM with its sender's load, a notice, a record or the wish for one. `docs/formats/gossip.md`,
 //! "Payload".
 
-use foca::State;
+use foca::{Incarnation, State};
 
 use crate::codec::{read_state, state_byte};
 use crate::record::Load;
@@ -67,6 +67,8 @@ pub(crate) struct Notice {
     pub(crate) holder: Identity,
     /// How that one is.
     pub(crate) state: State,
+    /// The incarnation of which that is said.
+    pub(crate) incarnation: Incarnation,
 }
 
 pub(crate) fn gossip(report: &LoadReport, message: &[u8]) -> Vec<u8> {
@@ -81,6 +83,7 @@ pub(crate) fn notice(notice: &Notice) -> Vec<u8> {
     let mut out = vec![NOTICE];
     notice.to.write(&mut out);
     notice.holder.write(&mut out);
+    out.extend_from_slice(&notice.incarnation.to_le_bytes());
     out.push(state_byte(notice.state));
     out
 }
@@ -105,9 +108,10 @@ pub(crate) fn read(payload: &[u8]) -> Result<Frame<'_>, Error> {
         }
         NOTICE => {
             let (to, holder) = (Identity::read(&mut reader)?, Identity::read(&mut reader)?);
+            let incarnation = reader.u16()?;
             let state = read_state(&mut reader)?;
             reader.end()?;
-            Ok(Frame::Notice(Notice { to, holder, state }))
+            Ok(Frame::Notice(Notice { to, holder, state, incarnation }))
         }
         ASK => {
             let (from, to) = (Identity::read(&mut reader)?, Identity::read(&mut reader)?);
@@ -133,7 +137,8 @@ mod tests {
         assert!(bytes.len() <= GOSSIP_HEADER_MAX + 5);
         assert_eq!(read(&bytes), Ok(Frame::Gossip { load: report, message: b"hello" }));
         let who = Identity::new(NodeName::new("a").unwrap(), 1, "10.0.0.1:1".parse().unwrap()).unwrap();
-        let said = Notice { to: who.clone(), holder: who.renewed().unwrap(), state: State::Down };
+        let said =
+            Notice { to: who.clone(), holder: who.renewed().unwrap(), state: State::Down, incarnation: 3 };
         let bytes = notice(&said);
         assert_eq!(read(&bytes), Ok(Frame::Notice(said)));
         for end in 0..bytes.len() {

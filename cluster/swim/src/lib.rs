@@ -3,8 +3,9 @@
 //! SWIM (Das, Gupta, Motivala: "SWIM: Scalable Weakly-consistent Infection-style Process Group Membership Protocol",
 //! DSN 2002) probes one member a period, asks others to probe it when it is silent, and spreads what is found along
 //! with the probes; a suspected member can refute. The core is [foca](https://docs.rs/foca). Of Lifeguard (Dadgar,
-//! Phillips, Currey: "Lifeguard: Local Health Awareness for More Accurate Failure Detection", DSN-W 2018) one idea is
-//! taken, in its simplest form: a process that finds that it stood still suspects nobody for it.
+//! Phillips, Currey: "Lifeguard: Local Health Awareness for More Accurate Failure Detection", DSN-W 2018) two ideas
+//! are taken: a suspect is told at once by the one that suspects it, and, in its simplest form, a process that finds
+//! that it stood still suspects nobody for it.
 //!
 //! [`Swim`] has no clock, socket, file or source of randomness: calls bring values and the time, and push what is to
 //! be done into [`Effects`]. So the server's shell, the simulator and the tests drive the same code.

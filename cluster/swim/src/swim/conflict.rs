@@ -1,6 +1,8 @@
 //! Two lives with one name: this node's former one, whose clock was ahead, or another process.
 
-use foca::State;
+use std::net::SocketAddr;
+
+use foca::{Member, State};
 
 use super::outbox::Outbox;
 use super::{Life, Swim, new_foca};
@@ -16,6 +18,7 @@ impl Swim {
     pub(super) fn take_notice(
         &mut self,
         now: Now,
+        from: SocketAddr,
         notice: &Notice,
         fx: &mut Effects,
     ) -> Result<(), DropReason> {
@@ -25,13 +28,29 @@ impl Swim {
         }
         if holder.outranks(&self.me) {
             self.meet_namesake(now, holder.clone(), notice.state, fx);
-        } else if *holder == self.me && notice.state == State::Down && self.life == Life::Running {
-            // Somebody holds us down, which cannot be refuted, only outlived.
-            if let Some(renewed) = self.me.renewed() {
-                self.go_on_as(now, renewed, fx);
+        } else if *holder == self.me && self.life == Life::Running {
+            match notice.state {
+                State::Alive => {}
+                State::Suspect => self.refute(now, from, notice, fx),
+                // Somebody holds us down, which cannot be refuted, only outlived.
+                State::Down => {
+                    if let Some(renewed) = self.me.renewed() {
+                        self.go_on_as(now, renewed, fx);
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Speaks up, first to the one that suspects us: whatever we send bears the higher incarnation.
+    fn refute(&mut self, now: Now, from: SocketAddr, notice: &Notice, fx: &mut Effects) {
+        let suspected = Member::new(self.me.clone(), notice.incarnation, State::Suspect);
+        let mut out = Outbox::default();
+        // They fail only if our identity cannot be written, which it always can.
+        let _ = self.foca.apply_many([suspected].into_iter(), true, &mut out);
+        let _ = self.foca.announce(Identity::whoever(from), &mut out);
+        self.settle(now, out, fx);
     }
 
     /// Another one with this node's name, who counts more.

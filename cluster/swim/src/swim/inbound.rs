@@ -16,21 +16,22 @@ impl Swim {
     pub fn on_datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8], fx: &mut Effects) {
         self.counters.received += 1;
         self.counters.received_bytes += bytes.len() as u64;
-        if let Err(reason) = self.take(now, bytes, fx) {
+        if let Err(reason) = self.take(now, from, bytes, fx) {
             self.counters.drop_for(reason);
             self.last_dropped = Some((from, reason));
         }
     }
 
-    fn take(&mut self, now: Now, bytes: &[u8], fx: &mut Effects) -> Result<(), DropReason> {
+    fn take(&mut self, now: Now, from: SocketAddr, bytes: &[u8], fx: &mut Effects) -> Result<(), DropReason> {
         if matches!(self.life, Life::Leaving | Life::Left) {
             // An answer would bring it back: foca renews an identity that is declared down.
             return Err(DropReason::Silent);
         }
         let payload = self.envelope.open(now.unix_ms, bytes)?;
         match frame::read(&payload).map_err(|_| DropReason::Malformed)? {
-            Frame::Notice(notice) => self.take_notice(now, &notice, fx),
+            Frame::Notice(notice) => self.take_notice(now, from, &notice, fx),
             Frame::Ask { from, to } => self.answer(now, &from, &to, fx),
+            Frame::Record(_) if self.life != Life::Running => Err(DropReason::Silent),
             Frame::Record(bytes) => self.take_record(now, bytes, fx),
             Frame::Gossip { load, message } => self.take_gossip(now, load, message, fx),
         }
@@ -107,7 +108,11 @@ impl Swim {
         }
         if src.name() == self.me.name() && !src.outranks(&self.me) {
             let holder = self.me.clone();
-            self.send_notice(now, &Notice { to: src.clone(), holder, state: State::Alive }, fx);
+            self.send_notice(
+                now,
+                &Notice { to: src.clone(), holder, state: State::Alive, incarnation: 0 },
+                fx,
+            );
             return Err(DropReason::Superseded);
         }
         let sender = Member::alive(src.clone());
@@ -132,7 +137,8 @@ impl Swim {
         let mut known = self.foca.iter_membership_state();
         let later = known.find(|member| member.id().name() == src.name() && member.id().outranks(src));
         let Some(later) = later else { return Ok(()) };
-        let notice = Notice { to: src.clone(), holder: later.id().clone(), state: later.state() };
+        let (holder, state) = (later.id().clone(), later.state());
+        let notice = Notice { to: src.clone(), holder, state, incarnation: later.incarnation() };
         drop(known);
         self.send_notice(now, &notice, fx);
         Err(DropReason::Superseded)

@@ -168,6 +168,12 @@ impl Swim {
             self.own.generation = self.me.generation();
         }
         for (after_ms, timer) in out.timers {
+            if let foca::Timer::ChangeSuspectToDown { member_id, incarnation, .. } = &timer {
+                // Gossip may need all the time that the suspect has; so it hears of it from us, as Lifeguard does.
+                let (to, holder, incarnation) = (member_id.clone(), member_id.clone(), *incarnation);
+                let notice = Notice { to, holder, state: foca::State::Suspect, incarnation };
+                self.send_notice(now, &notice, fx);
+            }
             self.timers.set(now.monotonic_ms, after_ms, Due::Foca(timer));
         }
         for (to, message) in out.sends {

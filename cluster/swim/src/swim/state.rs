@@ -18,6 +18,8 @@ use crate::{Error, Identity, NodeName};
 const STATE_VERSION: u8 = 1;
 /// Largest state that is read, in bytes: 4096 members with 512 tokens each take 9 MB.
 pub const STATE_MAX: usize = 16 << 20;
+/// Most members, records or loads in a state that is read: what they take in memory is a few times their bytes.
+const ENTRIES_MAX: u64 = 1 << 16;
 /// How long a member that somebody holds down, and we up, has to speak up.
 const CONTEST_MS: u64 = 2_000;
 
@@ -123,7 +125,7 @@ impl Swim {
                     (State::Down, _) => {
                         // It is up there: it may live, and cannot know that it is down here.
                         let (to, holder) = (who.clone(), who.clone());
-                        self.send_notice(now, &Notice { to, holder, state: State::Down }, fx);
+                        self.send_notice(now, &Notice { to, holder, state: State::Down, incarnation: 0 }, fx);
                     }
                     (_, State::Down) if !self.says_left(who) => self.contest(now, who, fx),
                     _ => believed.push(member),
@@ -137,7 +139,7 @@ impl Swim {
         let due = Due::Contested(who.clone());
         if self.timers.time_of(&due).is_none() {
             let (to, holder) = (who.clone(), who.clone());
-            self.send_notice(now, &Notice { to, holder, state: State::Down }, fx);
+            self.send_notice(now, &Notice { to, holder, state: State::Down, incarnation: 0 }, fx);
             self.timers.set(now.monotonic_ms, CONTEST_MS, due);
         }
     }
@@ -155,20 +157,25 @@ fn read(bytes: &[u8], label_hash: [u8; 4]) -> Result<Whole, Error> {
         return Err(Error::OtherCluster);
     }
     let mut whole = Whole { members: Vec::new(), records: Vec::new(), loads: Vec::new() };
-    for _ in 0..reader.varint()? {
+    for _ in 0..count(&mut reader)? {
         whole.members.push(read_member(&mut reader)?);
     }
-    for _ in 0..reader.varint()? {
+    for _ in 0..count(&mut reader)? {
         let length = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
         whole.records.extend(read_record(reader.take(length)?)?);
     }
-    for _ in 0..reader.varint()? {
+    for _ in 0..count(&mut reader)? {
         let name = NodeName::new(reader.text()?)?;
         let generation = reader.u48()?;
         whole.loads.push((name, generation, LoadReport::read(&mut reader)?));
     }
     reader.end()?;
     Ok(whole)
+}
+
+fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
+    let count = reader.varint()?;
+    if count > ENTRIES_MAX { Err(Error::Malformed("a state of more than 65536 entries")) } else { Ok(count) }
 }
 
 /// A record that a later version wrote is left out; it does not hide the others.

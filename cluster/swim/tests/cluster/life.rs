@@ -157,3 +157,23 @@ fn loads_ride_along() {
         if world.nodes.values().all(knows) { Ok(()) } else { Err("not known".into()) }
     });
 }
+
+#[test]
+fn seeds_by_name_are_looked_up_until_somebody_answers() {
+    let mut world = World::lan(1, 2, CALM);
+    world.until(10_000, World::agreed);
+    let joined = Seed::parse("peers.local:7946").unwrap();
+    world.start(9);
+    let lookups = |world: &mut World, at: usize| {
+        let mut asked = 0;
+        world.call(address(at), |swim, now, fx| {
+            swim.join(now, vec![joined.clone()], fx);
+            let expected = Effect::Resolve { host: "peers.local".into(), port: 7946 };
+            asked = fx.drain().filter(|effect| *effect == expected).count();
+        });
+        asked
+    };
+    assert_eq!(lookups(&mut world, 9), 1);
+    world.call(address(9), |swim, now, fx| swim.on_resolved(now, &[address(9), address(1)], fx));
+    world.until(5_000, World::agreed);
+}
