@@ -106,6 +106,7 @@ impl Swim {
 
     fn on_due(&mut self, now: Now, due: Due, fx: &mut Effects) {
         match due {
+            Due::Foca(timer) if self.is_refuted(&timer) => {}
             Due::Foca(timer) => {
                 let mut out = Outbox::default();
                 if self.foca.handle_timer(timer, &mut out).is_err() {
@@ -125,6 +126,15 @@ impl Swim {
             Due::Leave(rounds) => self.say_leaving(now, rounds, fx),
             Due::Contested(who) => self.believe_down(now, &who, fx),
         }
+    }
+
+    /// Whether a suspicion that has run out was refuted meanwhile. foca 2.0 keeps such a member up, but tells it that
+    /// it is down (`handle_timer` sends `TurnUndead` whether or not the change applied), so that it would renew itself
+    /// for nothing.
+    fn is_refuted(&self, timer: &foca::Timer<Identity>) -> bool {
+        let foca::Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer else { return false };
+        let mut known = self.foca.iter_members();
+        !known.any(|member| member.id() == member_id && member.incarnation() == *incarnation)
     }
 
     pub(super) fn announce_soon(&mut self, now: Now) {
