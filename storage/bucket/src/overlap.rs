@@ -16,12 +16,10 @@ use crate::Listed;
 /// For each block of a listing, in its order, the places of the traces that also lie in another block, ascending.
 pub type Overlaps = Vec<Arc<[u32]>>;
 
-/// What is known of a tenant's blocks. It may name traces that no other block has any more.
+/// What is known of the blocks of the listing that was asked about last. It may name traces that no other block has any more.
 #[derive(Default)]
 pub(crate) struct OverlapIndex {
     known: Mutex<Vec<Known>>,
-    /// Blocks that are listed no more while `known` was in use.
-    forgotten: Mutex<Vec<BlockId>>,
 }
 
 struct Known {
@@ -47,32 +45,23 @@ impl Places {
 }
 
 impl OverlapIndex {
-    /// Lets go of blocks that are listed no more, and so of their files.
+    /// Lets go of blocks that are listed no more, and so of their files; while somebody compares blocks that is left to
+    /// who does so next.
     ///
     /// Does not wait: whoever compares blocks may be waiting for a store, for as long as that takes, and this is called by
     /// those who are to bring what it waits for.
     pub fn forget(&self, removed: &[BlockId]) {
-        self.forgotten.lock().extend(removed);
         if let Some(mut known) = self.known.try_lock() {
-            self.let_go(&mut known);
-        }
-    }
-
-    fn let_go(&self, known: &mut Vec<Known>) {
-        let forgotten = std::mem::take(&mut *self.forgotten.lock());
-        if !forgotten.is_empty() {
-            known.retain(|known| !forgotten.contains(&known.id));
+            known.retain(|known| !removed.contains(&known.id));
         }
     }
 
     /// Compares what is new in a listing with the rest of it, and yields what is known of all of it.
     pub fn of(&self, listing: &[Listed]) -> Result<Overlaps, BlockError> {
         let mut known = self.known.lock();
-        self.let_go(&mut known);
-        if known.len() > listing.len() * 2 + 16 {
-            let listed: BTreeSet<BlockId> = listing.iter().map(|listed| listed.id).collect();
-            known.retain(|known| listed.contains(&known.id));
-        }
+        // A question that began before a block went may have put it back; what is listed no more may be there no more.
+        let listed: BTreeSet<BlockId> = listing.iter().map(|listed| listed.id).collect();
+        known.retain(|known| listed.contains(&known.id));
         let mut at: HashMap<BlockId, usize> =
             known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
         for listed in listing {
@@ -128,31 +117,32 @@ mod tests {
         }
     }
 
+    fn far(number: u64, source: Arc<dyn Source>) -> Listed {
+        let meta = BlockMeta {
+            tenant: Tenant::default(),
+            version: spanloom_block::FORMAT_VERSION,
+            created: number,
+            spans: 1,
+            traces: 1,
+            raw_bytes: 1,
+            min_start: 0,
+            max_end: 1,
+            min_sealed_through: 0,
+            max_sealed_through: 0,
+            file_bytes: 1000,
+            tail: 0,
+            level: 0,
+            replaces: Vec::new(),
+        };
+        let block = Block::far(meta, 0, source, &Arc::default());
+        Listed { id: BlockId { created: number, number }, path: "".into(), block }
+    }
+
     /// Whoever forgets runs where the store's answers come: if it waited for who waits for them, none would ever come.
     #[test]
     fn forgetting_does_not_wait_for_a_store() {
         let (index, told) = (OverlapIndex::default(), Arc::new(Barrier::new(2)));
-        let listed = |number: u64| {
-            let meta = BlockMeta {
-                tenant: Tenant::default(),
-                version: spanloom_block::FORMAT_VERSION,
-                created: number,
-                spans: 1,
-                traces: 1,
-                raw_bytes: 1,
-                min_start: 0,
-                max_end: 1,
-                min_sealed_through: 0,
-                max_sealed_through: 0,
-                file_bytes: 1000,
-                tail: 0,
-                level: 0,
-                replaces: Vec::new(),
-            };
-            let block = Block::far(meta, 0, Arc::new(Slow(told.clone())), &Arc::default());
-            Listed { id: BlockId { created: number, number }, path: "".into(), block }
-        };
-        let listing = [listed(1), listed(2)];
+        let listing = [1, 2].map(|number| far(number, Arc::new(Slow(told.clone()))));
         std::thread::scope(|scope| {
             let compared = scope.spawn(|| index.of(&listing).is_err());
             told.wait();
@@ -160,7 +150,26 @@ mod tests {
             told.wait();
             assert!(compared.join().unwrap());
         });
-        assert_eq!(index.of(&listing[1..]).unwrap().len(), 1);
-        assert!(index.known.lock().iter().all(|known| known.id == listing[1].id));
+    }
+
+    /// A store that has nothing.
+    struct Nowhere;
+
+    impl Source for Nowhere {
+        fn open(&self) -> std::io::Result<Arc<dyn Partial>> {
+            Err(std::io::Error::other("nowhere"))
+        }
+    }
+
+    #[test]
+    fn what_is_listed_no_more_is_not_asked() {
+        let index = OverlapIndex::default();
+        let [gone, left] = [1, 2].map(|number| far(number, Arc::new(Nowhere)));
+        // Alone it is compared with nothing.
+        assert!(index.of(std::slice::from_ref(&gone)).is_ok());
+        index.forget(&[gone.id]);
+        assert!(index.of(std::slice::from_ref(&gone)).is_ok(), "a question with the listing of before");
+        assert!(index.of(std::slice::from_ref(&left)).is_ok());
+        assert!(index.of(&[gone, left]).is_err(), "both are listed");
     }
 }

@@ -113,12 +113,12 @@ impl Node {
     }
 }
 
-/// Keeps next to nothing of the store's blocks here, so that questions ask the store.
+/// Keeps little of the store's blocks here, so that questions ask the store; yet so much that one that failed finds what it
+/// has brought when it is asked again.
 fn bucket(store: &Objects, handle: &Handle, dir: &Path) -> Arc<Bucket> {
     let disk = Arc::new(RealDisk::new(dir).unwrap());
     let (bucket, _) = Bucket::open(disk, Some(dir.to_owned())).unwrap();
-    let kept =
-        CacheOptions { folder: Some(dir.join("cache")), data_bytes: 64 << 10, metadata_bytes: 64 << 10 };
+    let kept = CacheOptions { folder: Some(dir.join("cache")), data_bytes: 1 << 20, metadata_bytes: 1 << 20 };
     let cache = Cache::open(store.clone(), None, handle.clone(), kept);
     let catalog = Catalog::new(store.clone(), Arc::new(RealPace), TIMING);
     Arc::new(bucket.with_remote(Remote::new(store.clone(), Steps::new(Arc::new(catalog)), cache)))
