@@ -254,7 +254,6 @@ fn the_engine_answers_as_the_judge_does() {
 /// Blocks are shipped, joined and deleted at full speed by two nodes, over a store that loses requests and answers, is
 /// slow, reads in part and is dead now and then: every answer is right, or an error.
 #[test]
-#[ignore = "not always: a unit that the store damaged stays in the cache, and a listed block may be found absent for long"]
 fn answers_stay_right_while_blocks_are_moved_about() {
     let (first_seed, stores) = (setting("ORACLE_SEED", 1), setting("ORACLE_UNREST", 8));
     let mut tally = Tally::default();
