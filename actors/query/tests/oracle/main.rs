@@ -260,7 +260,8 @@ fn answers_stay_right_while_blocks_are_moved_about() {
     let (mut joins, mut faults, mut again) = (0, 0, 0);
     for seed in first_seed..first_seed + stores {
         let mut dice = Dice::new(seed ^ 0x7575);
-        let store = generate_traces::store(&mut dice, None);
+        let mut store = generate_traces::store(&mut dice, None);
+        unrest::first_versions_alone(&mut store);
         let scene = Scene::of(&store);
         let mut unrest = Unrest::begin(seed, MANNERS[store.manner]);
         let name = |number| Tenant::new(&format!("unrest-{number}")).unwrap();
