@@ -19,7 +19,7 @@ const SCRIPTS: &str = "storage/bucket/tests/servers";
 const MEMCACHED_PACKAGE: &str = "memcached";
 
 /// The tests that need the servers, and skip what they would do without them.
-const TESTS: [&str; 2] = ["conformance", "shared"];
+const TESTS: [&str; 3] = ["conformance", "shared", "store_down"];
 
 /// The step of `cargo xtask test`.
 pub fn step(repo: &Repo) -> Result<Outcome, String> {
