@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use spanloom_bucket::Bucket;
-use spanloom_peer::{Answer, FindTrace, FoundParts, LiveRequest, Peer, PeerError};
+use spanloom_peer::{Answer, FindTrace, FoundParts, Live, LiveRequest, PeerError};
 use spanloom_ring::Tokens;
 use spanloom_span::{Tenant, TracePart};
 use spanloom_stage::{Budget, Clock, Door, Permit, Shut, Stage};
@@ -375,7 +375,7 @@ impl Ingest {
     }
 }
 
-impl Peer for Ingest {
+impl Live for Ingest {
     fn find_trace(&self, question: FindTrace) -> Answer<'_, FoundParts> {
         Box::pin(async move { Ok(FoundParts { parts: self.find(question).await? }) })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use spanloom_block::ListLimits;
 use spanloom_bucket::Bucket;
-use spanloom_peer::Peer;
+use spanloom_peer::Live;
 use spanloom_span::Tenant;
 use spanloom_stage::Budget;
 use spanloom_traceql::answer::Steps;
@@ -38,7 +38,7 @@ pub struct Querier {
 }
 
 pub(crate) struct Inner {
-    pub peer: Arc<dyn Peer>,
+    pub peer: Arc<dyn Live>,
     pub bucket: Arc<Bucket>,
     pub live: Forgetful,
     pub pool: Pool,
@@ -51,7 +51,7 @@ impl Querier {
     /// Starts the threads that search this peer and these blocks.
     /// What live spans take in columns is counted in the budget.
     pub fn start(
-        peer: Arc<dyn Peer>,
+        peer: Arc<dyn Live>,
         bucket: Arc<Bucket>,
         budget: Arc<Budget>,
         options: QueryOptions,

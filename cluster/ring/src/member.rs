@@ -109,6 +109,11 @@ impl RingMember {
         self.roles
     }
 
+    /// It may hold spans: it takes them, and has not left.
+    pub fn may_hold_spans(&self) -> bool {
+        self.roles.has(Roles::INGESTER) && self.state != MemberState::Left
+    }
+
     /// It owns ranges now: it takes spans, has tokens, and is active or leaving.
     pub(crate) fn owns_now(&self) -> bool {
         self.takes_spans() && matches!(self.state, MemberState::Active | MemberState::Leaving)

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use spanloom_block::GROUP_ROWS;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Hosting, Ingest, IngestMetrics, IngestOptions};
-use spanloom_peer::{Answer, FindTrace, FoundParts, LiveRequest, Peer};
+use spanloom_peer::{Answer, FindTrace, FoundParts, Live, LiveRequest};
 use spanloom_query::{
     Answers, Cursor, MetricsRequest, Querier, QueryError, QueryOptions, SearchRequest, TagValues,
     TagValuesRequest, Tags, TagsRequest,
@@ -88,7 +88,7 @@ impl Between {
     }
 }
 
-impl Peer for Between {
+impl Live for Between {
     fn find_trace(&self, question: FindTrace) -> Answer<'_, FoundParts> {
         Box::pin(async move {
             self.seal(Seal::BeforeListing).await;
@@ -135,7 +135,7 @@ fn query_options() -> QueryOptions {
 /// Has nothing live.
 struct Nobody;
 
-impl Peer for Nobody {
+impl Live for Nobody {
     fn find_trace(&self, _: FindTrace) -> Answer<'_, FoundParts> {
         Box::pin(async { Ok(FoundParts { parts: Vec::new() }) })
     }

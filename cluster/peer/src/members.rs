@@ -1,0 +1,70 @@
+//! The cluster as one node sees it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use spanloom_ring::{NodeIndex, NodeName, Ring};
+
+use crate::Peer;
+
+/// The cluster at one moment. Replaced whole when something changes; whoever works on a question keeps to one.
+pub struct Cluster {
+    /// Who owns what.
+    pub ring: Ring,
+    /// What else is known of each member, in the ring's order.
+    pub nodes: Vec<Node>,
+    /// This node, once it is a member.
+    pub me: Option<NodeIndex>,
+}
+
+/// What is known of a member beside its place on the ring.
+#[derive(Clone)]
+pub struct Node {
+    /// Its name.
+    pub name: NodeName,
+    /// Who answers for it: a connection, or this process.
+    pub peer: Arc<dyn Peer>,
+    /// Whether it answers, as far as is known.
+    pub is_up: bool,
+    /// Which run of its process, milliseconds since 1970.
+    pub generation: u64,
+}
+
+/// Where the cluster as it is now is found. Clones share one.
+#[derive(Clone)]
+pub struct Members(Arc<ArcSwap<Cluster>>);
+
+impl Cluster {
+    /// What is known of a member. `node` must come from this cluster's ring.
+    pub fn node(&self, node: NodeIndex) -> &Node {
+        &self.nodes[node.get()]
+    }
+
+    /// Whether a member is taken to be down. `node` must come from this cluster's ring.
+    pub fn is_down(&self, node: NodeIndex) -> bool {
+        !self.node(node).is_up
+    }
+
+    /// Everybody else who may hold spans that nobody else can read: members that take spans and have not left, up or
+    /// not.
+    pub fn others_with_spans(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.ring.nodes().filter(|node| Some(*node) != self.me && self.ring.member(*node).may_hold_spans())
+    }
+}
+
+impl Members {
+    /// A place for it.
+    pub fn new(cluster: Cluster) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(cluster)))
+    }
+
+    /// The cluster as it is now.
+    pub fn now(&self) -> Arc<Cluster> {
+        self.0.load_full()
+    }
+
+    /// Puts another in its place.
+    pub fn set(&self, cluster: Cluster) {
+        self.0.store(Arc::new(cluster));
+    }
+}

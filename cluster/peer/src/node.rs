@@ -1,0 +1,108 @@
+//! What nodes ask each other.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use spanloom_span::Tenant;
+
+use crate::{Answer, FindTrace};
+
+/// Most ranges of one [`ReadBlock`].
+pub const MAX_RANGES: usize = 256;
+
+/// "Keep these spans."
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// Whose spans.
+    pub tenant: Tenant,
+    /// An OTLP `ExportTraceServiceRequest` of whole traces' parts: what the one asked owns, or holds for one that is
+    /// down.
+    pub request: Bytes,
+}
+
+/// Spans that are kept, at the durability of the one asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pushed {
+    /// Spans taken.
+    pub spans: u64,
+    /// Spans left out by a limit; nothing of them was kept.
+    pub refused_spans: u64,
+    /// Why they were left out; empty when none were.
+    pub message: String,
+}
+
+/// All that a node holds of a trace and that nobody else can read: its live spans, and those of blocks that are on
+/// this node alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceCopy {
+    /// An OTLP `TracesData`, duplicates removed; empty when there is nothing.
+    pub spans: Bytes,
+    /// Blocks that were read.
+    pub blocks: u64,
+    /// Requests whose spans are live.
+    pub live_parts: u64,
+}
+
+/// "Which blocks of a tenant do you have that nobody else can read?" Live spans are brought into blocks in memory
+/// first, so what was acknowledged before is in the answer, or in a shared store's listing read after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListBlocks {
+    /// Whose.
+    pub tenant: Tenant,
+}
+
+/// Blocks of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BlockList {
+    /// Names the run of the node's process: a name of a block means the same bytes in one run only.
+    pub run: u64,
+    /// The blocks, oldest first, then those of live spans.
+    pub blocks: Vec<PeerBlock>,
+}
+
+/// A block of another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerBlock {
+    /// Its name there. Of one run of a process it always means the same bytes.
+    pub name: Arc<str>,
+    /// Its summary, as `spanloom_block` writes it.
+    pub meta: Bytes,
+    /// Where in the file its metadata begins.
+    pub tail: u64,
+    /// Whether it is made of live spans.
+    pub is_live: bool,
+    /// Places of traces that do not count in it, since other blocks of the node have all their spans; ascending.
+    pub sealed: Vec<u32>,
+}
+
+/// "Send me these bytes of a block." A block that was listed is kept for a while for whoever listed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadBlock {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The run that the name is of.
+    pub run: u64,
+    /// Which.
+    pub name: Arc<str>,
+    /// Which bytes, within the block; at most [`MAX_RANGES`].
+    pub ranges: Vec<Range<u64>>,
+}
+
+/// A node that can be asked: this one, or one elsewhere by a connection.
+pub trait Peer: Send + Sync + 'static {
+    /// Keeps spans; the answer is their acknowledgement.
+    fn push(&self, spans: Push) -> Answer<'_, Pushed>;
+
+    /// A node's copy of a trace.
+    fn find_trace(&self, question: FindTrace) -> Answer<'_, TraceCopy>;
+
+    /// A node's blocks.
+    fn list_blocks(&self, question: ListBlocks) -> Answer<'_, BlockList>;
+
+    /// Bytes of a node's block, a piece for each range.
+    fn read_block(&self, question: ReadBlock) -> Answer<'_, Vec<Bytes>>;
+
+    /// Exchanges all that is known of the cluster's members, as `spanloom_swim` writes it.
+    fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes>;
+}
