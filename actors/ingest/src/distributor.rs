@@ -58,26 +58,27 @@ impl Distributor {
         slice(request, &self.slice).map_err(|error| Refusal::Invalid(error.to_string()))
     }
 
-    /// Takes out what the limits refuse. The log keeps a request's bytes as they are, so what is refused must
-    /// not be in them: such a request, a rare one, is put together anew from what is left.
-    pub fn limit(&self, tenant: &TenantEntry, batch: Batch) -> Result<(Batch, LeftOut), Refusal> {
-        let mut out = LeftOut::default();
-        if batch.refused_spans() > 0 {
-            out.spans = u64::from(batch.refused_spans());
-            out.message =
-                format!("SPAN_TOO_LARGE: a span is larger than {} bytes", self.slice.max_span_bytes);
-            self.metrics.spans_refused("span_too_large", out.spans);
+    /// What slicing left out of a batch, counted.
+    pub fn too_large(&self, batch: &Batch) -> LeftOut {
+        let spans = u64::from(batch.refused_spans());
+        if spans == 0 {
+            return LeftOut::default();
         }
+        self.metrics.spans_refused("span_too_large", spans);
+        let message = format!("SPAN_TOO_LARGE: a span is larger than {} bytes", self.slice.max_span_bytes);
+        LeftOut { spans, message }
+    }
+
+    /// Takes out what the limits refuse; `None` when that is nothing. The log keeps a request's bytes as they are, so
+    /// what is refused must not be in them: such a request, a rare one, is put together anew from what is left.
+    pub fn limit(&self, tenant: &TenantEntry, batch: &Batch) -> Option<(Bytes, LeftOut)> {
+        let mut out = self.too_large(batch);
         let kept: Vec<&TraceGroup> = if self.limits == LiveLimits::default() {
             batch.groups().iter().collect()
         } else {
             batch.groups().iter().filter(|group| self.admits(tenant, group, &mut out)).collect()
         };
-        if out.spans == 0 {
-            return Ok((batch, out));
-        }
-        let bytes: Vec<u8> = kept.into_iter().flat_map(|group| batch.extract(group)).collect();
-        Ok((self.slice(bytes.into())?, out))
+        (out.spans > 0).then(|| (batch.extract_all(kept.into_iter()), out))
     }
 
     fn admits(&self, tenant: &TenantEntry, group: &TraceGroup, out: &mut LeftOut) -> bool {
@@ -109,13 +110,13 @@ impl Distributor {
     }
 
     /// Gives each trace to its shard. `opening` is room for those that are not live yet.
-    pub fn route(&self, tenant: Arc<TenantEntry>, batch: Batch, opening: Permit) -> Routed {
+    pub fn route(&self, tenant: Arc<TenantEntry>, batch: Arc<Batch>, opening: Permit) -> Routed {
         let tokens = Tokens::of(&tenant.name);
         let share = batch.groups().len() / self.shards.len() + 8;
         let mut routes: Vec<Vec<u32>> = self.shards.iter().map(|_| Vec::with_capacity(share)).collect();
         for (at, group) in batch.groups().iter().enumerate() {
             routes[self.shard_of(&tokens, group)].push(at as u32);
         }
-        Routed { tenant, batch: Arc::new(batch), routes, opening }
+        Routed { tenant, batch, routes, opening }
     }
 }

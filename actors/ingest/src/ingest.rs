@@ -12,13 +12,13 @@ use parking_lot::Mutex;
 use spanloom_bucket::Bucket;
 use spanloom_peer::{Answer, FindTrace, FoundParts, Live, LiveRequest, PeerError};
 use spanloom_ring::Tokens;
-use spanloom_span::{Tenant, TracePart};
+use spanloom_span::{Batch, Tenant, TracePart};
 use spanloom_stage::{Budget, Clock, Door, Permit, Shut, Stage};
 use spanloom_wal::disk::Disk;
 use spanloom_wal::{Log, Options as LogOptions, ReplayReport, SegmentLedger, WalError};
 use tokio::sync::oneshot;
 
-use crate::distributor::Distributor;
+use crate::distributor::{Distributor, LeftOut};
 use crate::head::{self, HeadDoor, HeadParts, Refusing};
 use crate::live::LiveRequests;
 use crate::metrics::IngestMetrics;
@@ -201,13 +201,11 @@ impl Ingest {
     /// request holds.
     pub async fn push(&self, tenant: &Tenant, request: Bytes, held: Held) -> Result<Accepted, Refusal> {
         let begun = Instant::now();
-        let result = self.take(tenant, request, held, begun).await;
         let metrics = &self.inner.metrics;
+        metrics.requests.inc();
+        let result = self.take(tenant, request, held, begun).await;
         match &result {
-            Ok(accepted) => {
-                metrics.spans_accepted.inc_by(accepted.spans);
-                metrics.acknowledge_seconds.observe(begun.elapsed());
-            }
+            Ok(_) => metrics.acknowledge_seconds.observe(begun.elapsed()),
             Err(refusal) => metrics.refused(refusal.reason()),
         }
         result
@@ -220,22 +218,44 @@ impl Ingest {
         held: Held,
         begun: Instant,
     ) -> Result<Accepted, Refusal> {
-        let inner = &self.inner;
-        let metrics = &inner.metrics;
-        metrics.requests.inc();
-        if inner.stopping.load(Ordering::Acquire) {
+        if self.inner.stopping.load(Ordering::Acquire) {
             return Err(Refusal::Stopping);
         }
+        let batch = self.sliced(request)?;
+        drop(held);
+        let metrics = &self.inner.metrics;
+        metrics.slice_seconds.observe(begun.elapsed());
+        self.keep(tenant, batch).await
+    }
+
+    /// Stop 2: a request's bytes checked and sliced, with room in the budget for as long as somebody holds it.
+    pub(crate) fn sliced(&self, request: Bytes) -> Result<Arc<Batch>, Refusal> {
+        let inner = &self.inner;
+        let batch = inner.distributor.slice(request)?;
+        let permit = inner.budget.force(batch.held_bytes());
+        Ok(Arc::new(batch.with_permit(Box::new(permit))))
+    }
+
+    /// What slicing left out of a batch, counted.
+    pub(crate) fn too_large(&self, batch: &Batch) -> LeftOut {
+        self.inner.distributor.too_large(batch)
+    }
+
+    /// Stops 3 to 6.
+    pub(crate) async fn keep(&self, tenant: &Tenant, batch: Arc<Batch>) -> Result<Accepted, Refusal> {
+        let inner = &self.inner;
+        let metrics = &inner.metrics;
         let tenant = inner.tenants.find_or_add(tenant).ok_or_else(|| Refusal::Exhausted {
             message: format!("there are {} tenants already, no more are taken", inner.options.max_tenants),
             retry_after: inner.options.retry_after,
         })?;
-        let bytes = request.len() as u64;
-        let batch = inner.distributor.slice(request)?;
-        let sliced = Instant::now();
-        metrics.slice_seconds.observe(sliced - begun);
+        let begun = Instant::now();
+        let bytes = batch.bytes().len() as u64;
         metrics.spans_received.inc_by(batch.spans().len() as u64 + u64::from(batch.refused_spans()));
-        let (batch, left_out) = inner.distributor.limit(&tenant, batch)?;
+        let (batch, left_out) = match inner.distributor.limit(&tenant, &batch) {
+            None => (batch, LeftOut::default()),
+            Some((rest, left_out)) => (self.sliced(rest)?, left_out),
+        };
         let accepted = Accepted {
             spans: batch.spans().len() as u64,
             refused_spans: left_out.spans,
@@ -244,20 +264,19 @@ impl Ingest {
         if accepted.spans == 0 {
             return Ok(accepted);
         }
-        let permit = inner.budget.force(batch.held_bytes());
-        drop(held);
         // Many small traces take more than their bytes, and shards may be behind: what is not counted before they have
         // opened them is counted too late.
         let opening = (batch.groups().len() * TRACE_BYTES).min(inner.budget.limit() / 4);
         let opening = self.room(opening).await?;
-        let routed = inner.distributor.route(tenant, batch.with_permit(Box::new(permit)), opening);
-        metrics.route_seconds.observe(sliced.elapsed());
+        let routed = inner.distributor.route(tenant, batch, opening);
+        metrics.route_seconds.observe(begun.elapsed());
         let acknowledged = inner.head.append(Arc::new(routed))?;
         if inner.budget.used() > inner.options.soft_bytes {
             inner.seal.hurry();
         }
         acknowledged.await.map_err(|_| Refusal::Stopping)??;
         metrics.bytes_accepted.inc_by(bytes);
+        metrics.spans_accepted.inc_by(accepted.spans);
         Ok(accepted)
     }
 

@@ -5,6 +5,7 @@
 //! | `options.rs` | what can be set |
 //! | `ingest.rs` | the role as a whole: start, push, find, flush, stop |
 //! | `refusal.rs` | why spans are not taken |
+//! | `replicate/` | in a cluster: spans to the nodes that own their traces |
 //! | `distributor.rs` | stop 3: limits, tokens, shards |
 //! | `shard.rs`, `shard/` | stop 4: the actor that owns a share of the traces |
 //! | `trace.rs` | stop 5: the actor of one trace id |
@@ -26,6 +27,7 @@ pub mod metrics;
 pub mod options;
 pub mod refusal;
 pub mod replay;
+pub mod replicate;
 pub mod seal;
 pub mod shard;
 pub mod tenants;
@@ -36,3 +38,4 @@ pub use ingest::{Ingest, LiveStatus, StartError};
 pub use metrics::IngestMetrics;
 pub use options::{Durability, Hosting, IngestOptions};
 pub use refusal::{Accepted, Refusal};
+pub use replicate::{ReplicateMetrics, ReplicateOptions, Replicator};

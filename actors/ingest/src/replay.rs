@@ -98,11 +98,10 @@ impl Replay<'_> {
         let batch = if rest.len() == batch.groups().len() {
             batch
         } else {
-            let bytes: Vec<u8> = rest.into_iter().flat_map(|group| batch.extract(group)).collect();
-            slice(bytes.into(), &limits)?
+            slice(batch.extract_all(rest.into_iter()), &limits)?
         };
         let opening = self.budget.force(batch.groups().len() * TRACE_BYTES);
-        let routed = self.distributor.route(entry, self.with_room(batch), opening);
+        let routed = self.distributor.route(entry, Arc::new(self.with_room(batch)), opening);
         self.live.add(routed.tenant.number, seq, &routed.batch);
         dispatch(self.shards, &Arc::new(routed), seq, self.metrics);
         Ok(live)

@@ -158,8 +158,24 @@ impl Batch {
 
     /// A request of its own with the spans of one group alone, so that they no longer hold the whole batch.
     pub fn extract(&self, group: &TraceGroup) -> Bytes {
-        let mut out = Vec::with_capacity(group.bytes as usize + 512);
-        let spans = self.group_spans(group);
+        self.request_of(self.group_spans(group), group.bytes as usize)
+    }
+
+    /// A request of its own with the spans of some groups alone; resources and scopes that they share come once.
+    pub fn extract_all<'g>(&self, groups: impl Iterator<Item = &'g TraceGroup>) -> Bytes {
+        let (mut spans, mut bytes) = (Vec::new(), 0);
+        for group in groups {
+            spans.extend_from_slice(self.group_spans(group));
+            bytes += group.bytes as usize;
+        }
+        // Stable, so the spans of a trace in a scope stay in order of arrival.
+        spans.sort_by_key(|span| span.scope);
+        self.request_of(&spans, bytes)
+    }
+
+    /// A request of these spans, of which those of a scope, and of a resource, stand together.
+    fn request_of(&self, spans: &[SpanSlice], bytes: usize) -> Bytes {
+        let mut out = Vec::with_capacity(bytes + bytes / 8 + 512);
         let mut at = 0;
         while at < spans.len() {
             let resource_at = self.scopes[spans[at].scope as usize].resource;

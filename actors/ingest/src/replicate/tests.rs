@@ -1,0 +1,289 @@
+//! Shares are what they should be, and a request is kept by majorities whatever few nodes do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use spanloom_bucket::Bucket;
+use spanloom_peer::{Answer, BlockList, FindTrace, ListBlocks, Node, Peer, Push, ReadBlock, TraceCopy};
+use spanloom_ring::{MemberState, NodeIndex, Ring, RingMember, RingOptions, Roles, Zone, choose_tokens};
+use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
+use spanloom_span::slice::{SliceLimits, slice};
+use spanloom_span::{SpanId, TraceId, encode};
+use spanloom_stage::{RealClock, Stage};
+use spanloom_wal::disk::SimDisk;
+
+use super::*;
+use crate::metrics::IngestMetrics;
+use crate::options::IngestOptions;
+use crate::replicate::plan::instead;
+
+/// A ring of so many active nodes, `n0` to `n9`.
+fn ring(nodes: usize, replication: usize) -> Ring {
+    let mut members: Vec<RingMember> = Vec::new();
+    for number in 0..nodes {
+        let name = NodeName::new(&format!("n{number}")).unwrap();
+        let options = RingOptions { replication, zone_aware: true };
+        let so_far = Ring::new(members.clone(), options).unwrap();
+        let tokens = choose_tokens(&so_far, &name, &Zone::none(), 16);
+        members.push(RingMember::new(name, Zone::none(), tokens, MemberState::Active, Roles::ALL).unwrap());
+    }
+    Ring::new(members, RingOptions { replication, zone_aware: true }).unwrap()
+}
+
+/// A request with a span of each of these traces.
+fn request(traces: impl IntoIterator<Item = u32>) -> Bytes {
+    let span = |trace: u32| {
+        let mut id = [7; 16];
+        id[..4].copy_from_slice(&trace.to_be_bytes());
+        Span { trace_id: TraceId(id), span_id: SpanId([1; 8]), ..Span::default() }
+    };
+    let scope_spans =
+        vec![ScopeSpans { spans: traces.into_iter().map(span).collect(), ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    encode::traces_data(&Trace { resource_spans }).into()
+}
+
+fn batch(traces: impl IntoIterator<Item = u32>) -> Batch {
+    slice(request(traces), &SliceLimits::default()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_trace_goes_to_its_owners_and_is_kept_when_a_majority_of_them_has_it(
+        nodes in 1usize..8,
+        replication in 1usize..4,
+        down in any::<u8>(),
+        answered in any::<u8>(),
+        traces in 1u32..200,
+    ) {
+        let ring = ring(nodes, replication);
+        let is_down = |node: NodeIndex| down >> node.get() & 1 == 1;
+        let answers = |node: NodeIndex| answered >> node.get() & 1 == 1;
+        let (batch, tokens) = (batch(0..traces), Tokens::of(&Tenant::default()));
+        let plan = Plan::new(&ring, &tokens, batch.groups(), is_down).unwrap();
+        let mut kept = Kept::none(&plan);
+        plan.shares.iter().filter(|share| answers(share.node)).for_each(|share| kept.add(share));
+        let mut is_enough = true;
+        for (at, group) in (0..).zip(batch.groups()) {
+            let stand_ins = ring.stand_ins(tokens.token(&group.id), is_down);
+            let expected: BTreeSet<NodeIndex> = stand_ins.takers().iter().flatten().copied().collect();
+            let given = plan.shares.iter().filter(|share| share.groups.contains(&at));
+            prop_assert_eq!(given.map(|share| share.node).collect::<BTreeSet<_>>(), expected);
+            let bits = stand_ins.takers().iter().enumerate().map(|(slot, taker)| {
+                u16::from(taker.is_some_and(answers)) << slot
+            });
+            is_enough &= stand_ins.owners().is_quorum(bits.sum());
+        }
+        prop_assert_eq!(kept.is_enough(&plan, &ring), is_enough);
+    }
+
+    #[test]
+    fn others_in_place_of_a_node_have_no_copy_yet(
+        nodes in 2usize..8,
+        replication in 1usize..4,
+        down in any::<u8>(),
+    ) {
+        let ring = ring(nodes, replication);
+        let is_down = |node: NodeIndex| down >> node.get() & 1 == 1;
+        let (batch, tokens) = (batch(0..100), Tokens::of(&Tenant::default()));
+        let plan = Plan::new(&ring, &tokens, batch.groups(), is_down).unwrap();
+        for share in &plan.shares {
+            let others = instead(&plan, share, &ring, &tokens, batch.groups(), is_down);
+            let mut covered = BTreeMap::new();
+            for other in &others.shares {
+                prop_assert!(other.node != share.node && !is_down(other.node));
+                for group in &other.groups {
+                    prop_assert!(covered.insert(*group, other.node).is_none(), "one node for each trace");
+                    let has = plan.shares.iter().any(|s| s.node == other.node && s.groups.contains(group));
+                    prop_assert!(!has, "{:?} has a copy of trace {group}", other.node);
+                }
+            }
+            prop_assert!(covered.keys().all(|group| share.groups.contains(group)));
+            prop_assert_eq!(others.is_whole, covered.len() == share.groups.len());
+            // Down nodes take nothing, so whoever is up beyond those who take copies can stand in.
+            let up = ring.nodes().filter(|node| !is_down(*node)).count();
+            prop_assert_eq!(others.is_whole, up > replication);
+        }
+    }
+}
+
+/// What a node does with what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Keep,
+    Hang,
+    Break,
+    Full(u64),
+    Invalid,
+    LeaveOut(u64),
+}
+
+struct Fake {
+    does: Does,
+    kept: Mutex<Vec<TraceId>>,
+}
+
+impl Peer for Fake {
+    fn push(&self, spans: Push) -> Answer<'_, Pushed> {
+        Box::pin(async move {
+            let batch = slice(spans.request, &SliceLimits::default()).unwrap();
+            let count = batch.spans().len() as u64;
+            match self.does {
+                Does::Keep => {
+                    self.kept.lock().extend(batch.groups().iter().map(|group| group.id));
+                    Ok(Pushed { spans: count, ..Pushed::default() })
+                }
+                Does::LeaveOut(spans) => {
+                    Ok(Pushed { spans: count - spans, refused_spans: spans, message: "limit".into() })
+                }
+                Does::Hang => std::future::pending().await,
+                Does::Break => Err(PeerError::Unreachable("refused".into())),
+                Does::Full(seconds) => Err(PeerError::Exhausted {
+                    message: "full".into(),
+                    retry_after: Duration::from_secs(seconds),
+                }),
+                Does::Invalid => Err(PeerError::Invalid("wrong".into())),
+            }
+        })
+    }
+
+    fn find_trace(&self, _: FindTrace) -> Answer<'_, TraceCopy> {
+        Box::pin(async { Err(PeerError::Gone) })
+    }
+
+    fn list_blocks(&self, _: ListBlocks) -> Answer<'_, BlockList> {
+        Box::pin(async { Err(PeerError::Gone) })
+    }
+
+    fn read_block(&self, _: ReadBlock) -> Answer<'_, Vec<Bytes>> {
+        Box::pin(async { Err(PeerError::Gone) })
+    }
+
+    fn exchange_members(&self, _: Bytes) -> Answer<'_, Bytes> {
+        Box::pin(async { Err(PeerError::Gone) })
+    }
+}
+
+struct Bench {
+    replicator: Replicator,
+    fakes: Vec<Arc<Fake>>,
+    _stage: Stage,
+}
+
+impl Bench {
+    /// Nodes that do this, of which the downs are known to be down; none of them is this one.
+    fn new(does: &[Does], downs: &[usize]) -> Self {
+        let disk = Arc::new(SimDisk::new());
+        let bucket = Arc::new(Bucket::open(disk.clone(), None).unwrap().0);
+        let options = IngestOptions::default();
+        let stage = Stage::set(options.shards).unwrap();
+        let (clock, metrics) = (Arc::new(RealClock::default()), Arc::new(IngestMetrics::default()));
+        let (ingest, _) = Ingest::start(&stage, disk, bucket, clock, metrics, options).unwrap();
+        let fake = |does: &Does| Arc::new(Fake { does: *does, kept: Mutex::default() });
+        let fakes: Vec<Arc<Fake>> = does.iter().map(fake).collect();
+        let ring = ring(does.len(), 3);
+        let node = |(number, fake): (usize, &Arc<Fake>)| Node {
+            name: ring.members()[number].name().clone(),
+            peer: fake.clone(),
+            is_up: !downs.contains(&number),
+            generation: 1,
+        };
+        let nodes = fakes.iter().enumerate().map(node).collect();
+        let members = Members::new(Cluster { ring: ring.clone(), nodes, me: None });
+        let replicator = Replicator::new(ingest, Some(members), Arc::default(), ReplicateOptions::default());
+        Self { replicator, fakes, _stage: stage }
+    }
+
+    async fn push(&self) -> Result<Accepted, Refusal> {
+        self.replicator.push(&Tenant::default(), request(0..100), Box::new(())).await
+    }
+
+    /// How many nodes keep each trace, at least and at most.
+    fn copies(&self) -> (usize, usize) {
+        let mut by_trace: BTreeMap<TraceId, usize> = BTreeMap::new();
+        for fake in &self.fakes {
+            for id in &*fake.kept.lock() {
+                *by_trace.entry(*id).or_default() += 1;
+            }
+        }
+        assert_eq!(by_trace.len(), 100);
+        let counts = by_trace.values().copied();
+        (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0))
+    }
+}
+
+fn all() -> Result<Accepted, Refusal> {
+    Ok(Accepted { spans: 100, ..Accepted::default() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_node_that_hangs_costs_nothing() {
+    let bench = Bench::new(&[Does::Keep, Does::Hang, Does::Keep], &[]);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(bench.push().await, all());
+    assert_eq!(begun.elapsed(), Duration::ZERO, "two of three are enough");
+    assert_eq!(bench.copies(), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_takes_what_a_node_does_not() {
+    use Does::{Break, Full, Hang, Keep};
+    for does in [Hang, Break, Full(3)] {
+        let bench = Bench::new(&[Keep, does, Keep, Keep, Keep], &[]);
+        assert_eq!(bench.push().await, all(), "{does:?}");
+        // What goes on after the acknowledgement.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.copies(), (3, 3), "{does:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_to_be_down_is_not_asked() {
+    use Does::{Hang, Keep};
+    let bench = Bench::new(&[Keep, Hang, Keep, Keep], &[1]);
+    assert_eq!(bench.push().await, all());
+    tokio::task::yield_now().await;
+    assert_eq!(bench.copies(), (3, 3));
+    let bench = Bench::new(&[Keep, Hang, Hang], &[1, 2]);
+    let Err(Refusal::Unavailable(message)) = bench.push().await else {
+        panic!("one of three is no majority")
+    };
+    assert!(message.ends_with("down: n1, n2"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_majority_the_sender_is_told_why() {
+    use Does::{Break, Full, Hang, Invalid, Keep};
+    let check = async |does: &[Does], expected: &str| {
+        let refusal = Bench::new(does, &[]).push().await.expect_err("no majority");
+        assert_eq!(format!("{refusal:?}"), expected);
+    };
+    let first = "the spans were not kept by a majority of their owners:";
+    check(
+        &[Keep, Break, Break],
+        &format!(
+            "Unavailable(\"{first} n1: the node cannot be reached: refused; n2: the node cannot be reached: refused\")"
+        ),
+    )
+    .await;
+    check(
+        &[Keep, Full(3), Full(7)],
+        &format!("Exhausted {{ message: \"{first} n1: full; n2: full\", retry_after: 7s }}"),
+    )
+    .await;
+    check(&[Keep, Hang, Hang], &format!("Unavailable(\"{first} ; the others did not answer in time\")"))
+        .await;
+    check(&[Invalid, Invalid, Invalid], "Invalid(\"wrong\")").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_limits_leave_out_is_told_once() {
+    use Does::{Keep, LeaveOut};
+    let accepted = Bench::new(&[LeaveOut(10), LeaveOut(10), LeaveOut(10)], &[]).push().await;
+    let expected = Accepted { spans: 90, refused_spans: 10, message: "limit".into() };
+    assert_eq!(accepted, Ok(expected));
+    let accepted = Bench::new(&[Keep, Keep, Keep], &[]).push().await;
+    assert_eq!(accepted, all());
+}
