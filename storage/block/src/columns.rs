@@ -158,10 +158,11 @@ pub(crate) enum Field {
     Orphan = 35,
     Class = 36,
     Marks = 37,
+    Digest = 38,
 }
 
 /// How many fields there are.
-pub(crate) const FIELDS: usize = 38;
+pub(crate) const FIELDS: usize = 39;
 
 /// Names, storage and whether every row has a value, by number.
 const DESCRIPTIONS: [(&str, Storage, bool); FIELDS] = {
@@ -205,6 +206,7 @@ const DESCRIPTIONS: [(&str, Storage, bool); FIELDS] = {
         ("orphan", Ints, true),
         ("class", Ints, true),
         ("marks", Ints, true),
+        ("digest", Ints, true),
     ]
 };
 
@@ -267,9 +269,18 @@ impl Field {
             Table::Scopes => {
                 &[Shape, Ranks, Resource, Name, Version, SchemaUrl, DroppedAttributes, Unknown, Overflow]
             }
-            Table::Traces => {
-                &[FirstRow, Start, Duration, RootRow, Errors, SealedThrough, FirstOrphan, Orphan, Marks]
-            }
+            Table::Traces => &[
+                FirstRow,
+                Start,
+                Duration,
+                RootRow,
+                Errors,
+                SealedThrough,
+                FirstOrphan,
+                Orphan,
+                Marks,
+                Digest,
+            ],
         }
     }
 }

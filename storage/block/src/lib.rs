@@ -3,6 +3,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `digest.rs` | which spans a trace has, as a number |
 //! | `header.rs`, `trailer.rs`, `directory.rs` | the frame: magic and version, where the directory is, where all else is |
 //! | `columns.rs` | tables, fields, types: what a column is |
 //! | `pack.rs`, `seq.rs` | integers: bit-packed, constant or by dictionary |
@@ -22,6 +23,7 @@
 //! error, never a panic, and never takes memory by a length that the file only claims.
 
 pub mod columns;
+mod digest;
 mod directory;
 mod error;
 mod filter;

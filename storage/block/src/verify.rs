@@ -4,6 +4,7 @@ use spanloom_span::TraceId;
 use spanloom_span::model::Trace;
 
 use crate::columns::{Field, Table};
+use crate::digest;
 use crate::directory::{DICTIONARY_GROUP, Mode};
 use crate::error::{BlockError, OrDamaged, Result};
 use crate::reader::Block;
@@ -59,6 +60,7 @@ impl Block {
             .all(|pair| pair[0] < pair[1])
             .then_some(())
             .or_damaged("the trace ids are out of order")?;
+        let digests = block.digests()?;
         let mut next_row = 0;
         for (place, &id) in ids.iter().enumerate() {
             let id = TraceId(id);
@@ -68,6 +70,14 @@ impl Block {
             next_row = row.rows.end;
             let trace = block.rebuild(id, place as u64, limit_bytes)?;
             verify_marks(block, place as u64, &trace)?;
+            if let Some(digests) = &digests {
+                let shares =
+                    trace.spans().map(|span| digest::of_span(u64::from_be_bytes(span.span_id.0), span.kind));
+                let expected = shares.fold(0, u32::wrapping_add);
+                (digests.get(place) == Some(&expected))
+                    .then_some(())
+                    .or_damaged("a trace's digest is not that of its spans")?;
+            }
             reader.summary(place as u64)?;
             report.traces += 1;
             report.spans += trace.span_count() as u64;

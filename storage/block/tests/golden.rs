@@ -16,8 +16,11 @@ const FIRST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.block"
 /// Blocks of version 1 whose directory says nothing of tail, level and what they replace.
 const MARKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1-marks.block");
 
-/// Blocks of version 1 as they are written now.
+/// Blocks of version 1 whose traces have no digests.
 const TAILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1-tail.block");
+
+/// Blocks of version 1 as they are written now.
+const DIGESTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1-digest.block");
 
 /// Every kind of column and every rare field; enough alike rows for classes and templates.
 fn requests() -> Vec<Trace> {
@@ -101,11 +104,14 @@ fn odd() -> Span {
 fn version_1_reads_as_it_was_written() {
     let parts = parts_of(&requests());
     if std::env::var_os("SPANLOOM_WRITE_GOLDEN").is_some() {
-        std::fs::write(TAILED, build(&parts).0.bytes).unwrap();
+        std::fs::write(DIGESTED, build(&parts).0.bytes).unwrap();
     }
     // A parent id of zeros made no root at first.
-    for (path, root) in [(FIRST, None), (MARKED, Some("GET /items")), (TAILED, Some("GET /items"))] {
+    let root = Some("GET /items");
+    for (path, root) in [(FIRST, None), (MARKED, root), (TAILED, root), (DIGESTED, root)] {
         let block = Block::open(path).unwrap();
+        let digests = block.reader().unwrap().trace_digests().unwrap();
+        assert_eq!(digests.map(|digests| digests.len()), (path == DIGESTED).then_some(6));
         reads_as_written(&block, &parts, root);
         assert_eq!((block.meta().level, block.meta().replaces.len()), (0, 0));
         let reader = block.reader().unwrap();

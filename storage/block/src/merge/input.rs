@@ -68,8 +68,9 @@ struct TraceWindows<'a> {
     errors: Window<'a>,
     sealed_through: Window<'a>,
     first_orphan: Window<'a>,
-    /// `None` in the first blocks.
+    /// `None` in the first blocks, both.
     marks: Option<Window<'a>>,
+    digest: Option<Window<'a>>,
     orphans: Option<SeqView<'a>>,
 }
 
@@ -118,8 +119,8 @@ impl Scopes<'_> {
 pub(crate) struct InputTrace {
     pub rows: Range<u64>,
     pub entry: TraceEntry,
-    /// Whether the marks are known.
-    pub is_marked: bool,
+    /// Whether the marks and the digest are known.
+    pub is_known: bool,
     pub orphans: Range<u64>,
 }
 
@@ -222,10 +223,11 @@ impl<'a> Input<'a> {
             errors: traces.errors.get(place)?,
             sealed_through: traces.sealed_through.get(place)?,
             marks: traces.marks.as_mut().map_or(Ok(0), |marks| marks.get(place))?,
+            digest: traces.digest.as_mut().map_or(Ok(0), |digest| digest.get(place))? as u32,
         };
         (self.place, self.next_row, self.last) = (self.place + 1, end, None);
-        let is_marked = traces.marks.is_some();
-        Ok(InputTrace { rows: first..end, entry, is_marked, orphans: first_orphan..last_orphan })
+        let is_known = traces.marks.is_some() && traces.digest.is_some();
+        Ok(InputTrace { rows: first..end, entry, is_known, orphans: first_orphan..last_orphan })
     }
 
     /// Ids of parents that are not in their trace.
@@ -455,6 +457,7 @@ impl<'a> TraceWindows<'a> {
             sealed_through: window(Field::SealedThrough)?,
             first_orphan: window(Field::FirstOrphan)?,
             marks: has(Field::Marks).then(|| window(Field::Marks)).transpose()?,
+            digest: has(Field::Digest).then(|| window(Field::Digest)).transpose()?,
             orphans: has(Field::Orphan).then(|| block.trace_column(Field::Orphan)).transpose()?,
         })
     }

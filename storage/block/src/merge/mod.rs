@@ -324,7 +324,7 @@ impl<W: io::Write> Course<'_, '_, W> {
         }
         let looks = self.keep.looks_at_rows(&id);
         match parts {
-            [(at, part)] if part.is_marked && !looks => {
+            [(at, part)] if part.is_known && !looks => {
                 self.stats.spans += rows;
                 self.stats.traces += 1;
                 self.move_whole(*at, part)
@@ -408,6 +408,7 @@ impl<W: io::Write> Course<'_, '_, W> {
             errors: 0,
             sealed_through: if self.options.keeps_sealed_through { sealed } else { 0 },
             marks: if self.trace.has_shared_id { MARK_SHARED_ID } else { 0 },
+            digest: self.trace.digest,
         };
         let (mut row, mut place, mut root) = (0, 0, None);
         for (at, part) in parts {

@@ -82,6 +82,15 @@ impl Contents {
         Ok(Some(marks & MARK_SHARED_ID == 0))
     }
 
+    /// Which spans each trace has, as numbers; `None` when the block does not say.
+    pub fn digests(&self) -> Result<Option<Vec<u32>>> {
+        let column = self.field_column(Table::Traces, Field::Digest);
+        let Some(chunk) = column.and_then(|column| self.chunk(column, 0)) else { return Ok(None) };
+        let mut digests = vec![0; self.ids()?.len()];
+        SeqView::open(&self.sections, &chunk.seq)?.read(0, &mut digests)?;
+        Ok(Some(digests.into_iter().map(|digest| digest as u32).collect()))
+    }
+
     /// The id of a parent that is not in its trace.
     pub fn orphan(&self, place: u64) -> Result<u64> {
         self.trace_column(Field::Orphan)?.get(place)
@@ -94,6 +103,13 @@ impl BlockReader {
         let ids = self.contents.ids()?;
         let id = usize::try_from(place).ok().and_then(|place| ids.get(place));
         self.contents.rebuild(TraceId(*id.or_damaged("there is no such trace")?), place, limit_bytes)
+    }
+
+    /// Which spans each trace has, by place: copies of a trace with as many spans and the same digest have the same
+    /// ones, and digests of parts without a span in common add up, modulo 2^32. `None` when the block, an early one,
+    /// does not say.
+    pub fn trace_digests(&self) -> Result<Option<Vec<u32>>> {
+        self.contents.digests()
     }
 
     /// When the trace at a place starts, in nanoseconds since 1970, and how long it lasts: from its earliest start to its

@@ -131,6 +131,7 @@ pub(crate) struct TraceEntry {
     pub errors: u64,
     pub sealed_through: u64,
     pub marks: u64,
+    pub digest: u32,
 }
 
 /// The trace table's columns.
@@ -145,6 +146,7 @@ struct TraceColumns {
     first_orphan: Vec<u64>,
     orphans: Vec<u64>,
     marks: Vec<u64>,
+    digest: Vec<u64>,
 }
 
 impl BlockBuilder {
@@ -339,6 +341,7 @@ impl BlockBuilder {
             errors: trace.errors,
             sealed_through,
             marks: if trace.has_shared_id { MARK_SHARED_ID } else { 0 },
+            digest: trace.digest,
         };
         self.trace_columns.orphans.extend_from_slice(trace.link(late_parents));
         let orphans = self.trace.orphans().len();
@@ -354,6 +357,7 @@ impl BlockBuilder {
         columns.duration.push(entry.duration);
         columns.root_row.push(entry.root_row);
         columns.marks.push(entry.marks);
+        columns.digest.push(u64::from(entry.digest));
         columns.errors.push(entry.errors);
         columns.sealed_through.push(entry.sealed_through);
         columns.first_orphan.push((columns.orphans.len() - orphans) as u64);
@@ -489,6 +493,7 @@ impl TraceColumns {
             &self.first_orphan,
             &self.orphans,
             &self.marks,
+            &self.digest,
         ];
         for (column, values) in columns.into_iter().enumerate() {
             if !values.is_empty() {

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::columns::zigzag;
+use crate::digest;
 use crate::writer::scope::ScopeRow;
 
 /// Up to this many spans a list is searched; beyond it a table of hashes.
@@ -37,6 +38,8 @@ pub(crate) struct OpenTrace {
     root: Option<((u64, u64, i32), u64)>,
     /// Whether two spans share an id.
     pub has_shared_id: bool,
+    /// Which spans there are: see [`crate::digest`].
+    pub digest: u32,
     /// Scope of the span before.
     pub scope: Option<ScopeRow>,
 }
@@ -50,7 +53,7 @@ impl OpenTrace {
         self.by_id.clear();
         self.orphans.clear();
         (self.start, self.end, self.errors, self.root) = (u64::MAX, 0, 0, None);
-        (self.scope, self.has_shared_id) = (None, false);
+        (self.scope, self.has_shared_id, self.digest) = (None, false, 0);
     }
 
     /// How many spans.
@@ -70,6 +73,7 @@ impl OpenTrace {
             return false;
         }
         self.has_shared_id |= is_shared.get();
+        self.digest = self.digest.wrapping_add(digest::of_span(id, kind));
         let row = self.ids.len() as u32;
         self.ids.push(id);
         self.kinds.push(kind);
