@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use prometheus_client::registry::Registry;
 use spanloom_bucket::{Bucket, BucketError};
-use spanloom_ingest::{Ingest, IngestMetrics};
+use spanloom_ingest::{Ingest, IngestMetrics, ReplicateMetrics, ReplicateOptions, Replicator};
 use spanloom_query::Querier;
 use spanloom_stage::{RealClock, Stage, StageError};
 use spanloom_wal::disk::RealDisk;
@@ -140,6 +140,9 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     let querier =
         Querier::start(Arc::new(ingest.clone()), bucket.clone(), ingest.budget(), config.query_options())
             .map_err(StartError::Threads)?;
+    let replicate_metrics = Arc::new(ReplicateMetrics::default());
+    replicate_metrics.register(registry.sub_registry_with_prefix("spanloom"));
+    let replicator = Replicator::new(ingest.clone(), None, replicate_metrics, ReplicateOptions::default());
     let redactor = Redactor::new(&config.data_dir, &mut registry);
     let started = Started {
         blocks: blocks.blocks,
@@ -162,6 +165,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
         config: config.clone(),
         stage,
         ingest,
+        replicator,
         querier,
         bucket,
         store,

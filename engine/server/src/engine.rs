@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use prometheus_client::registry::Registry;
 use spanloom_api::{RedactRequest, Redacted};
 use spanloom_bucket::Bucket;
-use spanloom_ingest::{Accepted, Ingest, IngestMetrics, Refusal};
+use spanloom_ingest::{Accepted, Ingest, IngestMetrics, Refusal, Replicator};
 use spanloom_query::{
     Answers, FoundTrace, MetricsPart, MetricsRequest, Querier, QueryError, SearchPart, SearchRequest,
 };
@@ -57,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) stage: Stage,
     pub(crate) ingest: Ingest,
+    pub(crate) replicator: Replicator,
     pub(crate) querier: Querier,
     pub(crate) bucket: Arc<Bucket>,
     pub(crate) store: Kept,
@@ -103,9 +104,9 @@ impl Engine {
     /// Takes spans; when this returns `Ok` the accepted ones are kept at the configured durability and found by
     /// every question asked from then on.
     pub async fn push(&self, tenant: &Tenant, batch: SpanBatch) -> Result<Accepted, PushError> {
-        let ingest = self.ingest();
-        let held = ingest.admit(batch.0.len()).await?;
-        ingest.push(tenant, batch.0, Box::new(held)).await
+        let replicator = &self.inner().replicator;
+        let held = replicator.admit(batch.0.len()).await?;
+        replicator.push(tenant, batch.0, Box::new(held)).await
     }
 
     /// Everything that is known of a trace.

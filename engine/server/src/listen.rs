@@ -207,13 +207,13 @@ fn refusal(refused: Refused) -> Refusal {
 
 impl Sink for Engine {
     async fn push(&self, tenant: Tenant, request: Bytes, held: Held) -> Result<Accepted, Refusal> {
-        let accepted = self.ingest().push(&tenant, request, held).await.map_err(refusal)?;
+        let accepted = self.inner().replicator.push(&tenant, request, held).await.map_err(refusal)?;
         let spanloom_ingest::Accepted { spans, refused_spans, message } = accepted;
         Ok(Accepted { spans, refused_spans, message })
     }
 
     async fn admit(&self, bytes: usize) -> Result<Held, Refusal> {
-        let permit = self.ingest().admit(bytes).await.map_err(refusal)?;
+        let permit = self.inner().replicator.admit(bytes).await.map_err(refusal)?;
         Ok(Box::new(permit))
     }
 }
