@@ -11,6 +11,9 @@ use crate::{Answer, FindTrace};
 /// Most ranges of one [`ReadBlock`].
 pub const MAX_RANGES: usize = 256;
 
+/// Most bytes that one [`ReadBlock`] may ask for.
+pub const MAX_READ_BYTES: u64 = 8 << 20;
+
 /// "Keep these spans."
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
@@ -85,7 +88,8 @@ pub struct ReadBlock {
     pub run: u64,
     /// Which.
     pub name: Arc<str>,
-    /// Which bytes, within the block; at most [`MAX_RANGES`].
+    /// Which bytes, within the block; at most [`MAX_RANGES`], of [`MAX_READ_BYTES`]
+    /// together.
     pub ranges: Vec<Range<u64>>,
 }
 

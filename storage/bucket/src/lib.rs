@@ -16,6 +16,7 @@
 pub mod cache;
 pub mod catalog;
 mod folder;
+mod here;
 mod listing;
 pub mod objects;
 mod overlap;

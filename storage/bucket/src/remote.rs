@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use foldhash::HashMap;
 use futures_util::FutureExt;
@@ -21,6 +22,7 @@ use spanloom_wal::disk::write_file_durably;
 use crate::cache::Cache;
 use crate::catalog::steps::{StepError, Steps, Uploaded};
 use crate::catalog::{BlockEntry, CatalogError, Manifest, Pace, ReadBlock, ReadError, Rebuilt, block_path};
+use crate::here::Recent;
 use crate::listing::Listing;
 use crate::objects::{Objects, StoreError, Upload};
 use crate::{Bucket, BucketError, FOLDER, Listed, io};
@@ -46,6 +48,10 @@ pub(crate) struct Shelf {
     shipped: BTreeSet<BlockId>,
     /// Blocks of the manifest that are not in the folder.
     far: HashMap<BlockId, Listed>,
+    /// Blocks of the folder that came to the store a moment ago.
+    pub recent: Recent,
+    /// When the look began that the manifest came of.
+    looked: Option<Instant>,
 }
 
 /// What a round of shipping did.
@@ -113,9 +119,14 @@ impl Bucket {
         for tenant in self.listing.tenants() {
             let blocks = self.listing.of(&tenant);
             let is_marked = |listed: &&Listed| self.disk.read(&mark_path(&listed.path)).is_ok();
-            let shipped = blocks.iter().filter(is_marked).map(|listed| listed.id).collect();
+            let mut shelf = Shelf::default();
+            for listed in blocks.iter().filter(is_marked) {
+                shelf.shipped.insert(listed.id);
+                // Perhaps a moment ago: nobody knows any more.
+                shelf.recent.add(listed.clone());
+            }
             remote.shown.set(&tenant, blocks.to_vec());
-            remote.shelves.lock().insert(tenant, Shelf { shipped, ..Shelf::default() });
+            remote.shelves.lock().insert(tenant, shelf);
         }
         self.remote = Some(remote);
         self
@@ -143,8 +154,36 @@ impl Bucket {
     fn waiting(&self, tenant: &Tenant) -> Vec<Listed> {
         let Some(remote) = &self.remote else { return Vec::new() };
         let shelves = remote.shelves.lock();
-        let is_shipped = |id: &BlockId| shelves.get(tenant).is_some_and(|shelf| shelf.shipped.contains(id));
+        self.unmarked(tenant, shelves.get(tenant))
+    }
+
+    fn unmarked(&self, tenant: &Tenant, shelf: Option<&Shelf>) -> Vec<Listed> {
+        let is_shipped = |id: &BlockId| shelf.is_some_and(|shelf| shelf.shipped.contains(id));
         self.listing.of(tenant).iter().filter(|listed| !is_shipped(&listed.id)).cloned().collect()
+    }
+
+    /// Blocks that are here alone, or came to the store a moment ago, oldest first.
+    pub(crate) fn not_known_elsewhere(&self, remote: &Remote, tenant: &Tenant) -> Vec<Listed> {
+        let mut shelves = remote.shelves.lock();
+        let mut blocks = self.unmarked(tenant, shelves.get(tenant));
+        if let Some(shelf) = shelves.get_mut(tenant) {
+            shelf.recent.forget(remote.told_of());
+            blocks.extend(shelf.recent.blocks().cloned());
+            blocks.sort_by_key(|listed| listed.id);
+        }
+        blocks
+    }
+
+    /// What a tenant's manifest says, as it was looked at last; false without one.
+    pub(crate) fn of_manifest(&self, tenant: &Tenant, says: impl FnOnce(&Manifest) -> bool) -> bool {
+        let Some(remote) = &self.remote else { return false };
+        let manifest = remote.shelves.lock().get(tenant).and_then(|shelf| shelf.manifest.clone());
+        manifest.is_some_and(|manifest| says(&manifest))
+    }
+
+    /// When the last look at a tenant's manifest began.
+    pub(crate) fn looked(&self, tenant: &Tenant) -> Option<Instant> {
+        self.remote.as_ref()?.shelves.lock().get(tenant)?.looked
     }
 
     /// Brings the tenant's blocks that are here alone to the store, oldest first. What fails is tried again by the next
@@ -171,10 +210,17 @@ impl Bucket {
             let mark = mark_path(&listed.path);
             let (folder, name) = mark.rsplit_once('/').unwrap_or(("", &mark));
             write_file_durably(self.disk.as_ref(), folder, name, &[]).map_err(io("writing", &mark))?;
-            remote.shelves.lock().entry(tenant.clone()).or_default().shipped.insert(listed.id);
+            let bytes = listed.block.meta().file_bytes;
+            {
+                let mut shelves = remote.shelves.lock();
+                let shelf = shelves.entry(tenant.clone()).or_default();
+                // A moment ago from here on: it is in the manifest before it is told of no more.
+                shelf.shipped.insert(listed.id);
+                shelf.recent.add(listed);
+            }
             if uploaded == Uploaded::Listed {
                 shipped.blocks += 1;
-                shipped.bytes += listed.block.meta().file_bytes;
+                shipped.bytes += bytes;
             }
         }
         if shipped != Shipped::default() {
@@ -186,20 +232,28 @@ impl Bucket {
     /// Looks at the tenant's manifest, and lists its blocks.
     pub async fn poll(&self, tenant: &Tenant) -> Result<(), ShipError> {
         let Some(remote) = &self.remote else { return Ok(()) };
+        let begun = Instant::now();
         let manifest = remote.steps.catalog().refresh(tenant).await.map_err(StepError::from)?;
-        self.show(remote, tenant, manifest);
+        self.show(remote, tenant, manifest, begun);
         Ok(())
     }
 
-    /// Lists what the folder and a manifest have.
-    fn show(&self, remote: &Remote, tenant: &Tenant, manifest: Arc<Manifest>) {
+    /// Lists what the folder and a manifest have, which was looked at from `begun` on.
+    fn show(&self, remote: &Remote, tenant: &Tenant, manifest: Arc<Manifest>, begun: Instant) {
         let mut shelves = remote.shelves.lock();
+        if manifest.version == 0 && self.listing.of(tenant).is_empty() {
+            // A tenant that nobody has heard of is not kept account of.
+            shelves.remove(tenant);
+            return;
+        }
         let shelf = shelves.entry(tenant.clone()).or_default();
         // Of two looks at the same time the older one must not win.
         if shelf.manifest.as_ref().is_some_and(|known| known.version > manifest.version) {
             return;
         }
         shelf.manifest = Some(manifest);
+        shelf.looked = shelf.looked.max(Some(begun));
+        shelf.recent.forget(remote.told_of());
         self.show_shelf(remote, tenant, shelf);
     }
 
@@ -304,8 +358,9 @@ impl Bucket {
             let objects = &remote.objects;
             async move { read_block(objects.as_ref(), &path, bytes).await }.boxed()
         };
+        let begun = Instant::now();
         let rebuilt = remote.steps.catalog().rebuild(tenant, &read).await.map_err(StepError::from)?;
-        self.show(remote, tenant, rebuilt.manifest.clone());
+        self.show(remote, tenant, rebuilt.manifest.clone(), begun);
         Ok(Some(rebuilt))
     }
 

@@ -138,6 +138,17 @@ impl Block {
         }
     }
 
+    /// The bytes of a range of the block's file, for whoever reads it from elsewhere. They are not checked here.
+    ///
+    /// # Errors
+    /// When the range does not lie within the file; of a block that is elsewhere itself, when it cannot be brought.
+    pub fn bytes(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let opened = self.opened()?;
+        // Pages that are touched are counted as those of any reader.
+        let _resident = opened.resident();
+        opened.mapping.bytes().get(range).map(<[u8]>::to_vec)
+    }
+
     /// What is known of the block without reading its data.
     pub fn meta(&self) -> &BlockMeta {
         match &self.place {

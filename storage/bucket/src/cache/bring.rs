@@ -54,12 +54,12 @@ impl Store {
             |(run, found): (&Range<u32>, &Option<Bytes>)| found.is_none().then(|| bytes_of(run, len));
         let missing: Vec<Range<u64>> = runs.iter().zip(&found).filter_map(is_missing).collect();
         if !missing.is_empty() {
-            let brought = self.objects.ranges(path, &missing).await.map_err(io::Error::other)?;
+            let brought = self.from.ranges(path, &missing).await?;
             let is_whole = brought.len() == missing.len()
                 && brought.iter().zip(&missing).all(|(b, m)| b.len() as u64 == m.end - m.start);
             if !is_whole {
                 return Err(io::Error::other(format!(
-                    "{path}: the store gave other ranges than were asked for"
+                    "{path}: other ranges came than were asked for"
                 )));
             }
             let mut brought = brought.into_iter();

@@ -14,14 +14,13 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::CacheCounters;
+use super::{CacheCounters, Ranges};
 use super::bring::SharedCache;
 use super::units::{UNIT, bytes_of, runs, units_of};
-use crate::objects::Objects;
 
 /// Where units come from.
 pub(super) struct Store {
-    pub objects: Arc<dyn Objects>,
+    pub from: Arc<dyn Ranges>,
     pub shared: Option<Arc<dyn SharedCache>>,
     pub runtime: Handle,
     pub counters: Arc<CacheCounters>,

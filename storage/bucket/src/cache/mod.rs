@@ -1,4 +1,4 @@
-//! Blocks of an object store, as far as they were read, on this machine.
+//! Blocks of an object store, or of other nodes, as far as they were read, on this machine.
 //!
 //! | file | holds |
 //! |---|---|
@@ -29,6 +29,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::HashMap;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use spanloom_block::{Partial, Source};
 use tokio::runtime::Handle;
@@ -37,6 +40,29 @@ use crate::objects::Objects;
 pub use bring::SharedCache;
 use kept::{Kept, Store};
 pub use units::UNIT;
+
+/// Where blocks are read from, range by range.
+pub trait Ranges: Send + Sync + 'static {
+    /// Some ranges of a block, in their order, each as long as it was asked for.
+    fn ranges<'a>(
+        &'a self,
+        path: &'a str,
+        ranges: &'a [std::ops::Range<u64>],
+    ) -> BoxFuture<'a, io::Result<Vec<Bytes>>>;
+}
+
+/// A store of objects that is read from.
+struct OfStore(Arc<dyn Objects>);
+
+impl Ranges for OfStore {
+    fn ranges<'a>(
+        &'a self,
+        path: &'a str,
+        ranges: &'a [std::ops::Range<u64>],
+    ) -> BoxFuture<'a, io::Result<Vec<Bytes>>> {
+        async move { self.0.ranges(path, ranges).await.map_err(io::Error::other) }.boxed()
+    }
+}
 
 /// What may be kept, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +141,18 @@ impl Cache {
         runtime: Handle,
         options: CacheOptions,
     ) -> Self {
+        Self::over(Arc::new(OfStore(objects)), shared, runtime, options)
+    }
+
+    /// As [`Cache::open`], of blocks that are anywhere else than in a store.
+    pub fn over(
+        ranges: Arc<dyn Ranges>,
+        shared: Option<Arc<dyn SharedCache>>,
+        runtime: Handle,
+        options: CacheOptions,
+    ) -> Self {
         let counters = Arc::<CacheCounters>::default();
-        let store = Arc::new(Store { objects, shared, runtime, counters });
+        let store = Arc::new(Store { from: ranges, shared, runtime, counters });
         let cache = Inner {
             store,
             options,

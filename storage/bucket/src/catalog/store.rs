@@ -125,6 +125,11 @@ impl Catalog {
         }
     }
 
+    /// How long things are waited for.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
     /// The tenant's manifest as it is now. One small request, which brings no bytes when nothing has changed.
     ///
     /// A tenant that is not known to have had one has an empty manifest.
