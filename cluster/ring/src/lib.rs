@@ -9,7 +9,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `name.rs`, `member.rs` | what a node says about itself |
+//! | `name.rs`, `roles.rs`, `member.rs` | what a node says about itself |
 //! | `ring.rs` | the ring, and the search for a token's range |
 //! | `placement.rs` | the replicas of every range |
 //! | `owners.rs`, `order.rs` | the owners of a token, their majority and their order |
@@ -87,6 +87,7 @@ mod order;
 mod owners;
 mod placement;
 mod ring;
+mod roles;
 mod tenant;
 
 use std::num::NonZeroUsize;
@@ -94,11 +95,12 @@ use std::num::NonZeroUsize;
 pub use choose::choose_tokens;
 pub use describe::{MemberView, RingView};
 pub use health::{StandIns, Successors};
-pub use member::{MAX_TOKENS, MemberError, MemberState, RingMember, Roles, TOKENS_PER_NODE};
+pub use member::{MAX_TOKENS, MemberError, MemberState, RingMember, TOKENS_PER_NODE};
 pub use moved::{Moved, moved};
 pub use name::{MAX_NAME_BYTES, NameError, NodeName, Zone};
 pub use owners::{InOrder, MAX_OWNERS, Owners, quorum};
 pub use ring::{MAX_MEMBERS, MAX_REPLICATION, NodeIndex, Ring, RingError, RingOptions};
+pub use roles::Roles;
 pub use tenant::TenantShard;
 
 use spanloom_span::{Tenant, TraceId};

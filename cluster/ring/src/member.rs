@@ -1,12 +1,12 @@
 //! A member of the ring: what every node gossips about itself.
 
-use crate::{NodeName, Zone};
+use crate::{NodeName, Roles, Zone};
 
-/// Tokens that a node should have. 128 take 512 bytes of a gossip packet.
+/// Tokens that a node should have. 128 take some 520 bytes of a gossip packet.
 pub const TOKENS_PER_NODE: usize = 128;
 
 /// Most tokens of one member.
-pub const MAX_TOKENS: usize = 256;
+pub const MAX_TOKENS: usize = 512;
 
 /// What a node says about itself. Built by [`RingMember::new`], which checks the tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +32,6 @@ pub enum MemberState {
     /// It owns nothing any more, and is kept only to be shown.
     Left,
 }
-
-/// What a node does for the cluster, as bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Roles(u8);
 
 /// Why a member cannot be on a ring.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,39 +137,6 @@ impl MemberState {
     }
 }
 
-impl Roles {
-    /// No role.
-    pub const NONE: Self = Self(0);
-    /// Takes spans: owns ranges of the ring.
-    pub const INGESTER: Self = Self(1);
-    /// Answers questions.
-    pub const QUERIER: Self = Self(2);
-    /// Joins and retires blocks: owns jobs.
-    pub const COMPACTOR: Self = Self(4);
-    /// All of them.
-    pub const ALL: Self = Self(7);
-
-    /// Both roles.
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether all of `other` are among them.
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// As gossip carries them.
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// From gossip. Bits that this version does not know are kept, so that they are passed on.
-    pub const fn from_bits(bits: u8) -> Self {
-        Self(bits)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +155,7 @@ mod tests {
             vec![1, 9, 8],
             Some("token 2 of member n1 is 0x00000008, expected more than the token before it"),
         );
-        check((0..257).collect(), Some("member n1 has 257 tokens, expected at most 256"));
+        check((0..513).collect(), Some("member n1 has 513 tokens, expected at most 512"));
     }
 
     #[test]
@@ -208,6 +171,5 @@ mod tests {
         check(MemberState::Left, Roles::ALL, &[1], (false, false));
         check(MemberState::Active, Roles::QUERIER.and(Roles::COMPACTOR), &[1], (false, false));
         check(MemberState::Active, Roles::ALL, &[], (false, false));
-        assert_eq!(Roles::from_bits(0xf1).bits(), 0xf1);
     }
 }

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::record::{NodeState, Record, Roles, TOKENS_MAX};
-use crate::wire::{Reader, put_text, put_u48, put_varint};
-use crate::{Error, NodeName};
+use spanloom_ring::{MAX_TOKENS, MemberState, NodeName, Roles, Zone};
+
+use crate::Error;
+use crate::record::Record;
+use crate::wire::{Reader, put_text, put_u48, put_varint, read_name};
 
 /// Version of these bytes: `docs/formats/gossip.md`, "Record".
 pub(crate) const RECORD_VERSION: u8 = 1;
@@ -48,13 +50,13 @@ impl Announcement {
         put_u48(&mut out, self.generation);
         put_varint(&mut out, self.version);
         out.push(match record.state {
-            NodeState::Joining => 0,
-            NodeState::Active => 1,
-            NodeState::Leaving => 2,
-            NodeState::Left => 3,
+            MemberState::Joining => 0,
+            MemberState::Active => 1,
+            MemberState::Leaving => 2,
+            MemberState::Left => 3,
         });
         out.push(record.roles.bits());
-        put_text(&mut out, &record.zone);
+        put_text(&mut out, record.zone.as_str());
         put_text(&mut out, &record.peer);
         put_text(&mut out, &record.api);
         if self.whole {
@@ -81,18 +83,18 @@ impl Announcement {
             TOKENS_LEFT_OUT => false,
             _ => return Err(Error::Malformed("unknown flags of a record")),
         };
-        let name = NodeName::new(reader.text()?)?;
+        let name = read_name(&mut reader)?;
         let generation = reader.u48()?;
         let version = reader.varint()?;
         let state = match reader.u8()? {
-            0 => NodeState::Joining,
-            1 => NodeState::Active,
-            2 => NodeState::Leaving,
-            3 => NodeState::Left,
+            0 => MemberState::Joining,
+            1 => MemberState::Active,
+            2 => MemberState::Leaving,
+            3 => MemberState::Left,
             _ => return Err(Error::Malformed("an unknown state of a node")),
         };
         let roles = Roles::from_bits(reader.u8()?);
-        let zone = reader.text()?.to_owned();
+        let zone = Zone::new(reader.text()?).map_err(|_| Error::Malformed("a zone that is no name"))?;
         let peer = reader.text()?.to_owned();
         let api = reader.text()?.to_owned();
         let tokens = if whole { read_tokens(&mut reader)? } else { Vec::new() };
@@ -105,7 +107,7 @@ impl Announcement {
 
 fn read_tokens(reader: &mut Reader<'_>) -> Result<Vec<u32>, Error> {
     let count = reader.varint()?;
-    if count > TOKENS_MAX as u64 {
+    if count > MAX_TOKENS as u64 {
         return Err(Error::Malformed("more than 512 tokens"));
     }
     let mut tokens = Vec::new();
@@ -126,9 +128,9 @@ mod tests {
 
     fn sample(tokens: Vec<u32>) -> Announcement {
         let record = Record {
-            state: NodeState::Active,
+            state: MemberState::Active,
             roles: Roles::INGESTER,
-            zone: "z1".into(),
+            zone: Zone::new("z1").unwrap(),
             peer: "h:1".into(),
             api: "h:2".into(),
             tokens,

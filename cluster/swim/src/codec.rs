@@ -11,7 +11,7 @@ const MESSAGE_VERSION: u8 = 1;
 
 /// Longest header: version, tag, probe number, incarnation, and three identities with the longest name and IPv6.
 pub(crate) const HEADER_MAX: usize = 5 + 3 * IDENTITY_MAX;
-const IDENTITY_MAX: usize = 28 + crate::name::NAME_MAX;
+const IDENTITY_MAX: usize = 28 + spanloom_ring::MAX_NAME_BYTES;
 
 /// foca's codec.
 #[derive(Debug, Clone, Copy)]

@@ -3,11 +3,6 @@
 /// Why a value or some bytes were refused. Nothing was changed by them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A node's name. Choose another.
-    #[error(
-        "`{0}` is no node name: expected 1 to 63 letters, digits, `.`, `-` or `_`, the first a letter or digit"
-    )]
-    Name(String),
     /// A node's gossip address. Others cannot send there; give one that they can.
     #[error("`{0}` is no address to gossip to: expected one host's address and a port other than 0")]
     Address(String),

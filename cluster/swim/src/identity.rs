@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 
-use crate::wire::{Reader, put_text, put_u48};
+use crate::wire::{Reader, name_of, put_text, put_u48};
 use crate::{Error, NodeName};
 
 /// Generations are times in 48 bits.
@@ -13,7 +14,8 @@ const GENERATION_END: u64 = 1 << 48;
 /// is over. It is in every datagram and every update, so it is short: 16 bytes and the name with IPv4, 28 with IPv6.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
-    name: NodeName,
+    /// None: whoever listens at the address.
+    name: Option<NodeName>,
     generation: u64,
     renewal: u16,
     address: SocketAddr,
@@ -27,17 +29,22 @@ impl Identity {
             return Err(Error::Malformed("a generation exceeds 48 bits"));
         }
         let address = checked(address)?;
-        Ok(Self { name, generation: generation_ms, renewal: 0, address })
+        Ok(Self { name: Some(name), generation: generation_ms, renewal: 0, address })
     }
 
     /// Whoever listens at `address`: to ask for being let in.
     pub(crate) fn whoever(address: SocketAddr) -> Self {
-        Self { name: NodeName::whoever(), generation: 0, renewal: 0, address }
+        Self { name: None, generation: 0, renewal: 0, address }
     }
 
     /// The name, which outlives the process.
     pub fn name(&self) -> &NodeName {
-        &self.name
+        self.name.as_ref().unwrap_or(&WHOEVER)
+    }
+
+    /// Whether it has this name; whoever listens at an address may have any, and counts as not having it.
+    pub(crate) fn is_named(&self, name: &NodeName) -> bool {
+        self.name.as_ref() == Some(name)
     }
 
     /// When the process started, in milliseconds since 1970; later than that when its clock was found to be behind
@@ -78,7 +85,7 @@ impl Identity {
 
     /// Appends its bytes: `docs/formats/gossip.md`, "Identity".
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        put_text(out, self.name.as_str());
+        put_text(out, self.name.as_ref().map_or("", NodeName::as_str));
         put_u48(out, self.generation);
         out.extend_from_slice(&self.renewal.to_le_bytes());
         match self.address.ip() {
@@ -97,14 +104,14 @@ impl Identity {
     /// Reads one that has a name.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let identity = Self::read_any(reader)?;
-        if identity.name.is_whoever() { Err(Error::Malformed("a node without a name")) } else { Ok(identity) }
+        if identity.name.is_none() { Err(Error::Malformed("a node without a name")) } else { Ok(identity) }
     }
 
     /// Reads one that may be whoever listens at the address.
     pub(crate) fn read_any(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let name = match reader.text()? {
-            "" => NodeName::whoever(),
-            name => NodeName::new(name)?,
+            "" => None,
+            name => Some(name_of(name)?),
         };
         let generation = reader.u48()?;
         let renewal = reader.u16()?;
@@ -121,6 +128,10 @@ impl Identity {
         Ok(Self { name, generation, renewal, address })
     }
 }
+
+/// What whoever listens at an address is called where a name must be said: only their addresses tell them apart.
+#[expect(clippy::expect_used, reason = "it is a name")]
+static WHOEVER: LazyLock<NodeName> = LazyLock::new(|| NodeName::new("whoever").expect("a name"));
 
 /// An address that a datagram can be sent to, in its one form.
 fn checked(address: SocketAddr) -> Result<SocketAddr, Error> {
@@ -139,19 +150,18 @@ impl fmt::Debug for Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if self.name.is_whoever() { "whoever" } else { self.name.as_str() };
-        write!(f, "{name}@{} (generation {}.{})", self.address, self.generation, self.renewal)
+        write!(f, "{}@{} (generation {}.{})", self.name(), self.address, self.generation, self.renewal)
     }
 }
 
 /// What foca takes two lives of one node by: the name. Whoever is everybody, and appears only as the receiver of an
 /// announcement, so that a seed answers whatever it is called and by whichever of its addresses it was reached.
 #[derive(Clone)]
-pub struct NameKey(NodeName);
+pub struct NameKey(Option<NodeName>);
 
 impl PartialEq for NameKey {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 || self.0.is_whoever() || other.0.is_whoever()
+        self.0 == other.0 || self.0.is_none() || other.0.is_none()
     }
 }
 

@@ -12,13 +12,13 @@
 //!
 //! ```
 //! # use spanloom_swim::*;
-//! # fn main() -> Result<(), Error> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let now = Now { monotonic_ms: 0, unix_ms: 1_790_000_000_000 };
 //! let identity = Identity::new(NodeName::new("ingest-0")?, now.unix_ms, "10.0.0.7:7946".parse().unwrap())?;
 //! let record = Record {
-//!     state: NodeState::Joining,
+//!     state: MemberState::Joining,
 //!     roles: Roles::INGESTER,
-//!     zone: "eu-1a".into(),
+//!     zone: Zone::new("eu-1a")?,
 //!     peer: "10.0.0.7:7947".into(),
 //!     api: String::new(),
 //!     tokens: vec![7, 4_000_000_000],
@@ -36,7 +36,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `name.rs`, `identity.rs` | who a node is, and which life of it this is |
+//! | `identity.rs` | who a node is, and which life of it this is |
 //! | `record.rs`, `announcement.rs`, `records.rs` | what it says of itself, on its way, and as known here |
 //! | `options.rs` | the knobs and two presets |
 //! | `effects.rs` | what is to be done, and what has become known |
@@ -55,7 +55,6 @@ mod effects;
 mod error;
 mod frame;
 mod identity;
-mod name;
 mod options;
 mod record;
 mod records;
@@ -68,8 +67,8 @@ pub use counters::{Counters, DropReason};
 pub use effects::{Change, Effect, Effects, Now};
 pub use error::Error;
 pub use identity::Identity;
-pub use name::{NAME_MAX, NodeName};
 pub use options::{Options, Seal};
-pub use record::{ENDPOINT_MAX, Load, NodeState, Record, Roles, TOKENS_MAX, ZONE_MAX};
+pub use record::{ENDPOINT_MAX, Load, Record};
 pub use seal::Key;
+pub use spanloom_ring::{MAX_NAME_BYTES, MAX_TOKENS, MemberState, NodeName, Roles, Zone};
 pub use swim::{Member, STATE_MAX, Seed, Status, Swim};

@@ -1,89 +1,26 @@
 //! What a node says of itself: state, zone, roles, addresses, tokens; and, apart from it, its load.
 
-use std::fmt;
+use spanloom_ring::{MAX_TOKENS, MemberState, Roles, Zone};
 
 use crate::Error;
 
-/// Most tokens that a node may have.
-pub const TOKENS_MAX: usize = 512;
-/// Longest zone in bytes.
-pub const ZONE_MAX: usize = 63;
 /// Longest `host:port` in bytes.
 pub const ENDPOINT_MAX: usize = 200;
-
-/// Where a node is in its life, as far as work is concerned. Whether it answers is another matter: [`crate::Status`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NodeState {
-    /// It takes over what its tokens own; asked for nothing yet.
-    Joining,
-    /// It does its work.
-    Active,
-    /// It hands its work over; it takes nothing new.
-    Leaving,
-    /// It has gone, and said so.
-    Left,
-}
-
-/// What a node does; a set.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Roles(u8);
-
-impl Roles {
-    /// Takes spans in and sends them to their owners.
-    pub const DISTRIBUTOR: Self = Self(1);
-    /// Owns traces.
-    pub const INGESTER: Self = Self(2);
-    /// Answers queries.
-    pub const QUERIER: Self = Self(4);
-    /// Joins and retires blocks.
-    pub const COMPACTOR: Self = Self(8);
-
-    /// Both sets together.
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether all of `other` are in it.
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    pub(crate) const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Bits that a later version may give a meaning are kept.
-    pub(crate) const fn from_bits(bits: u8) -> Self {
-        Self(bits)
-    }
-}
-
-impl fmt::Debug for Roles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = [
-            (Self::DISTRIBUTOR, "distributor"),
-            (Self::INGESTER, "ingester"),
-            (Self::QUERIER, "querier"),
-            (Self::COMPACTOR, "compactor"),
-        ];
-        f.debug_set().entries(named.iter().filter(|(role, _)| self.has(*role)).map(|(_, name)| name)).finish()
-    }
-}
 
 /// What a node announces. It is spread whenever it changes, so nothing that changes every second belongs here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Where it is in its life.
-    pub state: NodeState,
+    pub state: MemberState,
     /// What it does.
     pub roles: Roles,
-    /// Its zone of availability; empty when there is but one. At most 63 bytes.
-    pub zone: String,
+    /// Its zone of availability.
+    pub zone: Zone,
     /// `host:port` of its peer transport. At most 200 bytes.
     pub peer: String,
     /// `host:port` of its query API; empty when it has none. At most 200 bytes.
     pub api: String,
-    /// Its places on the ring, ascending, none twice; at most 512.
+    /// Its places on the ring, ascending, none twice; at most [`MAX_TOKENS`].
     pub tokens: Vec<u32>,
 }
 
@@ -91,9 +28,6 @@ impl Record {
     /// Checks every field.
     pub fn check(&self) -> Result<(), Error> {
         let bad = |field, found, expected| Err(Error::Record { field, found, expected });
-        if self.zone.len() > ZONE_MAX || self.zone.chars().any(char::is_control) {
-            return bad("zone", format!("{:?}", self.zone), "at most 63 bytes without control characters");
-        }
         if !is_endpoint(&self.peer) {
             return bad("peer address", format!("{:?}", self.peer), "host:port of at most 200 bytes");
         }
@@ -104,7 +38,7 @@ impl Record {
                 "nothing, or host:port of at most 200 bytes",
             );
         }
-        if self.tokens.len() > TOKENS_MAX {
+        if self.tokens.len() > MAX_TOKENS {
             return bad("list of tokens", format!("{} long", self.tokens.len()), "at most 512");
         }
         if !self.tokens.is_sorted_by(|a, b| a < b) {
@@ -139,14 +73,13 @@ mod tests {
     #[test]
     fn records_are_checked() {
         let good = Record {
-            state: NodeState::Active,
-            roles: Roles::INGESTER.with(Roles::QUERIER),
-            zone: "eu-1a".into(),
+            state: MemberState::Active,
+            roles: Roles::INGESTER.and(Roles::QUERIER),
+            zone: Zone::new("eu-1a").unwrap(),
             peer: "ingest-0.local:7947".into(),
             api: String::new(),
             tokens: vec![1, 5, u32::MAX],
         };
-        assert_eq!(format!("{:?}", good.roles), r#"{"ingester", "querier"}"#);
         let check = |change: fn(&mut Record), expected: &str| {
             let mut record = good.clone();
             change(&mut record);
@@ -162,10 +95,6 @@ mod tests {
         check(
             |record| record.api = "a:0".into(),
             r#"the record's API address is "a:0", expected nothing, or host:port of at most 200 bytes"#,
-        );
-        check(
-            |record| record.zone = "a\n".into(),
-            r#"the record's zone is "a\n", expected at most 63 bytes without control characters"#,
         );
         check(
             |record| record.tokens = vec![2, 2],

@@ -147,14 +147,15 @@ impl foca::BroadcastHandler<Identity> for Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{NodeState, Record, Roles};
+    use crate::record::Record;
     use foca::{BroadcastHandler, Invalidates};
+    use spanloom_ring::{MemberState, Roles, Zone};
 
     fn announcement(name: &str, generation: u64, version: u64, tokens: &[u32]) -> Announcement {
         let record = Record {
-            state: NodeState::Active,
+            state: MemberState::Active,
             roles: Roles::INGESTER,
-            zone: String::new(),
+            zone: Zone::none(),
             peer: "h:1".into(),
             api: String::new(),
             tokens: tokens.to_vec(),

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a value has one form only (varints are minimal), and reading allocates no more than was sent.
 
+use spanloom_ring::NodeName;
+
 use crate::Error;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -87,6 +89,16 @@ pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     let kept = &text.as_bytes()[..text.len().min(255)];
     out.push(kept.len() as u8);
     out.extend_from_slice(kept);
+}
+
+/// Reads a node's name.
+pub(crate) fn read_name(reader: &mut Reader<'_>) -> Result<NodeName> {
+    name_of(reader.text()?)
+}
+
+/// The node's name that a text is.
+pub(crate) fn name_of(text: &str) -> Result<NodeName> {
+    NodeName::new(text).map_err(|_| Error::Malformed("a text that is no node's name"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::{Life, Swim};
 use crate::announcement::Announcement;
 use crate::effects::{Effects, Now};
 use crate::frame::{self, Frame, LoadReport, Notice};
-use crate::{DropReason, Identity, NodeState, codec};
+use crate::{DropReason, Identity, MemberState, codec};
 
 impl Swim {
     /// Takes a datagram. Whatever it holds, it is taken whole or dropped and counted.
@@ -55,7 +55,7 @@ impl Swim {
 
     fn take_record(&mut self, now: Now, bytes: &[u8], fx: &mut Effects) -> Result<(), DropReason> {
         let said = Announcement::from_bytes(bytes).map_err(|_| DropReason::BadRecord)?;
-        let farewell = said.record.state == NodeState::Left;
+        let farewell = said.record.state == MemberState::Left;
         let newer = self.records.lock().offer(said);
         if newer && farewell {
             // Those whom it did not reach hear of it from us; an answer to an ask is for us alone.

@@ -31,11 +31,10 @@ use crate::announcement::Announcement;
 use crate::codec::GossipCodec;
 use crate::effects::{Change, Effect, Effects, Now};
 use crate::frame::{self, LoadReport, Notice};
-use crate::record::NodeState;
 use crate::records::Shared;
 use crate::seal::Envelope;
 use crate::timers::{Due, Timers};
-use crate::{Counters, DropReason, Error, Identity, NodeName, Options, Record};
+use crate::{Counters, DropReason, Error, Identity, MemberState, NodeName, Options, Record};
 use outbox::Outbox;
 pub use state::STATE_MAX;
 pub use time::Seed;
@@ -204,7 +203,7 @@ impl Swim {
 
     /// Sends a payload to another node; never to this one, whom foca takes for another when its old life is down.
     fn send(&mut self, now: Now, to: &Identity, payload: &[u8], fx: &mut Effects) {
-        if to.name() == self.me.name() || to.address() == self.me.address() {
+        if to.is_named(self.me.name()) || to.address() == self.me.address() {
             return;
         }
         if let Some(bytes) = self.envelope.seal(now.unix_ms, payload) {
@@ -276,7 +275,7 @@ impl Swim {
             self.look_for_lacks(now);
         }
         fx.tell(Change::Record(name));
-        if said.record.state == NodeState::Left {
+        if said.record.state == MemberState::Left {
             let is_leaver = |who: &&Identity| *who.name() == said.name && who.generation() == said.generation;
             let leaver = self.foca.iter_members().map(foca::Member::id).find(is_leaver).cloned();
             if let Some(leaver) = leaver {
@@ -288,7 +287,7 @@ impl Swim {
     fn says_left(&self, who: &Identity) -> bool {
         let records = self.records.lock();
         let said = records.of(who.name()).filter(|said| said.generation == who.generation());
-        said.is_some_and(|said| said.record.state == NodeState::Left)
+        said.is_some_and(|said| said.record.state == MemberState::Left)
     }
 
     /// Sends updates on as often as the size of the cluster asks for.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::outbox::Outbox;
 use super::{Life, Swim};
+use crate::MemberState;
 use crate::effects::{Change, Effects, Now};
-use crate::record::{Load, NodeState};
+use crate::record::Load;
 use crate::timers::Due;
 use crate::{Error, Record, frame};
 
@@ -18,7 +19,7 @@ const FAREWELLS_MAX: usize = 512;
 /// A record that a node may announce: whoever leaves does so by [`Swim::leave`], which others believe.
 pub(super) fn check(record: &Record) -> Result<(), Error> {
     record.check()?;
-    if record.state == NodeState::Left {
+    if record.state == MemberState::Left {
         let found = "left".to_owned();
         return Err(Error::Record { field: "state", found, expected: "joining, active or leaving" });
     }
@@ -59,7 +60,7 @@ impl Swim {
             Life::Running => {
                 // Its place on the ring is given up, and a short record comes through.
                 let tokens = Vec::new();
-                let record = Record { state: NodeState::Left, tokens, ..(*self.own.record).clone() };
+                let record = Record { state: MemberState::Left, tokens, ..(*self.own.record).clone() };
                 self.own.record = Arc::new(record);
                 self.count_version();
                 self.enqueue_own();

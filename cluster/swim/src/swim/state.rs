@@ -12,7 +12,7 @@ use crate::codec::{read_member, write_member};
 use crate::effects::{Effects, Now};
 use crate::frame::{LoadReport, Notice};
 use crate::timers::Due;
-use crate::wire::{Reader, put_text, put_u48, put_varint};
+use crate::wire::{Reader, put_text, put_u48, put_varint, read_name};
 use crate::{Error, Identity, NodeName};
 
 const STATE_VERSION: u8 = 1;
@@ -165,7 +165,7 @@ fn read(bytes: &[u8], label_hash: [u8; 4]) -> Result<Whole, Error> {
         whole.records.extend(read_record(reader.take(length)?)?);
     }
     for _ in 0..count(&mut reader)? {
-        let name = NodeName::new(reader.text()?)?;
+        let name = read_name(&mut reader)?;
         let generation = reader.u48()?;
         whole.loads.push((name, generation, LoadReport::read(&mut reader)?));
     }

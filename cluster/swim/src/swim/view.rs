@@ -6,7 +6,7 @@ use foca::State;
 
 use super::{Life, Swim};
 use crate::record::{Load, Record};
-use crate::{Identity, NodeState};
+use crate::{Identity, MemberState};
 
 /// Whether a member answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +58,7 @@ impl Swim {
                 let identity = member.id().clone();
                 let said =
                     records.of(identity.name()).filter(|said| said.generation == identity.generation());
-                let left = said.is_some_and(|said| said.record.state == NodeState::Left);
+                let left = said.is_some_and(|said| said.record.state == MemberState::Left);
                 let status = match member.state() {
                     State::Alive => Status::Up,
                     State::Suspect => Status::Suspect,

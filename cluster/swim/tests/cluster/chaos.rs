@@ -29,7 +29,7 @@ fn trouble(world: &mut World, count: usize) {
                 world.pause(at, false);
             }
             6 if runs => world.call(address(at), |swim, now, fx| {
-                let zone = format!("zone-{}", now.unix_ms % 7);
+                let zone = Zone::new(&format!("zone-{}", now.unix_ms % 7)).unwrap();
                 let record = Record { zone, ..swim.record().clone() };
                 swim.set_record(now, record, fx).unwrap();
             }),

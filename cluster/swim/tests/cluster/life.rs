@@ -128,7 +128,7 @@ fn records_follow_each_other_and_512_tokens_arrive() {
     let mut world = World::lan(5, 5, ROUGH);
     world.start_as(name(7), address(7), 512, 0);
     world.until(15_000, World::agreed);
-    for state in [NodeState::Leaving, NodeState::Active] {
+    for state in [MemberState::Leaving, MemberState::Active] {
         world.call(address(7), |swim, now, fx| {
             let record = Record { state, ..swim.record().clone() };
             swim.set_record(now, record, fx).unwrap();

@@ -69,9 +69,9 @@ pub fn name(at: usize) -> NodeName {
 
 pub fn record(address: SocketAddr, tokens: u32) -> Record {
     Record {
-        state: NodeState::Active,
+        state: MemberState::Active,
         roles: Roles::INGESTER,
-        zone: "eu-1a".into(),
+        zone: Zone::new("eu-1a").unwrap(),
         peer: format!("{}:7947", address.ip()),
         api: format!("{}:3200", address.ip()),
         tokens: (0..tokens).map(|at| at * (u32::MAX / tokens.max(1)) + u32::from(address.port())).collect(),
