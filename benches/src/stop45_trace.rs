@@ -71,7 +71,7 @@ impl Shards {
             metrics,
         );
         let again = |batch: &Arc<spanloom_span::Batch>| distributor.slice(batch.bytes().clone()).ok();
-        let routed = |batch| Arc::new(distributor.route(tenant.clone(), batch, budget.force(0)));
+        let routed = |batch| Arc::new(distributor.route(tenant.clone(), Arc::new(batch), budget.force(0)));
         let requests = batches.iter().filter_map(again).map(routed).collect();
         Self { stage, state, door, requests }
     }

@@ -276,7 +276,12 @@ impl Sealer {
         let mut sealed = Vec::new();
         for (tenant, mut traces) in by_tenant {
             traces.sort_unstable_by_key(|trace| trace.id);
-            self.seal_tenant(&tenant, &traces)?;
+            // What other nodes bring to the store lies apart, so that it can be let go of when they have.
+            let (ours, others): (Vec<&CutTrace>, Vec<&CutTrace>) =
+                traces.iter().partition(|trace| self.parts.bucket.ships(&tenant, &trace.id));
+            for traces in [ours, others].into_iter().filter(|traces| !traces.is_empty()) {
+                self.seal_tenant(&tenant, &traces)?;
+            }
             let parts = traces.iter().flat_map(|trace| &trace.parts);
             sealed.extend(parts.map(|part| (part.seq, u64::from(part.group().count))));
         }
@@ -285,7 +290,7 @@ impl Sealer {
         Ok(())
     }
 
-    fn seal_tenant(&self, tenant: &Tenant, traces: &[CutTrace]) -> Result<(), BucketError> {
+    fn seal_tenant(&self, tenant: &Tenant, traces: &[&CutTrace]) -> Result<(), BucketError> {
         let metrics = &self.parts.metrics;
         let now = self.parts.clock.wall_ns();
         let group_rows = self.parts.options.group_rows;

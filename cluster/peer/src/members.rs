@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use spanloom_ring::{NodeIndex, NodeName, Ring};
+use spanloom_ring::{NodeIndex, NodeName, Ring, Tokens};
+use spanloom_span::{Tenant, TraceId};
 
 use crate::Peer;
 
@@ -43,6 +44,14 @@ impl Cluster {
     /// Whether a member is taken to be down. `node` must come from this cluster's ring.
     pub fn is_down(&self, node: NodeIndex) -> bool {
         !self.node(node).is_up
+    }
+
+    /// Whether it is this node that brings a trace to a shared store: the first of the trace's owners that is up, or
+    /// anybody when none of them is.
+    pub fn ships(&self, tenant: &Tenant, id: &TraceId) -> bool {
+        let owners = self.ring.owners_for_write(Tokens::of(tenant).token(id));
+        let first = owners.in_order().find(|node| !self.is_down(*node));
+        first.is_none_or(|first| Some(first) == self.me)
     }
 
     /// Everybody else who may hold spans that nobody else can read: members that take spans and have not left, up or

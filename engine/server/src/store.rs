@@ -144,6 +144,7 @@ impl Kept {
             ("last success", ago(health.last_success)),
             ("last error", last_error),
             ("blocks waiting", waiting.blocks.to_string()),
+            ("blocks that other nodes bring", waiting.standing_by.to_string()),
             ("bytes waiting", waiting.bytes.to_string()),
             ("age of the oldest waiting", oldest),
         ];
@@ -161,6 +162,12 @@ impl Kept {
                 "unshipped_bytes",
                 "bytes of blocks that are not in the store yet",
                 waiting.bytes,
+            );
+            gauge(
+                registry,
+                "blocks_standing_by",
+                "blocks that another node brings to the store",
+                waiting.standing_by,
             );
             let oldest = age(waiting).map_or(0, |age| age.as_secs());
             gauge(

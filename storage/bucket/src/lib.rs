@@ -21,6 +21,7 @@ mod listing;
 pub mod objects;
 mod overlap;
 mod remote;
+mod standby;
 pub mod store;
 
 use std::hash::BuildHasher;
@@ -40,6 +41,7 @@ use listing::Listing;
 use overlap::OverlapIndex;
 pub use overlap::Overlaps;
 pub use remote::{RealPace, Remote, ShipError, Shipped, Unshipped, entry, far, read_whole};
+pub use standby::Standby;
 
 /// The folder of blocks within the data directory.
 pub const FOLDER: &str = "blocks";
@@ -98,6 +100,7 @@ pub struct Bucket {
     number: AtomicU32,
     overlaps: Mutex<HashMap<Tenant, Arc<OverlapIndex>>>,
     remote: Option<Remote>,
+    standby: Option<Arc<Standby>>,
 }
 
 impl Bucket {
@@ -115,7 +118,8 @@ impl Bucket {
         let (listing, resident) = (Listing::default(), Arc::new(ResidentSet::new(limits)));
         let salt = foldhash::fast::RandomState::default().hash_one(std::process::id()) << 16;
         let (number, overlaps) = (AtomicU32::new(0), Mutex::default());
-        let bucket = Self { disk, root, listing, resident, salt, number, overlaps, remote: None };
+        let bucket =
+            Self { disk, root, listing, resident, salt, number, overlaps, remote: None, standby: None };
         let mut report = OpenReport::default();
         bucket.disk.create_dir_all(FOLDER).map_err(io("creating", FOLDER))?;
         for folder in bucket.disk.list(FOLDER).map_err(io("listing", FOLDER))? {

@@ -25,6 +25,7 @@ use crate::catalog::{BlockEntry, CatalogError, Manifest, Pace, ReadBlock, ReadEr
 use crate::here::Recent;
 use crate::listing::Listing;
 use crate::objects::{Objects, StoreError, Upload};
+use crate::standby::Turn;
 use crate::{Bucket, BucketError, FOLDER, Listed, io};
 
 /// The store behind the folder.
@@ -48,6 +49,9 @@ pub(crate) struct Shelf {
     shipped: BTreeSet<BlockId>,
     /// Blocks of the manifest that are not in the folder.
     far: HashMap<BlockId, Listed>,
+    /// Blocks of the folder that another node is to ship, with the version of the manifest that did not have all of
+    /// their spans.
+    standing_by: HashMap<BlockId, u64>,
     /// Blocks of the folder that came to the store a moment ago.
     pub recent: Recent,
     /// When the look began that the manifest came of.
@@ -72,6 +76,8 @@ pub struct Unshipped {
     pub bytes: u64,
     /// When the oldest of them was sealed, in nanoseconds since 1970.
     pub oldest: Option<u64>,
+    /// Blocks beside those that another node is to bring.
+    pub standing_by: u64,
 }
 
 /// The end of the name of the file that marks a block as shipped.
@@ -142,6 +148,10 @@ impl Bucket {
         let mut sum = Unshipped::default();
         for tenant in self.listing.tenants() {
             for listed in self.waiting(&tenant) {
+                if self.is_standing_by(&tenant, listed.id) {
+                    sum.standing_by += 1;
+                    continue;
+                }
                 sum.blocks += 1;
                 sum.bytes += listed.block.meta().file_bytes;
                 let oldest = sum.oldest.get_or_insert(listed.id.created);
@@ -149,6 +159,12 @@ impl Bucket {
             }
         }
         sum
+    }
+
+    fn is_standing_by(&self, tenant: &Tenant, id: BlockId) -> bool {
+        let Some(remote) = &self.remote else { return false };
+        let shelves = remote.shelves.lock();
+        shelves.get(tenant).is_some_and(|shelf| shelf.standing_by.contains_key(&id))
     }
 
     fn waiting(&self, tenant: &Tenant) -> Vec<Listed> {
@@ -192,7 +208,17 @@ impl Bucket {
         let mut shipped = Shipped::default();
         let Some(remote) = &self.remote else { return Ok(shipped) };
         let mut left = Ok(());
+        let mut any_covered = false;
         for listed in self.waiting(tenant) {
+            match self.turn(remote, tenant, &listed).await {
+                Turn::Ours => {}
+                Turn::Waits => continue,
+                Turn::Covered => {
+                    any_covered = true;
+                    self.mark(remote, tenant, listed)?;
+                    continue;
+                }
+            }
             let path = format!("{FOLDER}/{}", listed.path);
             let from = match &self.root {
                 Some(root) => Upload::File(root.join(&path)),
@@ -207,26 +233,49 @@ impl Bucket {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let mark = mark_path(&listed.path);
-            let (folder, name) = mark.rsplit_once('/').unwrap_or(("", &mark));
-            write_file_durably(self.disk.as_ref(), folder, name, &[]).map_err(io("writing", &mark))?;
             let bytes = listed.block.meta().file_bytes;
-            {
-                let mut shelves = remote.shelves.lock();
-                let shelf = shelves.entry(tenant.clone()).or_default();
-                // A moment ago from here on: it is in the manifest before it is told of no more.
-                shelf.shipped.insert(listed.id);
-                shelf.recent.add(listed);
-            }
+            self.mark(remote, tenant, listed)?;
             if uploaded == Uploaded::Listed {
                 shipped.blocks += 1;
                 shipped.bytes += bytes;
             }
         }
-        if shipped != Shipped::default() {
+        if shipped != Shipped::default() || any_covered {
             self.poll(tenant).await?;
         }
         left.map(|()| shipped)
+    }
+
+    /// Notes, for good, that the store has a block's spans.
+    fn mark(&self, remote: &Remote, tenant: &Tenant, listed: Listed) -> Result<(), BucketError> {
+        let mark = mark_path(&listed.path);
+        let (folder, name) = mark.rsplit_once('/').unwrap_or(("", &mark));
+        write_file_durably(self.disk.as_ref(), folder, name, &[]).map_err(io("writing", &mark))?;
+        let mut shelves = remote.shelves.lock();
+        let shelf = shelves.entry(tenant.clone()).or_default();
+        // A moment ago from here on: it is in the manifest before it is told of no more.
+        shelf.standing_by.remove(&listed.id);
+        shelf.shipped.insert(listed.id);
+        shelf.recent.add(listed);
+        Ok(())
+    }
+
+    /// The tenant's blocks that the manifest lists, with its version.
+    pub(crate) fn of_store(&self, remote: &Remote, tenant: &Tenant) -> (u64, Vec<Listed>) {
+        let shelves = remote.shelves.lock();
+        let Some((shelf, manifest)) = shelves.get(tenant).and_then(|s| Some((s, s.manifest.clone()?))) else {
+            return (0, Vec::new());
+        };
+        let here = self.listing.of(tenant);
+        let here = here.iter().filter(|listed| manifest.block(listed.id).is_some());
+        (manifest.version, here.chain(shelf.far.values()).cloned().collect())
+    }
+
+    /// Notes that a block stands by, as of a version of the manifest. Whether that was known.
+    pub(crate) fn stands_by(&self, remote: &Remote, tenant: &Tenant, id: BlockId, version: u64) -> bool {
+        let mut shelves = remote.shelves.lock();
+        let known = shelves.entry(tenant.clone()).or_default().standing_by.insert(id, version);
+        known == Some(version)
     }
 
     /// Looks at the tenant's manifest, and lists its blocks.

@@ -1,93 +1,14 @@
 //! Blocks go from the folder to the store, and are read from there by whoever has the same store.
 #![allow(clippy::unwrap_used)]
 
+mod house;
+
 use std::sync::Arc;
 
-use spanloom_block::{BlockBuilder, BuilderOptions, FinishedBlock};
-use spanloom_bucket::cache::{Cache, CacheOptions};
-use spanloom_bucket::catalog::steps::Steps;
-use spanloom_bucket::catalog::{Catalog, Change, Reason, Timing, block_path};
-use spanloom_bucket::store::faulty::{Faults, Faulty};
-use spanloom_bucket::store::memory::Memory;
-use spanloom_bucket::{Bucket, RealPace, Remote, ShipError, Unshipped, entry};
-use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
-use spanloom_span::slice::{SliceLimits, slice};
-use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode};
-use spanloom_wal::disk::{Disk, RealDisk, SimDisk};
-use tokio::runtime::Handle;
-
-fn id(number: u8) -> TraceId {
-    TraceId([number; 16])
-}
-
-/// A block with one trace, sealed through its number.
-fn block(number: u8) -> FinishedBlock {
-    let mut builder = BlockBuilder::new(&Tenant::default(), BuilderOptions::default()).unwrap();
-    let span = Span { trace_id: id(number), span_id: SpanId([number; 8]), ..Span::default() };
-    let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
-    let whole = Trace { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
-    let batch = slice(encode::traces_data(&whole).into(), &SliceLimits::default()).unwrap();
-    let part = TracePart { batch: Arc::new(batch), group: 0, seq: number.into() };
-    builder.push_trace(id(number), number.into(), &[part]).unwrap();
-    builder.finish().unwrap()
-}
-
-struct House {
-    store: Arc<Faulty<Memory>>,
-    tenant: Tenant,
-    dirs: Vec<tempfile::TempDir>,
-}
-
-impl House {
-    fn new() -> Self {
-        let store = Arc::new(Faulty::new(Arc::new(Memory::new()), 1, Faults::default()));
-        Self { store, tenant: Tenant::default(), dirs: Vec::new() }
-    }
-
-    /// Another node with the same store.
-    fn node(&mut self) -> Bucket {
-        let dir = tempfile::tempdir().unwrap();
-        let node = self.reopen(dir.path());
-        self.dirs.push(dir);
-        node
-    }
-
-    fn reopen(&self, dir: &std::path::Path) -> Bucket {
-        let disk = Arc::new(RealDisk::new(dir).unwrap());
-        self.over(disk, Some(dir.to_owned()))
-    }
-
-    fn over(&self, disk: Arc<dyn Disk>, root: Option<std::path::PathBuf>) -> Bucket {
-        let options = CacheOptions {
-            folder: root.as_ref().map(|root| root.join("cache")),
-            data_bytes: 1 << 30,
-            metadata_bytes: 1 << 30,
-        };
-        let cache = Cache::open(self.store.clone(), None, Handle::current(), options);
-        let catalog = Catalog::new(self.store.clone(), Arc::new(RealPace), Timing::default());
-        let remote = Remote::new(self.store.clone(), Steps::new(Arc::new(catalog)), cache);
-        Bucket::open(disk, root).unwrap().0.with_remote(remote)
-    }
-
-    /// Numbers of the traces that a node lists and reads, and whether each of its blocks is elsewhere.
-    async fn seen(&self, node: &Bucket) -> Vec<(u8, bool)> {
-        let blocks = node.blocks(&self.tenant);
-        let read = move || {
-            let one = |listed: &spanloom_bucket::Listed| {
-                let id = listed.block.trace_ids().unwrap().next().unwrap();
-                assert!(listed.block.trace(&id).unwrap().is_some());
-                (id.0[0], listed.block.is_far())
-            };
-            blocks.iter().map(one).collect()
-        };
-        tokio::task::spawn_blocking(read).await.unwrap()
-    }
-
-    fn files(dir: &std::path::Path) -> usize {
-        let folder = dir.join("blocks").join(Tenant::default().as_str());
-        std::fs::read_dir(folder).map_or(0, |files| files.count())
-    }
-}
+use house::{House, block, id};
+use spanloom_bucket::catalog::{Change, Reason, block_path};
+use spanloom_bucket::{ShipError, Unshipped, entry};
+use spanloom_wal::disk::SimDisk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_block_is_shipped_seen_by_others_and_let_go_of_when_the_log_needs_it_no_more() {
