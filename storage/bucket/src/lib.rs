@@ -41,7 +41,7 @@ use listing::Listing;
 use overlap::OverlapIndex;
 pub use overlap::Overlaps;
 pub use remote::{RealPace, Remote, ShipError, Shipped, Unshipped, entry, far, read_whole};
-pub use standby::Standby;
+pub use standby::{Ships, Standby};
 
 /// The folder of blocks within the data directory.
 pub const FOLDER: &str = "blocks";

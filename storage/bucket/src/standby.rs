@@ -17,10 +17,13 @@ use crate::{Bucket, Listed};
 /// Most traces of a block whose spans are compared one by one, since their digests differ.
 const MOST_COMPARED: usize = 1024;
 
+/// Whether it is this node, and no other that is up, that ships a trace.
+pub type Ships = Box<dyn Fn(&Tenant, &TraceId) -> bool + Send + Sync>;
+
 /// Which traces this node brings to the store.
 pub struct Standby {
-    /// Whether it is this node, and no other that is up, that ships a trace.
-    pub is_ours: Box<dyn Fn(&Tenant, &TraceId) -> bool + Send + Sync>,
+    /// Said of each trace, and again later, since it changes as nodes come and go.
+    pub is_ours: Ships,
     /// How long another node may take, from when a block was sealed here.
     pub takeover_after: Duration,
 }
