@@ -21,6 +21,7 @@ mod metrics;
 mod options;
 mod redact;
 mod retain;
+mod share;
 mod trouble;
 mod upkeep;
 
@@ -28,4 +29,5 @@ pub use compact::CompactError;
 pub use metrics::UpkeepMetrics;
 pub use options::{CompactionOptions, UpkeepOptions, WriteOptions};
 pub use redact::{Doomed, RedactFailed, RedactedBlock, Redaction};
+pub use share::{OwnsJob, Share};
 pub use upkeep::{Upkeep, UpkeepParts};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use spanloom_bucket::catalog::plan::{self, CompactionRules};
+use spanloom_bucket::catalog::plan::{self, CompactionRules, Job};
 use spanloom_bucket::catalog::steps::StepError;
 use spanloom_bucket::catalog::{CatalogError, Manifest};
 use spanloom_bucket::{Bucket, ShipError};
@@ -19,6 +19,7 @@ use crate::compact::{CompactError, Joiner};
 use crate::metrics::{Reason, UpkeepMetrics};
 use crate::options::UpkeepOptions;
 use crate::retain;
+use crate::share::Share;
 use crate::trouble::{OfStore, Trouble};
 
 /// What upkeep is made of.
@@ -33,6 +34,8 @@ pub struct UpkeepParts {
     pub memory: Arc<Budget>,
     /// Settings.
     pub options: UpkeepOptions,
+    /// What of the work on a shared store is this node's; all of it by default.
+    pub share: Share,
 }
 
 /// Keeps blocks in order. Clones share one; it ends with [`Upkeep::stop`].
@@ -238,12 +241,14 @@ impl Upkeep {
         rules: &CompactionRules,
         tenant: &Tenant,
     ) -> Result<(), CompactError> {
-        let Inner { parts: UpkeepParts { bucket, clock, metrics, .. }, .. } = &*self.0;
+        let Inner { parts: UpkeepParts { bucket, clock, metrics, share, .. }, .. } = &*self.0;
         loop {
             let _alone = self.0.changing.lock().await;
             let manifest = self.manifest(tenant).await?;
-            let jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), rules);
-            let Some(job) = jobs.into_iter().next() else { return Ok(()) };
+            let mut jobs = plan::compaction(&manifest.blocks, clock.wall_ns(), rules).into_iter();
+            // Blocks of the folder are nobody else's.
+            let is_ours = |job: &Job| bucket.remote().is_none() || share.has_job(tenant, job);
+            let Some(job) = jobs.find(is_ours) else { return Ok(()) };
             if !joiner.has_room(tenant, &job, &manifest) {
                 return Ok(());
             }
@@ -305,11 +310,14 @@ impl Upkeep {
     }
 
     async fn try_retain(&self) -> Result<(), CompactError> {
-        let Inner { parts: UpkeepParts { bucket, clock, metrics, options, .. }, .. } = &*self.0;
+        let Inner { parts: UpkeepParts { bucket, clock, metrics, options, share, .. }, .. } = &*self.0;
         let _alone = self.0.changing.lock().await;
         let mut manifests = Vec::new();
         // A tenant whose last block was retired lists none, and has objects still.
         for tenant in bucket.all_tenants().await? {
+            if bucket.remote().is_some() && !share.has_tenant(&tenant) {
+                continue;
+            }
             let manifest = self.manifest(&tenant).await?;
             manifests.push((tenant, manifest));
         }
@@ -358,7 +366,7 @@ impl Upkeep {
             Ok(tenants) => tenants,
             Err(error) => return failed(&error, &error),
         };
-        for tenant in tenants {
+        for tenant in tenants.into_iter().filter(|tenant| self.0.parts.share.has_tenant(tenant)) {
             match remote.steps().sweep(&tenant).await {
                 Ok(swept) => {
                     let found = swept.buried.len() + swept.temporary.len();

@@ -105,6 +105,30 @@ async fn blocks_of_the_store_are_joined_and_every_node_sees_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_node_does_its_share_of_the_work_on_a_store() {
+    let store: Store = Arc::new(Faulty::new(Arc::new(Memory::new()), 3, Faults::default()));
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let a = House::open_sharing(one.path(), Some(&store), options(), |_| false);
+    let b = House::open_sharing(two.path(), Some(&store), options(), |_| true);
+    let expected = seal_eight(&a);
+    a.upkeep.ship().await.unwrap();
+    a.upkeep.compact().await;
+    assert_eq!((a.metrics.compactions.get(), a.blocks()), (0, 8), "the other one's");
+    b.upkeep.poll().await.unwrap();
+    b.upkeep.compact().await;
+    assert_eq!((b.blocks(), b.seen().await), (2, expected));
+    a.upkeep.stop().await;
+    b.upkeep.stop().await;
+    // Nobody else joins what is in a folder.
+    let dir = tempfile::tempdir().unwrap();
+    let alone = House::open_sharing(dir.path(), None, options(), |_| false);
+    seal_eight(&alone);
+    alone.upkeep.compact().await;
+    assert!(alone.blocks() < 8);
+    alone.upkeep.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_down_changes_nothing_and_is_caught_up_with() {
     let store: Store = Arc::new(Faulty::new(Arc::new(Memory::new()), 4, Faults::default()));
     let dir = tempfile::tempdir().unwrap();

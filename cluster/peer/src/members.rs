@@ -54,6 +54,13 @@ impl Cluster {
         first.is_none_or(|first| Some(first) == self.me)
     }
 
+    /// Whether it is this node that does a job that one node does for all: the job's owner among those that are up, or
+    /// anybody while there is none.
+    pub fn owns_job(&self, key: u64) -> bool {
+        let owner = self.ring.owner_of_job_among(key, |node| !self.is_down(node));
+        owner.is_none_or(|owner| Some(owner) == self.me)
+    }
+
     /// Everybody else who may hold spans that nobody else can read: members that take spans and have not left, up or
     /// not.
     pub fn others_with_spans(&self) -> impl Iterator<Item = NodeIndex> + '_ {

@@ -8,7 +8,14 @@ impl Ring {
     /// the key. A member that comes takes an equal part of everybody's jobs, one that goes leaves its jobs to all
     /// others equally, and no other job moves. Nobody without such a member. Linear in the members.
     pub fn owner_of_job(&self, key: u64) -> Option<NodeIndex> {
+        self.owner_of_job_among(key, |_| true)
+    }
+
+    /// As [`Ring::owner_of_job`], of those members alone that are up as the caller sees it. Two callers who see it
+    /// differently may both do the job, or nobody for a while.
+    pub fn owner_of_job_among(&self, key: u64, is_up: impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
         let weight = |node: &NodeIndex| keyed_weight(self.member(*node).name(), key);
-        self.job_takers().max_by_key(|node| (weight(node), std::cmp::Reverse(*node)))
+        let takers = self.job_takers().filter(|node| is_up(*node));
+        takers.max_by_key(|node| (weight(node), std::cmp::Reverse(*node)))
     }
 }

@@ -15,7 +15,7 @@ use spanloom_bucket::objects::Objects;
 use spanloom_bucket::store::{Kind, Operation, Store};
 use spanloom_bucket::{Bucket, RealPace, Remote, Unshipped};
 use spanloom_stage::{Budget, Clock};
-use spanloom_upkeep::{Upkeep, UpkeepMetrics, UpkeepParts};
+use spanloom_upkeep::{Share, Upkeep, UpkeepMetrics, UpkeepParts};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::builder::StartError;
@@ -77,7 +77,8 @@ impl Behind {
         let metrics = Arc::new(UpkeepMetrics::default());
         metrics.register(registry.sub_registry_with_prefix("spanloom"));
         let options = config.upkeep_options();
-        let parts = UpkeepParts { bucket: bucket.clone(), clock, metrics, memory, options };
+        let parts =
+            UpkeepParts { bucket: bucket.clone(), clock, metrics, memory, options, share: Share::default() };
         let upkeep = Upkeep::start(parts, runtime.handle());
         if store.is_some() {
             let looked = runtime.block_on(async { tokio::time::timeout(FIRST_LOOK, upkeep.poll()).await });

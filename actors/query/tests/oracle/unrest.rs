@@ -96,6 +96,7 @@ impl Node {
             metrics: metrics.clone(),
             memory: Budget::new(1 << 30),
             options: options(),
+            share: Default::default(),
         };
         Self { bucket, upkeep: Upkeep::start(parts, handle), metrics, dir }
     }

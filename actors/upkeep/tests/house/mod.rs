@@ -19,7 +19,9 @@ use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, Tenant, TraceId, TracePart, encode, join};
 use spanloom_stage::{Budget, Clock, ManualClock};
-use spanloom_upkeep::{CompactionOptions, Upkeep, UpkeepMetrics, UpkeepOptions, UpkeepParts, WriteOptions};
+use spanloom_upkeep::{
+    CompactionOptions, Share, Upkeep, UpkeepMetrics, UpkeepOptions, UpkeepParts, WriteOptions,
+};
 use spanloom_wal::disk::RealDisk;
 use tokio::runtime::Handle;
 
@@ -73,11 +75,33 @@ impl House {
         Self::open_over(dir, store, Timing::default(), options)
     }
 
+    /// A node that does of the work on the store what the function says, by the keys of jobs.
+    pub fn open_sharing(
+        dir: &Path,
+        store: Option<&Store>,
+        options: UpkeepOptions,
+        owns: impl Fn(u64) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let share = Share::new(Box::new(owns));
+        let store = store.map(|store| store.clone() as Arc<dyn Objects>);
+        Self::open_with(dir, store, Timing::default(), options, share)
+    }
+
     fn open_over(
         dir: &Path,
         store: Option<Arc<dyn Objects>>,
         timing: Timing,
         options: UpkeepOptions,
+    ) -> Self {
+        Self::open_with(dir, store, timing, options, Share::default())
+    }
+
+    fn open_with(
+        dir: &Path,
+        store: Option<Arc<dyn Objects>>,
+        timing: Timing,
+        options: UpkeepOptions,
+        share: Share,
     ) -> Self {
         let bucket = Bucket::open(Arc::new(RealDisk::new(dir).unwrap()), Some(dir.to_owned())).unwrap().0;
         let bucket = match store {
@@ -102,6 +126,7 @@ impl House {
             metrics: metrics.clone(),
             memory: Budget::new(1 << 20),
             options,
+            share,
         };
         let upkeep = Upkeep::start(parts, &Handle::current());
         Self { bucket, upkeep, metrics, clock, tenant: Tenant::default() }

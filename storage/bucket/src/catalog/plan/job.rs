@@ -3,6 +3,7 @@
 use std::fmt;
 
 use spanloom_block::BlockId;
+use spanloom_span::Tenant;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::show::{Bytes, Time};
@@ -34,7 +35,23 @@ pub struct Job {
     pub newest: (u64, u64),
 }
 
+/// Jobs of a tenant and level whose newest spans ended in the same hour have the same key.
+const KEY_WINDOW_NS: u64 = 3600 * 1_000_000_000;
+
 impl Job {
+    /// A number by which nodes share the work: the same on every node, and for what is left of a job after another
+    /// node changed some of its inputs.
+    pub fn key(&self, tenant: &Tenant) -> u64 {
+        let numbers = [u64::from(self.level), self.newest.1 / KEY_WINDOW_NS];
+        let bytes: Vec<u8> = numbers.into_iter().flat_map(u64::to_le_bytes).collect();
+        xxh3_64_with_seed(&bytes, Self::key_of_tenant(tenant))
+    }
+
+    /// The same for what is done for a tenant as a whole.
+    pub fn key_of_tenant(tenant: &Tenant) -> u64 {
+        xxh3_64(tenant.as_str().as_bytes())
+    }
+
     /// A job that joins blocks. The outputs' level is one above the inputs' highest, at most `max_level`.
     pub fn join(inputs: &[&BlockEntry], max_level: u32) -> Self {
         let highest = inputs.iter().map(|entry| entry.level).max().unwrap_or(0);
