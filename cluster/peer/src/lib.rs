@@ -19,7 +19,9 @@ use std::pin::Pin;
 pub use error::PeerError;
 pub use live::{FindTrace, FoundParts, Live, LiveRequest};
 pub use members::{Cluster, Members, Node};
-pub use node::{BlockList, ListBlocks, MAX_RANGES, MAX_READ_BYTES, Peer, PeerBlock, Push, Pushed, ReadBlock, TraceCopy};
+pub use node::{
+    BlockList, ListBlocks, MAX_RANGES, MAX_READ_BYTES, Peer, PeerBlock, Push, Pushed, ReadBlock, TraceCopy,
+};
 
 /// An answer on its way. Dropping it ends the work on it, where the one asked can be told.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, PeerError>> + Send + 'a>>;

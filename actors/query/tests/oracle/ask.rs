@@ -161,7 +161,7 @@ impl House {
     /// From now on another node is asked, which has these blocks and nothing live.
     pub fn ask_elsewhere(&mut self, bucket: Arc<Bucket>) {
         let _entered = self.runtime.enter();
-        let querier = Querier::start(Arc::new(Nobody), bucket, self.ingest.budget(), query_options());
+        let querier = Querier::start(Arc::new(Nobody), bucket, None, self.ingest.budget(), query_options());
         self.elsewhere = Some(querier.unwrap());
     }
 
@@ -207,7 +207,7 @@ impl House {
         let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
         let seal = Arc::new(Mutex::new(None));
         let peer = Between { ingest: ingest.clone(), seal: seal.clone() };
-        let querier = Querier::start(Arc::new(peer), bucket, ingest.budget(), query_options()).unwrap();
+        let querier = Querier::start(Arc::new(peer), bucket, None, ingest.budget(), query_options()).unwrap();
         drop(entered);
         let (patience, again, elsewhere) = (0, Cell::new(0), None);
         Self { runtime, stage: Some(stage), ingest, querier, seal, patience, again, elsewhere }

@@ -58,9 +58,7 @@ impl Store {
             let is_whole = brought.len() == missing.len()
                 && brought.iter().zip(&missing).all(|(b, m)| b.len() as u64 == m.end - m.start);
             if !is_whole {
-                return Err(io::Error::other(format!(
-                    "{path}: other ranges came than were asked for"
-                )));
+                return Err(io::Error::other(format!("{path}: other ranges came than were asked for")));
             }
             let mut brought = brought.into_iter();
             let gaps = runs.iter().zip(&mut found).filter(|(_, found)| found.is_none());

@@ -14,9 +14,9 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CacheCounters, Ranges};
 use super::bring::SharedCache;
 use super::units::{UNIT, bytes_of, runs, units_of};
+use super::{CacheCounters, Ranges};
 
 /// Where units come from.
 pub(super) struct Store {
