@@ -214,9 +214,14 @@ async fn ask(
     let (ingest, _) =
         Ingest::start(&stage, disk, reader.clone(), Arc::new(RealClock::default()), metrics, options)
             .expect("the roles start");
-    let querier =
-        Querier::start(Arc::new(ingest.clone()), reader.clone(), ingest.budget(), QueryOptions::default())
-            .expect("threads start");
+    let querier = Querier::start(
+        Arc::new(ingest.clone()),
+        reader.clone(),
+        None,
+        ingest.budget(),
+        QueryOptions::default(),
+    )
+    .expect("threads start");
     let tenant = Tenant::default();
     // A trace that lies in one block alone.
     let id = |block: usize| {

@@ -44,6 +44,7 @@ impl House {
         let querier = Querier::start(
             Arc::new(ingest.clone()),
             bucket.clone(),
+            None,
             ingest.budget(),
             QueryOptions::default(),
         )

@@ -80,6 +80,8 @@ pub struct SearchPart {
     pub next: Option<Cursor>,
     /// In the last part, when it was asked for.
     pub explain: Option<Explain>,
+    /// In the last part: what is missing and why, when nodes of a cluster did not answer that may hold something alone.
+    pub partial: Option<String>,
     /// Whether this is the last part.
     pub done: bool,
 }
@@ -119,7 +121,7 @@ pub struct Explain {
 /// A block, or the live spans.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ExplainSource {
-    /// The block's file, or `live`.
+    /// The block's file, or `live`; of another node's its name before that.
     pub name: String,
     /// Spans it holds.
     pub spans: u64,
@@ -172,7 +174,7 @@ pub struct MetricsPart {
     pub steps: Option<Steps>,
     /// What was done so far.
     pub stats: SearchStats,
-    /// What is left out of the answer and why, when something is.
+    /// What is left out of the answer and why, when something is: by a limit, or since nodes of a cluster did not answer.
     pub partial: Option<String>,
     /// The key of the limit that left it out; none when it was the question's own.
     pub limit: Option<&'static str>,
@@ -215,6 +217,8 @@ pub struct Tags {
     pub scopes: Vec<(TagScope, Vec<String>)>,
     /// What was done.
     pub stats: SearchStats,
+    /// What is missing and why, when nodes of a cluster did not answer that may hold something alone.
+    pub partial: Option<String>,
 }
 
 /// "Which values has this field?"
@@ -254,4 +258,6 @@ pub struct TagValues {
     pub values: Vec<(TagType, String)>,
     /// What was done.
     pub stats: SearchStats,
+    /// What is missing and why, when nodes of a cluster did not answer that may hold something alone.
+    pub partial: Option<String>,
 }

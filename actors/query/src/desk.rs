@@ -86,8 +86,10 @@ impl<'a> Desk<'a> {
         if fragments.is_empty() {
             return Ok(None);
         }
-        let mut whole = WholeTrace::join(id, plan, &mut fragments, &mut self.scratch)?;
-        judge(&mut whole).map(Some)
+        let judged = WholeTrace::join(id, plan, &mut fragments, &mut self.scratch)
+            .map_err(QueryError::from)
+            .and_then(|mut whole| judge(&mut whole));
+        judged.map(Some).map_err(|error| unread(error, sources, blocks))
     }
 
     /// Places of a block's traces that also lie elsewhere, ascending. `ids` are the block's.
@@ -114,5 +116,16 @@ impl<'a> Desk<'a> {
             }
             _ => self.sources.blocks_with(id),
         }
+    }
+}
+
+/// An error that says of which nodes the blocks are that were being read, if it is one of reading.
+fn unread(error: QueryError, sources: &Sources, blocks: &[(usize, u64)]) -> QueryError {
+    let of = |&(number, _): &(usize, u64)| Some(sources.blocks[number].of_peer.as_ref()?.node.clone());
+    let mut nodes: Vec<_> = blocks.iter().filter_map(of).collect();
+    nodes.dedup();
+    match error {
+        QueryError::Read(_) if !nodes.is_empty() => QueryError::Peers { nodes, source: Box::new(error) },
+        error => error,
     }
 }

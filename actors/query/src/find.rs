@@ -1,11 +1,15 @@
 //! Trace by id: every part of the trace, joined.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use crate::peers::{Asking, Peers, both};
+use crate::sources::look_again;
 use crate::{Querier, far};
 use spanloom_block::BlockError;
 use spanloom_bucket::Listed;
 use spanloom_peer::{FindTrace, PeerError};
+use spanloom_ring::NodeName;
 use spanloom_span::model::Trace;
 use spanloom_span::proto::ProtoError;
 use spanloom_span::{Tenant, TraceId, TracePart, decode, join};
@@ -24,6 +28,14 @@ pub enum QueryError {
         path: String,
         /// Why.
         source: BlockError,
+    },
+    /// Blocks of other nodes of a cluster cannot be read, though it was tried again; asking again may help.
+    #[error("{source}")]
+    Peers {
+        /// Whose blocks were being read.
+        nodes: Vec<NodeName>,
+        /// Why.
+        source: Box<QueryError>,
     },
     /// Live bytes that were checked when they came cannot be read: a defect.
     #[error("live spans cannot be read: {0}")]
@@ -71,6 +83,8 @@ pub struct FoundTrace {
     pub blocks: u64,
     /// Requests whose spans are still live.
     pub live_parts: u64,
+    /// What is missing and why, when nodes of a cluster did not answer that may hold something alone.
+    pub partial: Option<String>,
 }
 
 impl Querier {
@@ -86,6 +100,21 @@ impl Querier {
         tenant: &Tenant,
         id: TraceId,
     ) -> Result<FoundTrace, QueryError> {
+        match &self.inner.peers {
+            Some(peers) if sources != Sources::Blocks => {
+                self.find_with_peers(peers, sources, tenant, id).await
+            }
+            _ => self.find_here(sources, tenant, id).await,
+        }
+    }
+
+    /// What this node and its store know of a trace.
+    async fn find_here(
+        &self,
+        sources: Sources,
+        tenant: &Tenant,
+        id: TraceId,
+    ) -> Result<FoundTrace, QueryError> {
         let live = match sources {
             Sources::Blocks => Vec::new(),
             _ => self.inner.peer.find_trace(FindTrace { tenant: tenant.clone(), id }).await?.parts,
@@ -95,15 +124,66 @@ impl Querier {
             Sources::Live => Arc::default(),
             _ => self.inner.bucket.blocks(tenant),
         };
-        let may_have = |listed: &&Listed| listed.block.may_contain_now(&id);
-        let candidates: Vec<Listed> = blocks.iter().filter(may_have).cloned().collect();
-        if candidates.is_empty() && live.is_empty() {
-            return Ok(FoundTrace::default());
-        }
-        // Mapped pages may have to come from the disk: not on a runtime's worker.
-        let answer = tokio::task::spawn_blocking(move || gather(&id, &candidates, &live));
-        answer.await.map_err(|_| QueryError::Stopping)?
+        gathered(id, &blocks, live).await
     }
+
+    /// As [`Querier::find_here`], with the copies of the other nodes.
+    async fn find_with_peers(
+        &self,
+        peers: &Peers,
+        sources: Sources,
+        tenant: &Tenant,
+        id: TraceId,
+    ) -> Result<FoundTrace, QueryError> {
+        let timeout = self.inner.options.timeout;
+        let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
+        let asking = Asking { deadline, ..Asking::default() };
+        let here = async {
+            let unseen = look_again(&self.inner, peers, tenant, &asking).await;
+            (self.find_here(sources, tenant, id).await, unseen)
+        };
+        let question = FindTrace { tenant: tenant.clone(), id };
+        let ((here, unseen), copies) = tokio::join!(here, peers.find(question, &asking));
+        let mut found = here?;
+        found.partial = both(copies.partial, unseen);
+        found.blocks += copies.blocks;
+        found.live_parts += copies.live_parts;
+        let mut parts: Vec<Trace> = found.trace.take().into_iter().chain(copies.parts).collect();
+        if parts.len() < 2 {
+            found.trace = parts.pop();
+            return Ok(found);
+        }
+        let spans: usize = parts.iter().map(Trace::span_count).sum();
+        let joined = match spans <= FEW_SPANS {
+            true => join::join(parts),
+            false => {
+                let joined = tokio::task::spawn_blocking(move || join::join(parts));
+                joined.await.map_err(|_| QueryError::Stopping)?
+            }
+        };
+        found.duplicates += joined.duplicates as u64;
+        found.trace = Some(joined.trace);
+        Ok(found)
+    }
+}
+
+/// Spans that are joined on a runtime's worker.
+const FEW_SPANS: usize = 512;
+
+/// A trace of which these parts are live, and the others in some of these blocks.
+pub(crate) async fn gathered(
+    id: TraceId,
+    blocks: &[Listed],
+    live: Vec<TracePart>,
+) -> Result<FoundTrace, QueryError> {
+    let may_have = |listed: &&Listed| listed.block.may_contain_now(&id);
+    let candidates: Vec<Listed> = blocks.iter().filter(may_have).cloned().collect();
+    if candidates.is_empty() && live.is_empty() {
+        return Ok(FoundTrace::default());
+    }
+    // Mapped pages may have to come from the disk: not on a runtime's worker.
+    let answer = tokio::task::spawn_blocking(move || gather(&id, &candidates, &live));
+    answer.await.map_err(|_| QueryError::Stopping)?
 }
 
 fn gather(id: &TraceId, candidates: &[Listed], live: &[TracePart]) -> Result<FoundTrace, QueryError> {
@@ -125,5 +205,6 @@ fn gather(id: &TraceId, candidates: &[Listed], live: &[TracePart]) -> Result<Fou
         duplicates: joined.duplicates as u64,
         blocks,
         live_parts: live.len() as u64,
+        partial: None,
     })
 }

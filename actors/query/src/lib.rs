@@ -20,10 +20,14 @@
 //! | `progress.rs` | how far a question is |
 //! | `sources.rs` | what a question works on |
 //! | `live/` | live spans in columns |
+//! | `peers/` | the other nodes of a cluster |
+//! | `serve.rs` | what this node answers to them |
+//! | `again.rs` | questions that are put again when another node's block cannot be read |
 //! | `pool.rs` | the threads that search |
 //! | `far.rs` | blocks that are elsewhere, asked at the same time |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
+mod again;
 mod ask;
 mod asked;
 mod columns;
@@ -34,12 +38,14 @@ mod find;
 mod listing;
 mod live;
 mod options;
+mod peers;
 mod pool;
 mod progress;
 mod querier;
 mod search;
 mod select;
 mod series;
+mod serve;
 mod sources;
 mod top;
 
@@ -51,3 +57,4 @@ pub use find::{FoundTrace, QueryError, Sources};
 pub use options::QueryOptions;
 pub use querier::Querier;
 pub use select::{SelectRequest, Selected, SelectedSpan};
+pub use serve::Serving;

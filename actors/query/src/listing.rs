@@ -35,6 +35,13 @@ pub(crate) struct Found {
     pub values: Values,
 }
 
+/// What was found, and what there is to say of it.
+pub(crate) struct Told {
+    pub found: Found,
+    pub stats: SearchStats,
+    pub partial: Option<String>,
+}
+
 /// A listing under way.
 pub(crate) struct Listing {
     listed: Listed,
@@ -42,7 +49,7 @@ pub(crate) struct Listing {
     sources: Sources,
     time: (u64, u64),
     limits: ListLimits,
-    asked: Asked<(Found, SearchStats)>,
+    asked: Asked<Told>,
     found: Mutex<Found>,
 }
 
@@ -62,7 +69,7 @@ impl Listing {
         sources: Sources,
         time: (u64, u64),
         limits: ListLimits,
-        asked: Asked<(Found, SearchStats)>,
+        asked: Asked<Told>,
     ) -> Arc<Self> {
         Arc::new(Self { listed, plan, sources, time, limits, asked, found: Mutex::default() })
     }
@@ -167,12 +174,16 @@ impl Work for Listing {
     }
 
     fn piece(&self, number: usize) -> bool {
-        let no_part = None::<fn() -> (Found, SearchStats)>;
+        let no_part = None::<fn() -> Told>;
         self.asked.piece(number, |block| self.run(block), no_part)
     }
 
     fn finish(&self) {
-        self.asked.finish(|| (std::mem::take(&mut *self.found.lock()), self.asked.progress.stats()));
+        self.asked.finish(|| Told {
+            found: std::mem::take(&mut *self.found.lock()),
+            stats: self.asked.progress.stats(),
+            partial: self.sources.partial.clone(),
+        });
     }
 }
 
@@ -191,18 +202,18 @@ pub(crate) fn scope_of(tag: TagScope) -> Scope {
 }
 
 /// Names as they are answered.
-pub(crate) fn tags(found: &Found, stats: SearchStats) -> Tags {
+pub(crate) fn tags(Told { found, stats, partial }: Told) -> Tags {
     let scopes = SCOPES.iter().map(|(scope, tag)| (*tag, found.names.of(*scope)));
     let some = scopes.filter(|(_, names)| !names.is_empty());
-    Tags { scopes: some.map(|(tag, names)| (tag, names.iter().cloned().collect())).collect(), stats }
+    Tags { scopes: some.map(|(tag, names)| (tag, names.iter().cloned().collect())).collect(), stats, partial }
 }
 
 /// Values as they are answered.
-pub(crate) fn tag_values(found: &Found, stats: SearchStats) -> TagValues {
+pub(crate) fn tag_values(Told { found, stats, partial }: Told) -> TagValues {
     let mut values: Vec<(TagType, String)> = found.values.iter().filter_map(typed).collect();
     values.sort_unstable();
     values.dedup();
-    TagValues { values, stats }
+    TagValues { values, stats, partial }
 }
 
 fn typed(value: Value<'_>) -> Option<(TagType, String)> {

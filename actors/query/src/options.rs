@@ -21,6 +21,16 @@ pub struct QueryOptions {
     pub max_series: usize,
     /// Most bytes of the names or values of tags.
     pub max_tag_bytes: usize,
+    /// In a cluster: how long other nodes are waited for that are not needed for a whole answer.
+    pub straggler_wait: Duration,
+    /// In a cluster: how long what was listed for another node stays there for it to be read.
+    pub hold_listed: Duration,
+    /// In a cluster: most blocks that are held for others; those listed longest ago go first.
+    pub max_held: usize,
+    /// In a cluster: most bytes of other nodes' blocks that stay for the next question, of their data.
+    pub peer_data_bytes: u64,
+    /// As [`QueryOptions::peer_data_bytes`], of their metadata.
+    pub peer_metadata_bytes: u64,
 }
 
 impl Default for QueryOptions {
@@ -34,6 +44,11 @@ impl Default for QueryOptions {
             max_answer_bytes: 64 << 20,
             max_series: 1000,
             max_tag_bytes: 1_000_000,
+            straggler_wait: Duration::from_millis(100),
+            hold_listed: Duration::from_secs(120),
+            max_held: 4096,
+            peer_data_bytes: 256 << 20,
+            peer_metadata_bytes: 64 << 20,
         }
     }
 }

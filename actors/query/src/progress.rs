@@ -21,10 +21,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A question that is put now; zero is no limit on its time.
-    pub fn begin(timeout: Duration) -> Self {
+    /// A question that was put at a moment; zero is no limit on its time.
+    pub fn begun(begun: Instant, timeout: Duration) -> Self {
         Self {
-            begun: Instant::now(),
+            begun,
             timeout,
             known: SearchStats::default(),
             pieces: 0,

@@ -1,11 +1,11 @@
 //! The querier: takes questions, and sets the threads that search to work on them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spanloom_block::ListLimits;
 use spanloom_bucket::Bucket;
-use spanloom_peer::Live;
+use spanloom_peer::{Live, Members};
 use spanloom_span::Tenant;
 use spanloom_stage::Budget;
 use spanloom_traceql::answer::Steps;
@@ -14,22 +14,22 @@ use spanloom_traceql::metrics::{Accumulator, Limits};
 use spanloom_traceql::plan::Plan;
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::again::PARTS;
 use crate::asked::Asked;
 use crate::listing::{self, Listed, Listing};
 use crate::live::{Forgetful, LiveColumns};
-use crate::pool::{Pool, Work};
+use crate::peers::Peers;
+use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::search::Search;
 use crate::select::{SelectRequest, Selected, Selecting};
 use crate::series::Counting;
+use crate::serve::{Held, run_number};
 use crate::sources::Sources;
 use crate::{
-    Answers, MetricsPart, MetricsRequest, QueryError, QueryOptions, SearchPart, SearchRequest, SearchStats,
-    TagValues, TagValuesRequest, Tags, TagsRequest,
+    Answers, MetricsPart, MetricsRequest, QueryError, QueryOptions, SearchPart, SearchRequest, TagValues,
+    TagValuesRequest, Tags, TagsRequest,
 };
-
-/// Parts of an answer that wait for their reader.
-const PARTS: usize = 4;
 
 /// Answers questions. Clones share one; its threads end when the last one goes.
 #[derive(Clone)]
@@ -41,6 +41,12 @@ pub(crate) struct Inner {
     pub peer: Arc<dyn Live>,
     pub bucket: Arc<Bucket>,
     pub live: Forgetful,
+    /// The other nodes of a cluster.
+    pub peers: Option<Arc<Peers>>,
+    /// What they may read here.
+    pub held: Arc<Held>,
+    /// Which run of the process this is.
+    pub run: u64,
     pub pool: Pool,
     /// Room for questions that wait for their sources.
     pub waiting: Semaphore,
@@ -48,11 +54,13 @@ pub(crate) struct Inner {
 }
 
 impl Querier {
-    /// Starts the threads that search this peer and these blocks.
-    /// What live spans take in columns is counted in the budget.
+    /// Starts the threads that search this peer and these blocks, and with `members` those of the other nodes of a
+    /// cluster; then it must be called on a runtime of several threads. What live spans take in columns is counted in the
+    /// budget.
     pub fn start(
         peer: Arc<dyn Live>,
         bucket: Arc<Bucket>,
+        members: Option<Members>,
         budget: Arc<Budget>,
         options: QueryOptions,
     ) -> std::io::Result<Self> {
@@ -61,23 +69,25 @@ impl Querier {
             threads => threads,
         };
         let pool = Pool::start(threads, options.nice, options.max_questions)?;
+        let peers = members.map(|members| Peers::new(members, &bucket, &budget, &options)).transpose()?;
         let live = LiveColumns::new(threads, options.nice, budget);
-        let live = Forgetful::start(live, options.keep_columns)?;
+        let held = Arc::new(Held::new(options.hold_listed, options.max_held));
+        let live = Forgetful::start(live, options.keep_columns, held.clone())?;
         let waiting = Semaphore::new(options.max_questions.clamp(1, Semaphore::MAX_PERMITS));
-        Ok(Self { inner: Arc::new(Inner { peer, bucket, live, pool, waiting, options }) })
+        let (peers, run) = (peers.map(Arc::new), run_number());
+        Ok(Self { inner: Arc::new(Inner { peer, bucket, live, peers, held, run, pool, waiting, options }) })
     }
 
     /// Searches for traces. What was acknowledged before is found.
     pub async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {
-        let progress = Progress::begin(self.inner.options.timeout);
         let plan = plan_for_traces(&request.query)?;
         if request.limit == 0 {
             return Err(QueryError::Invalid("limit is 0, expected at least 1".into()));
         }
         let most = self.inner.options.max_answer_bytes;
-        self.ask(request.tenants.clone(), move |sources, answer| {
+        self.ask(request.tenants.clone(), move |sources, progress, answer| {
             let asked = Asked::new(&sources, progress, answer);
-            Search::new(request, plan, sources, asked, most)
+            Search::new(request.clone(), plan.clone(), sources, asked, most)
         })
         .await
     }
@@ -90,7 +100,7 @@ impl Querier {
         let plan = plan_for_traces(&request.query)?;
         let (answer, parts) = mpsc::channel(PARTS);
         let sources = Sources::of_blocks(&self.inner, &request.tenant).await?;
-        let asked = Asked::new(&sources, Progress::begin(Duration::ZERO), answer);
+        let asked = Asked::new(&sources, Progress::begun(Instant::now(), Duration::ZERO), answer);
         let work = Selecting::new(request, plan, sources, asked);
         self.inner.pool.submit(work).map_err(|_| self.busy())?;
         Answers::new(parts).next_part().await.unwrap_or(Err(QueryError::Stopping))
@@ -102,14 +112,13 @@ impl Querier {
         self.inner.live.take(tenant).await.forget();
     }
 
-    fn busy(&self) -> QueryError {
+    pub(crate) fn busy(&self) -> QueryError {
         let most = self.inner.options.max_questions;
         QueryError::Busy(format!("{most} questions are being worked on (query.max_questions)"))
     }
 
     /// Counts spans over time. What was acknowledged before is counted.
     pub async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
-        let progress = Progress::begin(self.inner.options.timeout);
         let plan = plan(&request.query)?;
         let Some(metrics) = plan.metrics() else {
             return Err(QueryError::Invalid(format!(
@@ -145,9 +154,9 @@ impl Querier {
             max_bytes: options.max_answer_bytes / metrics.leaves.len().max(1),
             exemplars: metrics.exemplars.map_or(request.exemplars, |hint| hint.min(request.exemplars)),
         };
-        self.ask(request.tenants.clone(), move |sources, answer| {
+        self.ask(request.tenants.clone(), move |sources, progress, answer| {
             let asked = Asked::new(&sources, progress, answer);
-            Counting::new(request, plan, sources, steps, limits, asked)
+            Counting::new(request.clone(), plan.clone(), sources, steps, limits, asked)
         })
         .await
     }
@@ -158,8 +167,7 @@ impl Querier {
         let plan = listing::plan(filter, None)?;
         let listed = Listed::Names(request.scope.map(listing::scope_of));
         let time = (request.start.unwrap_or(0), request.end.unwrap_or(u64::MAX));
-        let (found, stats) = self.list(request.tenants, listed, plan, time, request.limit).await?;
-        Ok(listing::tags(&found, stats))
+        Ok(listing::tags(self.list(request.tenants, listed, plan, time, request.limit).await?))
     }
 
     /// Lists the values of a field.
@@ -169,8 +177,7 @@ impl Querier {
         let plan = listing::plan(filter, Some(&field))?;
         let listed = Listed::Values(field);
         let time = (request.start.unwrap_or(0), request.end.unwrap_or(u64::MAX));
-        let (found, stats) = self.list(request.tenants, listed, plan, time, request.limit).await?;
-        Ok(listing::tag_values(&found, stats))
+        Ok(listing::tag_values(self.list(request.tenants, listed, plan, time, request.limit).await?))
     }
 
     async fn list(
@@ -180,43 +187,15 @@ impl Querier {
         plan: Plan,
         time: (u64, u64),
         limit: usize,
-    ) -> Result<(listing::Found, SearchStats), QueryError> {
-        let progress = Progress::begin(self.inner.options.timeout);
+    ) -> Result<listing::Told, QueryError> {
         let limits = ListLimits { count: limit, bytes: self.inner.options.max_tag_bytes };
         let mut told = self
-            .ask(tenants, move |sources, answer| {
+            .ask(tenants, move |sources, progress, answer| {
                 let asked = Asked::new(&sources, progress, answer);
-                Listing::new(listed, plan, sources, time, limits, asked)
+                Listing::new(listed.clone(), plan.clone(), sources, time, limits, asked)
             })
             .await?;
         told.next_part().await.unwrap_or(Err(QueryError::Stopping))
-    }
-
-    /// Sets the threads to work on an answer that comes in parts.
-    async fn ask<T: Send + 'static>(
-        &self,
-        tenants: Vec<Tenant>,
-        work: impl FnOnce(Sources, mpsc::Sender<Result<T, QueryError>>) -> Arc<dyn Work> + Send + 'static,
-    ) -> Result<Answers<T>, QueryError> {
-        let (answer, parts) = mpsc::channel(PARTS);
-        self.set_to_work(tenants, move |sources| work(sources, answer)).await?;
-        Ok(Answers::new(parts))
-    }
-
-    /// Takes a snapshot of the sources and sets the threads to work.
-    async fn set_to_work(
-        &self,
-        tenants: Vec<Tenant>,
-        work: impl FnOnce(Sources) -> Arc<dyn Work> + Send + 'static,
-    ) -> Result<(), QueryError> {
-        let inner = &self.inner;
-        let busy = || self.busy();
-        // As many may wait for their sources as are worked on.
-        let waiting = inner.waiting.try_acquire().map_err(|_| busy())?;
-        let sources = Sources::take(inner, &tenants).await?;
-        let submitted = inner.pool.submit(work(sources)).map_err(|_| busy());
-        drop(waiting);
-        submitted
     }
 }
 

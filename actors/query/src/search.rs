@@ -225,7 +225,8 @@ impl Work for Search {
             let (traces, next) = self.top.take();
             let progress = &self.asked.progress;
             let explain = self.request.explain.then(|| self.explain.all(&self.plan, progress));
-            SearchPart { traces, stats: progress.stats(), next, explain, done: true }
+            let partial = self.sources.partial.clone();
+            SearchPart { traces, stats: progress.stats(), next, explain, partial, done: true }
         });
     }
 }

@@ -16,6 +16,7 @@ use crate::asked::Asked;
 use crate::columns::{self, Counted};
 use crate::desk::{Desk, Readers};
 use crate::live::union;
+use crate::peers::both;
 use crate::pool::Work;
 use crate::sources::Sources;
 use crate::{MetricsPart, MetricsRequest, QueryError};
@@ -152,6 +153,7 @@ impl Counting {
             let key = self.limit(cut).unwrap_or("maxSeries");
             format!("`{of}` has more series than the limit allows ({key}): the first {shown} are shown")
         });
+        let partial = both(partial, self.sources.partial.clone());
         MetricsPart { series, partial, limit, steps: Some(self.steps), stats, done: false }
     }
 

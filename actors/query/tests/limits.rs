@@ -49,7 +49,7 @@ async fn querier(kept: Kept, options: QueryOptions) -> (Querier, Ingest, Stage) 
         ingest.flush().await.unwrap();
     }
     let (peer, budget) = (Arc::new(ingest.clone()), ingest.budget());
-    (Querier::start(peer, bucket, budget, options).unwrap(), ingest, stage)
+    (Querier::start(peer, bucket, None, budget, options).unwrap(), ingest, stage)
 }
 
 /// All parts of the answer to a search.

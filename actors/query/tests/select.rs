@@ -26,7 +26,7 @@ impl House {
         let (stage, clock) = (Stage::set(options.shards).unwrap(), Arc::new(RealClock::default()));
         let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
         let (peer, budget) = (Arc::new(ingest.clone()), ingest.budget());
-        let querier = Querier::start(peer, bucket, budget, QueryOptions::default()).unwrap();
+        let querier = Querier::start(peer, bucket, None, budget, QueryOptions::default()).unwrap();
         Self { querier, ingest, stage }
     }
 

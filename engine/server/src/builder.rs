@@ -137,12 +137,17 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     let mut registry = Registry::default();
     metrics.register(registry.sub_registry_with_prefix("spanloom"));
     let store = store.start(config, &bucket, ingest.budget(), clock, &mut registry);
-    let querier =
-        Querier::start(Arc::new(ingest.clone()), bucket.clone(), ingest.budget(), config.query_options())
-            .map_err(StartError::Threads)?;
     let replicate_metrics = Arc::new(ReplicateMetrics::default());
     replicate_metrics.register(registry.sub_registry_with_prefix("spanloom"));
     let replicator = Replicator::new(ingest.clone(), None, replicate_metrics, ReplicateOptions::default());
+    let querier = Querier::start(
+        Arc::new(ingest.clone()),
+        bucket.clone(),
+        None,
+        ingest.budget(),
+        config.query_options(),
+    )
+    .map_err(StartError::Threads)?;
     let redactor = Redactor::new(&config.data_dir, &mut registry);
     let started = Started {
         blocks: blocks.blocks,

@@ -20,6 +20,7 @@ mod overlap;
 mod segments;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
@@ -31,7 +32,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::QueryError;
 pub(crate) use forget::Forgetful;
-pub(crate) use overlap::union;
+pub(crate) use overlap::{Both, compare, union};
 pub(crate) use segments::View;
 use segments::{Build, Segments};
 
@@ -64,7 +65,10 @@ impl LiveColumns {
     /// None so far. Columns are made by so many threads, which give way to others, and their memory is counted in the
     /// budget.
     pub fn new(threads: usize, nice: u8, budget: Arc<Budget>) -> Self {
-        Self { tenants: Default::default(), build: Build { threads, nice, run_spans: RUN_SPANS, budget } }
+        Self {
+            tenants: Default::default(),
+            build: Build { threads, nice, run_spans: RUN_SPANS, budget, numbered: AtomicU64::new(0) },
+        }
     }
 
     /// Lets go of the columns that no question used for so long.

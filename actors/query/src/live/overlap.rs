@@ -5,13 +5,13 @@ use spanloom_span::TraceId;
 
 /// The places of the traces that two blocks have both, ascending for each of them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Both {
+pub(crate) struct Both {
     pub left: Vec<u32>,
     pub right: Vec<u32>,
 }
 
 /// Compares two blocks: the ids of the one with fewer traces are looked up in the other.
-pub(super) fn compare(left: &Block, right: &Block) -> Result<Both, BlockError> {
+pub(crate) fn compare(left: &Block, right: &Block) -> Result<Both, BlockError> {
     if right.meta().traces < left.meta().traces {
         let Both { left, right } = compare(right, left)?;
         return Ok(Both { left: right, right: left });

@@ -1,6 +1,7 @@
 //! A tenant's live columns: runs of requests, in the order of the log, each run a block in memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use foldhash::{HashMap, HashSet};
@@ -22,6 +23,8 @@ pub(super) struct Build {
     /// go of memory sooner, and are shared better by threads.
     pub run_spans: u64,
     pub budget: Arc<Budget>,
+    /// Runs made so far, of all tenants: a run's number is that of no other one.
+    pub numbered: AtomicU64,
 }
 
 /// Live columns as a question sees them.
@@ -35,6 +38,8 @@ pub(crate) struct View {
     pub sealed: Vec<Arc<[u32]>>,
     /// For each of the tenant's blocks the places of the traces that also lie in a run, ascending.
     pub of_blocks: Vec<Arc<[u32]>>,
+    /// What counts each run's memory, for who holds a run for longer than this.
+    pub held: Vec<Arc<Permit>>,
 }
 
 /// A run of requests in columns.
@@ -54,7 +59,7 @@ struct Run {
     last_seqs: Vec<u64>,
     /// Places of the traces whose spans are all in blocks, ascending.
     sealed: Arc<[u32]>,
-    _permit: Permit,
+    permit: Arc<Permit>,
 }
 
 /// Live requests that follow each other in the log.
@@ -68,6 +73,7 @@ struct Stretch {
 #[derive(Default)]
 pub(super) struct Segments {
     runs: Vec<Run>,
+    /// The number of the run that was made last.
     numbered: u64,
     view: Option<(Arc<Vec<Listed>>, Arc<View>)>,
     /// When the live requests of the last view were listed, the blocks that were listed after them, and the view.
@@ -143,7 +149,7 @@ impl Segments {
                 continue;
             }
             for (requests, block) in cut(&requests, build.run_spans).into_iter().zip(blocks.by_ref()) {
-                self.numbered += 1;
+                self.numbered = build.numbered.fetch_add(1, Ordering::Relaxed) + 1;
                 self.runs.push(Run::new(requests, block, self.numbered, build));
             }
         }
@@ -196,7 +202,8 @@ impl Segments {
         let mut elsewhere: Vec<Arc<[u32]>> =
             all().map(|listed| union(places.remove(&*listed.path).unwrap_or_default()).into()).collect();
         let sealed = self.runs.iter().map(|run| run.sealed.clone()).collect();
-        View { elsewhere: elsewhere.split_off(blocks.len()), of_blocks: elsewhere, sealed, runs }
+        let held = self.runs.iter().map(|run| run.permit.clone()).collect();
+        View { elsewhere: elsewhere.split_off(blocks.len()), of_blocks: elsewhere, sealed, runs, held }
     }
 }
 
@@ -220,7 +227,7 @@ impl Run {
             shared: Vec::new(),
             last_seqs,
             sealed: Arc::default(),
-            _permit: permit,
+            permit: Arc::new(permit),
         }
     }
 }

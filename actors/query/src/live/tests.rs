@@ -76,7 +76,8 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let build = Build { threads: 2, nice: 0, run_spans: 20, budget: Budget::new(usize::MAX) };
+        let (budget, numbered) = (Budget::new(usize::MAX), AtomicU64::new(0));
+        let build = Build { threads: 2, nice: 0, run_spans: 20, budget, numbered };
         let (segments, tenant) = (Segments::default(), Tenant::default());
         Self { live: vec![], blocks: Arc::default(), segments, build, tenant, seq: 0, spans: 0 }
     }

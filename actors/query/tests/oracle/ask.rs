@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use spanloom_block::GROUP_ROWS;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Hosting, Ingest, IngestMetrics, IngestOptions};
-use spanloom_peer::{Answer, FindTrace, FoundParts, Live, LiveRequest};
+use spanloom_peer::{Answer, FindTrace, FoundParts, Live, LiveRequest, Members};
 use spanloom_query::{
-    Answers, Cursor, MetricsRequest, Querier, QueryError, QueryOptions, SearchRequest, TagValues,
+    Answers, Cursor, MetricsRequest, Querier, QueryError, QueryOptions, SearchRequest, Serving, TagValues,
     TagValuesRequest, Tags, TagsRequest,
 };
 use spanloom_span::{Tenant, TraceId, join, model};
@@ -32,10 +32,6 @@ impl From<QueryError> for Refused {
 
 /// A store of spans that answers questions.
 pub trait Store {
-    /// Takes a request in OTLP, whole.
-    fn push(&self, tenant: &Tenant, request: Vec<u8>);
-    /// Seals all live spans.
-    fn flush(&self);
     /// One page, and where the next one begins.
     fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Refused>;
     /// Series, and what is said when some are left out.
@@ -132,6 +128,11 @@ fn query_options() -> QueryOptions {
     QueryOptions { timeout: Duration::ZERO, ..QueryOptions::default() }
 }
 
+/// Keeps little of other nodes' blocks.
+fn small(options: QueryOptions) -> QueryOptions {
+    QueryOptions { peer_data_bytes: 256 << 10, peer_metadata_bytes: 1 << 20, ..options }
+}
+
 /// Has nothing live.
 struct Nobody;
 
@@ -149,7 +150,16 @@ impl House {
     pub fn open(manner: Manner) -> Self {
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
         let (bucket, _) = Bucket::open(disk.clone(), None).unwrap();
-        Self::over(runtime(), manner, disk, Arc::new(bucket))
+        Self::over(runtime(), manner, disk, Arc::new(bucket), None)
+    }
+
+    /// What answers other nodes.
+    pub fn serving(&self) -> Serving {
+        self.querier.serving()
+    }
+
+    pub fn querier(&self) -> &Querier {
+        &self.querier
     }
 
     /// A house whose questions may fail, and are asked again so many times.
@@ -161,7 +171,7 @@ impl House {
     /// From now on another node is asked, which has these blocks and nothing live.
     pub fn ask_elsewhere(&mut self, bucket: Arc<Bucket>) {
         let _entered = self.runtime.enter();
-        let querier = Querier::start(Arc::new(Nobody), bucket, self.ingest.budget(), query_options());
+        let querier = Querier::start(Arc::new(Nobody), bucket, None, self.ingest.budget(), query_options());
         self.elsewhere = Some(querier.unwrap());
     }
 
@@ -190,8 +200,14 @@ impl House {
         self.runtime.block_on(ask())
     }
 
-    /// On a disk with blocks.
-    pub fn over(runtime: Runtime, manner: Manner, disk: Arc<dyn Disk>, bucket: Arc<Bucket>) -> Self {
+    /// On a disk with blocks; perhaps as a node of a cluster.
+    pub fn over(
+        runtime: Runtime,
+        manner: Manner,
+        disk: Arc<dyn Disk>,
+        bucket: Arc<Bucket>,
+        members: Option<Members>,
+    ) -> Self {
         let entered = runtime.enter();
         let options = IngestOptions {
             shards: NonZeroUsize::new(2).unwrap(),
@@ -207,7 +223,11 @@ impl House {
         let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
         let seal = Arc::new(Mutex::new(None));
         let peer = Between { ingest: ingest.clone(), seal: seal.clone() };
-        let querier = Querier::start(Arc::new(peer), bucket, ingest.budget(), query_options()).unwrap();
+        let options = match members {
+            Some(_) => QueryOptions { straggler_wait: Duration::from_millis(1), ..small(query_options()) },
+            None => query_options(),
+        };
+        let querier = Querier::start(Arc::new(peer), bucket, members, ingest.budget(), options).unwrap();
         drop(entered);
         let (patience, again, elsewhere) = (0, Cell::new(0), None);
         Self { runtime, stage: Some(stage), ingest, querier, seal, patience, again, elsewhere }
@@ -240,7 +260,7 @@ impl Drop for House {
 }
 
 /// The last part, which is the whole answer.
-async fn last_part<T>(mut answers: Answers<T>) -> Result<T, Refused> {
+pub async fn last_part<T>(mut answers: Answers<T>) -> Result<T, Refused> {
     let mut last = None;
     while let Some(part) = answers.next_part().await {
         last = Some(part?);
@@ -248,8 +268,9 @@ async fn last_part<T>(mut answers: Answers<T>) -> Result<T, Refused> {
     last.ok_or_else(|| Refused("found no part of an answer, expected one at least".into()))
 }
 
-impl Store for House {
-    fn push(&self, tenant: &Tenant, request: Vec<u8>) {
+impl House {
+    /// Takes a request in OTLP, whole.
+    pub fn push(&self, tenant: &Tenant, request: Vec<u8>) {
         self.runtime.block_on(async {
             let held = self.ingest.admit(request.len()).await.unwrap();
             let accepted = self.ingest.push(tenant, request.into(), Box::new(held)).await.unwrap();
@@ -257,10 +278,13 @@ impl Store for House {
         });
     }
 
-    fn flush(&self) {
+    /// Seals all live spans.
+    pub fn flush(&self) {
         self.runtime.block_on(self.ingest.flush()).unwrap();
     }
+}
 
+impl Store for House {
     fn search(&self, request: SearchRequest) -> Result<(Vec<FoundTrace>, Option<Cursor>), Refused> {
         self.answered(async || {
             let part = last_part(self.asked().search(request.clone()).await?).await?;

@@ -18,6 +18,7 @@
 //! | `filled.rs` | a store that was pushed, and what the judge knows of it |
 //! | `ask.rs` | the engine |
 //! | `unrest.rs` | its blocks shipped, joined and deleted by two nodes over a store that fails, all the time |
+//! | `cluster.rs` | several nodes, of which any is asked while some are silent |
 //! | `differ.rs`, `shrink.rs` | the first difference of two answers, and the least store and query that show it |
 //! | `judged.rs` | the judge held against answers reckoned by hand |
 //!
@@ -27,7 +28,7 @@
 //! `ORACLE_STORES` says how many stores (some 90 answers each), `ORACLE_SEED` with which they begin, `ORACLE_TRACES` how
 //! many traces each has (20 to 60 without; 20,000 fill more than one row group of a block), and `ORACLE_FAILURES` how
 //! many failures are told before the test ends. `ORACLE_UNREST` says how many stores are asked while their blocks are
-//! moved about.
+//! moved about, `ORACLE_CLUSTER` how many of a cluster.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -35,6 +36,7 @@
 )]
 
 mod ask;
+mod cluster;
 mod contrast;
 mod dice;
 mod differ;
@@ -58,7 +60,8 @@ use std::collections::BTreeMap;
 
 use spanloom_span::{Tenant, encode};
 
-use crate::ask::{House, MANNERS, Seal, Store as _};
+use crate::ask::{House, MANNERS, Seal};
+use crate::cluster::{ClusterHouse, SHAPES, Seen};
 use crate::dice::Dice;
 use crate::filled::Filled;
 use crate::generate_queries::Scene;
@@ -300,4 +303,42 @@ fn answers_stay_right_while_blocks_are_moved_about() {
         "{stores} stores: {answers} answers agree amid {joins} joins and {faults} faults, {again} asked again"
     );
     assert!(joins > stores && faults > stores * 10, "found {joins} joins and {faults} faults, expected more");
+}
+
+/// Any node of a cluster is asked, while others are silent in one way or another: the answer is right, or says that it
+/// may not be, exactly when so many are silent that it may not be.
+#[test]
+fn every_node_answers_for_the_cluster() {
+    let (first_seed, stores) = (setting("ORACLE_SEED", 1), setting("ORACLE_CLUSTER", 15));
+    let mut tally = Tally::default();
+    let clusters: Vec<ClusterHouse> = SHAPES.map(ClusterHouse::open).into();
+    let mut seen = Seen::default();
+    for seed in first_seed..first_seed + stores {
+        let mut dice = Dice::new(seed ^ 0xc105);
+        let mut store = generate_traces::store(&mut dice, None);
+        unrest::first_versions_alone(&mut store);
+        let scene = Scene::of(&store);
+        let cluster = &clusters[(seed % SHAPES.len() as u64) as usize];
+        let name = |number| Tenant::new(&format!("cluster-{seed}-{number}")).unwrap();
+        let filled = Filled::new((0..store.tenants).map(name).collect(), store.clone());
+        cluster.fill(&mut dice, &store, &filled);
+        for _ in 0..QUESTIONS {
+            let question = Question::random(&mut dice, &scene);
+            let trouble = cluster.trouble(&mut dice);
+            let outcome = cluster.put(&question, &filled, &trouble);
+            seen.count(&trouble);
+            tally.count(&question, &outcome, || {
+                format!(
+                    "seed {seed}, {}, {trouble:?}\n{}\n  {}\n",
+                    cluster.told(),
+                    question.told(),
+                    outcome.why()
+                )
+            });
+            cluster.go_on(&mut dice, &filled.tenants);
+        }
+    }
+    assert!(tally.failures.is_empty(), "\n{}", tally.failures.join("\n"));
+    println!("{stores} stores of clusters: {seen:?}");
+    seen.check(stores);
 }

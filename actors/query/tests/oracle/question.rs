@@ -4,7 +4,7 @@ use spanloom_query::{Cursor, MetricsRequest, SearchRequest, TagScope, TagValuesR
 use spanloom_span::TraceId;
 use spanloom_traceql::answer::{Exemplar, FoundTrace};
 
-use crate::ask::{House, Refused, Store as _};
+use crate::ask::{Refused, Store};
 use crate::dice::Dice;
 use crate::differ::Exemplars;
 use crate::filled::{Filled, Judged};
@@ -172,7 +172,7 @@ impl Question {
     }
 
     /// Asks the engine and the judge.
-    pub fn put(&self, house: &House, filled: &Filled) -> Outcome {
+    pub fn put(&self, house: &dyn Store, filled: &Filled) -> Outcome {
         let judged = filled.judged(&self.tenants);
         self.asks.put(house, &judged).unwrap_or_else(Outcome::from)
     }
@@ -306,7 +306,7 @@ impl Asks {
         }
     }
 
-    fn put(&self, house: &House, judged: &Judged) -> Result<Outcome, Refused> {
+    fn put(&self, house: &dyn Store, judged: &Judged) -> Result<Outcome, Refused> {
         let tenants = judged.tenants.clone();
         match self {
             Self::Search { stages, times: (start, end), limit, spans_per_spanset, after, walk, .. } => {
@@ -395,7 +395,7 @@ fn smaller_listing(
 }
 
 fn search(
-    house: &House,
+    house: &dyn Store,
     mut request: SearchRequest,
     expected: &[FoundTrace],
     walk: Option<usize>,
@@ -420,7 +420,7 @@ fn search(
 }
 
 fn metrics(
-    house: &House,
+    house: &dyn Store,
     request: MetricsRequest,
     mut expected: Vec<spanloom_traceql::answer::Series>,
     most: usize,

@@ -24,12 +24,12 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::ask::{House, Manner, Store as _, runtime};
+use crate::ask::{House, Manner, runtime};
 use crate::dice::Dice;
 use crate::filled::Filled;
 use crate::generate_traces;
 
-type Objects = Arc<Faulty<Memory>>;
+pub type Objects = Arc<Faulty<Memory>>;
 
 /// How often a question is asked until it must have an answer: more than ten seconds.
 const PATIENCE: u32 = 5_000;
@@ -55,11 +55,11 @@ const TIMING: Timing = Timing {
 /// No round of its own comes in the time of a test.
 const NEVER: Duration = Duration::from_secs(360_000);
 
-struct Node {
-    bucket: Arc<Bucket>,
-    upkeep: Upkeep,
+pub struct Node {
+    pub bucket: Arc<Bucket>,
+    pub upkeep: Upkeep,
     metrics: Arc<UpkeepMetrics>,
-    dir: TempDir,
+    pub dir: TempDir,
 }
 
 fn options() -> UpkeepOptions {
@@ -86,7 +86,7 @@ fn options() -> UpkeepOptions {
 }
 
 impl Node {
-    fn open(store: &Objects, handle: &Handle) -> Self {
+    pub fn open(store: &Objects, handle: &Handle) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let bucket = bucket(store, handle, dir.path());
         let metrics = Arc::new(UpkeepMetrics::default());
@@ -142,7 +142,7 @@ impl Unrest {
         let store: Objects = Arc::new(faulty.with_sleep(Arc::new(|time| tokio::time::sleep(time).boxed())));
         let nodes = [(); 2].map(|()| Node::open(&store, &handle));
         let disk = Arc::new(RealDisk::new(nodes[0].dir.path()).unwrap());
-        let house = House::over(runtime, manner, disk, nodes[0].bucket.clone()).patient(PATIENCE);
+        let house = House::over(runtime, manner, disk, nodes[0].bucket.clone(), None).patient(PATIENCE);
         let is_over = Arc::<AtomicBool>::default();
         let work = |node: &Node| handle.spawn(Node::work(node.upkeep.clone(), is_over.clone()));
         let mut tasks: Vec<JoinHandle<()>> = nodes.iter().map(work).collect();

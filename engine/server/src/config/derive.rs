@@ -231,6 +231,7 @@ impl Config {
             max_answer_bytes: usize::try_from(query.max_answer_bytes.0).unwrap_or(usize::MAX),
             max_series: query.max_series as usize,
             max_tag_bytes: usize::try_from(query.max_tag_bytes.0).unwrap_or(usize::MAX),
+            ..QueryOptions::default()
         }
     }
 
