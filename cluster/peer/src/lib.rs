@@ -7,11 +7,21 @@
 //! | `node.rs` | what nodes ask each other: answers are bytes |
 //! | `members.rs` | the cluster as one node sees it |
 //! | `error.rs` | why a question has no answer |
+//! | `frame/` | the questions and answers of nodes as bytes: [`docs/formats/peer.md`](../../../docs/formats/peer.md) |
+//! | `grpc/` | how those travel: one gRPC call a question |
+//! | `remote/` | nodes elsewhere: a [`Peer`] by connections |
+//! | `serve/` | this node as others ask it |
+//! | `tls.rs` | TLS between nodes |
 
 mod error;
+pub mod frame;
+mod grpc;
 mod live;
 mod members;
 mod node;
+mod remote;
+mod serve;
+mod tls;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,6 +32,9 @@ pub use members::{Cluster, Members, Node};
 pub use node::{
     BlockList, ListBlocks, MAX_RANGES, MAX_READ_BYTES, Peer, PeerBlock, Push, Pushed, ReadBlock, TraceCopy,
 };
+pub use remote::{Deadlines, DialOptions, Dialer};
+pub use serve::{PeerService, ServeCounters, ServeOptions, Served, serve};
+pub use tls::{ClientTls, Identity, ServerTls, TlsError};
 
 /// An answer on its way. Dropping it ends the work on it, where the one asked can be told.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, PeerError>> + Send + 'a>>;

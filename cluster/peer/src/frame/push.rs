@@ -1,0 +1,40 @@
+//! "Keep these spans", and that they are kept: `docs/formats/peer.md`, "Push".
+
+use bytes::Bytes;
+
+use super::fields::without_payload;
+use super::{Fields, FrameError, Kind, Message, Writer};
+use crate::{Push, Pushed};
+
+impl Message for Push {
+    const KIND: Kind = Kind::Push;
+
+    fn write(self, head: &mut Writer) -> Result<Vec<Bytes>, FrameError> {
+        head.tenant(&self.tenant);
+        Ok(vec![self.request])
+    }
+
+    fn read(head: &mut Fields<'_>, payload: Bytes) -> Result<Self, FrameError> {
+        Ok(Self { tenant: head.tenant()?, request: payload })
+    }
+}
+
+impl Message for Pushed {
+    const KIND: Kind = Kind::Pushed;
+
+    fn write(self, head: &mut Writer) -> Result<Vec<Bytes>, FrameError> {
+        head.u64(self.spans);
+        head.u64(self.refused_spans);
+        head.text(&self.message, "message")?;
+        Ok(Vec::new())
+    }
+
+    fn read(head: &mut Fields<'_>, payload: Bytes) -> Result<Self, FrameError> {
+        without_payload(&payload)?;
+        Ok(Self {
+            spans: head.u64("spans")?,
+            refused_spans: head.u64("refused spans")?,
+            message: head.text("message")?.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! Frames between nodes: what is written is read, damage of any kind is noticed, and version 1 stays as it is.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test answers by panicking
+
+#[path = "fuzz/peer_frame.rs"]
+mod peer_frame;
+mod samples;
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+use spanloom_peer::frame::{
+    FrameError, KnownHere, KnownThere, MAGIC, Message, Pieces, VERSION, decode, encode,
+};
+use spanloom_peer::{
+    BlockList, FindTrace, ListBlocks, MAX_RANGES, PeerBlock, PeerError, Push, Pushed, ReadBlock, TraceCopy,
+};
+use spanloom_span::{Tenant, TraceId};
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..300).prop_map(Bytes::from)
+}
+
+fn tenant() -> impl Strategy<Value = Tenant> {
+    "[a-zA-Z0-9_-]{1,150}".prop_map(|name| Tenant::new(&name).unwrap())
+}
+
+fn block() -> impl Strategy<Value = PeerBlock> {
+    (".{0,20}", bytes(), any::<u64>(), any::<bool>(), btree_set(any::<u32>(), 0..20)).prop_map(
+        |(name, meta, tail, is_live, sealed)| PeerBlock {
+            name: name.into(),
+            meta,
+            tail,
+            is_live,
+            sealed: sealed.into_iter().collect(),
+        },
+    )
+}
+
+/// Written and read it is the same; cut or longer anywhere, or with another bit anywhere, it is refused.
+fn check<M: Message + Clone + PartialEq + Debug>(message: M) -> Result<(), TestCaseError> {
+    let frame = encode(message.clone()).unwrap().to_bytes();
+    prop_assert_eq!(&decode::<M>(&frame), &Ok(message));
+    for len in 0..frame.len() {
+        prop_assert!(decode::<M>(&frame.slice(..len)).is_err(), "cut after {} bytes", len);
+    }
+    let mut longer = frame.to_vec();
+    longer.push(0);
+    prop_assert!(decode::<M>(&longer.into()).is_err());
+    let mut damaged = frame.to_vec();
+    for bit in 0..frame.len() * 8 {
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(decode::<M>(&Bytes::copy_from_slice(&damaged)).is_err(), "bit {}", bit);
+        damaged[bit / 8] ^= 1 << (bit % 8);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn pushes_are_read_as_written(
+        tenant in tenant(), request in bytes(), spans in any::<u64>(), refused_spans in any::<u64>(), message in ".{0,60}"
+    ) {
+        check(Push { tenant, request })?;
+        check(Pushed { spans, refused_spans, message })?;
+    }
+
+    #[test]
+    fn traces_are_read_as_written(
+        tenant in tenant(), id in any::<[u8; 16]>(), spans in bytes(), blocks in any::<u64>(), live_parts in any::<u64>()
+    ) {
+        check(FindTrace { tenant, id: TraceId(id) })?;
+        check(TraceCopy { spans, blocks, live_parts })?;
+    }
+
+    #[test]
+    fn lists_are_read_as_written(tenant in tenant(), run in any::<u64>(), blocks in vec(block(), 0..5)) {
+        check(ListBlocks { tenant })?;
+        check(BlockList { run, blocks })?;
+    }
+
+    #[test]
+    fn reads_are_read_as_written(
+        tenant in tenant(), run in any::<u64>(), name in ".{0,20}",
+        ranges in vec((any::<u32>(), any::<u32>()), 0..9), pieces in vec(bytes(), 0..5)
+    ) {
+        let ranges = ranges.into_iter().map(|(start, len)| start.into()..u64::from(start) + u64::from(len)).collect();
+        check(ReadBlock { tenant, run, name: name.into(), ranges })?;
+        check(Pieces(pieces))?;
+    }
+
+    #[test]
+    fn members_are_read_as_written(here in bytes(), there in bytes()) {
+        check(KnownHere(here))?;
+        check(KnownThere(there))?;
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_canonical(data in vec(any::<u8>(), 0..200), kind in 0_u8..7, is_answer in any::<bool>()) {
+        let mut data = data;
+        peer_frame::holds(&data);
+        if let Some(first) = data.first_mut() {
+            *first = kind + if is_answer { 128 } else { 0 };
+        }
+        peer_frame::holds(&data);
+    }
+}
+
+#[test]
+fn payloads_are_not_copied() {
+    let request = Bytes::from(vec![7; 100_000]);
+    let encoded = encode(Push { tenant: Tenant::default(), request: request.clone() }).unwrap();
+    assert_eq!(encoded.payload[0].as_ptr(), request.as_ptr());
+    let frame = encoded.to_bytes();
+    let read = decode::<Push>(&frame).unwrap();
+    assert_eq!(read.request.as_ptr(), frame[frame.len() - 100_000..].as_ptr());
+}
+
+#[test]
+fn another_version_is_refused_and_named() {
+    let (_, frame) = &samples::frames()[0];
+    for version in [0, 2, 255] {
+        let mut other = frame.to_vec();
+        other[MAGIC.len()] = version;
+        let error = decode::<Push>(&other.into()).unwrap_err();
+        assert_eq!(error, FrameError::Version(version));
+        assert_eq!(error.to_string(), format!("the frame has version {version}, expected {VERSION}"));
+        assert!(matches!(PeerError::from(error), PeerError::Garbled(_)));
+    }
+}
+
+#[test]
+fn another_kind_is_refused() {
+    for (name, frame) in samples::frames() {
+        let (here, there) = (decode::<KnownHere>(&frame), decode::<KnownThere>(&frame));
+        assert_eq!(here.is_ok(), name == "exchange-members");
+        assert_eq!(there.is_ok(), name == "members");
+        let kind = frame[5];
+        assert!(here.is_ok() || here == Err(FrameError::Kind { found: kind, expected: 5 }), "{name}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_a_frame_is_refused_by_its_writer() {
+    let read = |ranges| ReadBlock { tenant: Tenant::default(), run: 0, name: "a".into(), ranges };
+    let sealed = |sealed| {
+        let block = PeerBlock { name: "a".into(), meta: Bytes::new(), tail: 0, is_live: false, sealed };
+        BlockList { run: 0, blocks: vec![block] }
+    };
+    let field = |field, problem| Some(FrameError::Field { field, problem });
+    assert_eq!(encode(read(vec![0..1; MAX_RANGES])).err(), None);
+    let many = "has more than 256 entries";
+    assert_eq!(encode(read(vec![0..1; MAX_RANGES + 1])).err(), field("list of ranges", many));
+    assert_eq!(encode(Pieces(vec![Bytes::new(); MAX_RANGES + 1])).err(), field("list of pieces", many));
+    let backward = std::ops::Range { start: 2, end: 1 };
+    assert_eq!(encode(read(vec![backward])).err(), field("range", "ends before it begins"));
+    let unsorted = field("list of sealed traces", "is not ascending");
+    assert_eq!(encode(sealed(vec![1, 1])).err(), unsorted);
+    assert_eq!(encode(sealed(vec![2, 1])).err(), unsorted);
+}
+
+/// Frames of version 1 in hexadecimal, as `docs/formats/peer.md` describes them. They never change.
+#[test]
+fn version_1_stays_as_it_is() {
+    let golden = include_str!("golden/version_1.txt");
+    let found: String =
+        samples::frames().iter().map(|(name, frame)| format!("{name} {}\n", hex(frame))).collect();
+    assert_eq!(found, golden);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,42 @@
+//! A message of each kind, for the tests of frames.
+
+use bytes::Bytes;
+use spanloom_peer::frame::{KnownHere, KnownThere, Message, Pieces, encode};
+use spanloom_peer::{BlockList, FindTrace, ListBlocks, PeerBlock, Push, Pushed, ReadBlock, TraceCopy};
+use spanloom_span::{Tenant, TraceId};
+
+/// A frame of each kind, by name.
+pub fn frames() -> Vec<(&'static str, Bytes)> {
+    let tenant = Tenant::new("team-1").unwrap();
+    let id = TraceId(*b"0123456789abcdef");
+    vec![
+        ("push", frame(Push { tenant: tenant.clone(), request: Bytes::from_static(b"spans") })),
+        ("pushed", frame(Pushed { spans: 7, refused_spans: 2, message: "the trace is too large".into() })),
+        ("find-trace", frame(FindTrace { tenant: tenant.clone(), id })),
+        ("trace-copy", frame(TraceCopy { spans: Bytes::from_static(b"trace"), blocks: 3, live_parts: 1 })),
+        ("list-blocks", frame(ListBlocks { tenant: tenant.clone() })),
+        ("block-list", frame(BlockList { run: 0x0102_0304_0506_0708, blocks: blocks() })),
+        (
+            "read-block",
+            frame(ReadBlock { tenant, run: 9, name: "000a".into(), ranges: vec![0..16, 40..40, 64..1000] }),
+        ),
+        (
+            "pieces",
+            frame(Pieces(vec![Bytes::from_static(b"first"), Bytes::new(), Bytes::from_static(b"third")])),
+        ),
+        ("exchange-members", frame(KnownHere(Bytes::from_static(b"here")))),
+        ("members", frame(KnownThere(Bytes::from_static(b"there")))),
+    ]
+}
+
+fn blocks() -> Vec<PeerBlock> {
+    let meta = Bytes::from_static(b"summary");
+    vec![
+        PeerBlock { name: "000a".into(), meta: meta.clone(), tail: 4096, is_live: false, sealed: Vec::new() },
+        PeerBlock { name: "live".into(), meta, tail: u64::MAX, is_live: true, sealed: vec![0, 3, u32::MAX] },
+    ]
+}
+
+fn frame<M: Message>(message: M) -> Bytes {
+    encode(message).unwrap().to_bytes()
+}
