@@ -135,8 +135,9 @@ impl SharedTraces {
             if known.compared.contains(other.key) {
                 continue;
             }
-            let both = compare(block.block(), other.block()).map_err(|error| failed(block, other, error))?;
-            let same = known_to_be_equal(block.block(), other.block(), &both);
+            let failed = |error| failed(block, other, error);
+            let both = compare(block.block(), other.block()).map_err(failed)?;
+            let same = known_to_be_equal(block.block(), other.block(), &both).map_err(failed)?;
             let pair = Pair::new(other.key, both, &same, &self.budget);
             known.shared.extend(pair);
             // Only now: a block that could not be read is compared by the next question.
