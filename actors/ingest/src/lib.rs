@@ -38,4 +38,4 @@ pub use ingest::{Ingest, LiveStatus, StartError};
 pub use metrics::IngestMetrics;
 pub use options::{Durability, Hosting, IngestOptions};
 pub use refusal::{Accepted, Refusal};
-pub use replicate::{ReplicateMetrics, ReplicateOptions, Replicator};
+pub use replicate::{HandOverError, HandedOver, ReplicateMetrics, ReplicateOptions, Replicator};

@@ -10,11 +10,13 @@
 //! |---|---|
 //! | `plan.rs` | who takes what, and when it is enough; pure |
 //! | `deliver.rs` | one share on its way |
+//! | `handover.rs` | what a node that leaves brings to others |
 //! | `metrics.rs` | what is counted |
 //!
 //! **Invariant:** what is acknowledged is kept by a majority of its owners, or of those who do for them.
 
 mod deliver;
+mod handover;
 mod metrics;
 mod plan;
 
@@ -34,6 +36,7 @@ use crate::distributor::LeftOut;
 use crate::ingest::{Held, Ingest};
 use crate::refusal::{Accepted, Refusal};
 use deliver::{Delivered, Job};
+pub use handover::{HandOverError, HandedOver};
 pub use metrics::ReplicateMetrics;
 use plan::{Kept, Nobody, Plan};
 

@@ -169,21 +169,25 @@ impl Peer for Fake {
 struct Bench {
     replicator: Replicator,
     fakes: Vec<Arc<Fake>>,
+    bucket: Arc<Bucket>,
     _stage: Stage,
 }
 
 impl Bench {
     /// Nodes that do this, of which the downs are known to be down; none of them is this one.
     fn new(does: &[Does], downs: &[usize]) -> Self {
+        Self::on(ring(does.len(), 3), does, downs, None)
+    }
+
+    fn on(ring: Ring, does: &[Does], downs: &[usize], me: Option<usize>) -> Self {
         let disk = Arc::new(SimDisk::new());
         let bucket = Arc::new(Bucket::open(disk.clone(), None).unwrap().0);
         let options = IngestOptions::default();
         let stage = Stage::set(options.shards).unwrap();
         let (clock, metrics) = (Arc::new(RealClock::default()), Arc::new(IngestMetrics::default()));
-        let (ingest, _) = Ingest::start(&stage, disk, bucket, clock, metrics, options).unwrap();
+        let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
         let fake = |does: &Does| Arc::new(Fake { does: *does, kept: Mutex::default() });
         let fakes: Vec<Arc<Fake>> = does.iter().map(fake).collect();
-        let ring = ring(does.len(), 3);
         let node = |(number, fake): (usize, &Arc<Fake>)| Node {
             name: ring.members()[number].name().clone(),
             peer: fake.clone(),
@@ -191,9 +195,10 @@ impl Bench {
             generation: 1,
         };
         let nodes = fakes.iter().enumerate().map(node).collect();
-        let members = Members::new(Cluster { ring: ring.clone(), nodes, me: None });
+        let me = me.and_then(|me| ring.nodes().nth(me));
+        let members = Members::new(Cluster { ring: ring.clone(), nodes, me });
         let replicator = Replicator::new(ingest, Some(members), Arc::default(), ReplicateOptions::default());
-        Self { replicator, fakes, _stage: stage }
+        Self { replicator, fakes, bucket, _stage: stage }
     }
 
     async fn push(&self) -> Result<Accepted, Refusal> {
@@ -286,4 +291,33 @@ async fn what_limits_leave_out_is_told_once() {
     assert_eq!(accepted, Ok(expected));
     let accepted = Bench::new(&[Keep, Keep, Keep], &[]).push().await;
     assert_eq!(accepted, all());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_leaves_gives_what_it_holds_to_the_next_owners_alone() {
+    use Does::Keep;
+    let check = async |nodes: usize, replication: usize, expected: (usize, usize)| {
+        let ring = ring(nodes, replication);
+        let leave = |member: &RingMember| match member.name().as_str() {
+            "n0" => member.clone().in_state(MemberState::Leaving),
+            _ => member.clone(),
+        };
+        let members = ring.members().iter().map(leave).collect();
+        let ring = Ring::new(members, ring.options()).unwrap();
+        let bench = Bench::on(ring, &vec![Keep; nodes], &[], Some(0));
+        // As if all of it were its own.
+        let ingest = &bench.replicator.inner.ingest;
+        ingest.push(&Tenant::default(), request(0..100), Box::new(())).await.unwrap();
+        let done = bench.replicator.hand_over(&bench.bucket).await.unwrap();
+        assert_eq!(done.spans as usize, bench.fakes.iter().map(|fake| fake.kept.lock().len()).sum::<usize>());
+        assert!(bench.fakes[0].kept.lock().is_empty());
+        let given = done.spans as usize;
+        assert!((expected.0..=expected.1).contains(&given), "{given} of {nodes} nodes, {replication} copies");
+    };
+    // Whoever has everything already gets nothing; else what this node owned, a part of all.
+    check(3, 3, (0, 0)).await;
+    check(1, 1, (0, 0)).await;
+    check(2, 1, (30, 70)).await;
+    check(4, 3, (60, 90)).await;
+    check(4, 1, (10, 45)).await;
 }
