@@ -6,6 +6,7 @@
 //! | `live.rs` | what is asked within a process: answers share the memory of the one who gives them |
 //! | `node.rs` | what nodes ask each other: answers are bytes |
 //! | `members.rs` | the cluster as one node sees it |
+//! | `tenants.rs` | each tenant's part of the ring |
 //! | `error.rs` | why a question has no answer |
 //! | `frame/` | the questions and answers of nodes as bytes: [`docs/formats/peer.md`](../../../docs/formats/peer.md) |
 //! | `grpc/` | how those travel: one gRPC call a question |
@@ -21,6 +22,7 @@ mod members;
 mod node;
 mod remote;
 mod serve;
+mod tenants;
 mod tls;
 
 use std::future::Future;
@@ -34,6 +36,7 @@ pub use node::{
 };
 pub use remote::{Deadlines, DialOptions, Dialer};
 pub use serve::{PeerService, ServeCounters, ServeOptions, Served, serve};
+pub use tenants::{TenantRing, TenantRings};
 pub use tls::{ClientTls, Identity, ServerTls, TlsError};
 
 /// An answer on its way. Dropping it ends the work on it, where the one asked can be told.

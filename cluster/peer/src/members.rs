@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use spanloom_ring::{NodeIndex, NodeName, Ring, Tokens};
 use spanloom_span::{Tenant, TraceId};
 
-use crate::Peer;
+use crate::{Peer, TenantRing, TenantRings};
 
 /// The cluster at one moment. Replaced whole when something changes; whoever works on a question keeps to one.
 pub struct Cluster {
@@ -16,6 +16,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// This node, once it is a member.
     pub me: Option<NodeIndex>,
+    /// Which nodes each tenant uses.
+    pub tenants: TenantRings,
 }
 
 /// What is known of a member beside its place on the ring.
@@ -46,10 +48,16 @@ impl Cluster {
         !self.node(node).is_up
     }
 
+    /// The ring of a tenant's nodes: who owns its traces. Nodes have the same numbers as on the ring of all.
+    pub fn ring_of(&self, tenant: &Tenant) -> TenantRing<'_> {
+        self.tenants.of(&self.ring, tenant)
+    }
+
     /// Whether it is this node that brings a trace to a shared store: the first of the trace's owners that is up, or
     /// anybody when none of them is.
     pub fn ships(&self, tenant: &Tenant, id: &TraceId) -> bool {
-        let owners = self.ring.owners_for_write(Tokens::of(tenant).token(id));
+        let ring = self.ring_of(tenant);
+        let owners = ring.owners_for_write(Tokens::of(tenant).token(id));
         let first = owners.in_order().find(|node| !self.is_down(*node));
         first.is_none_or(|first| Some(first) == self.me)
     }

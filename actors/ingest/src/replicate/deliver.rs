@@ -66,10 +66,11 @@ impl Job {
 
     /// Sends a share to others than its node; `None` when it is not kept whole by them.
     async fn send_instead(&self, share: &Share) -> Option<Pushed> {
-        let ring = &self.cluster.ring;
-        let is_down = |node| self.cluster.is_down(node);
-        let Instead { shares, is_whole } =
-            instead(&self.plan, share, ring, &self.tokens, self.batch.groups(), is_down);
+        let Instead { shares, is_whole } = {
+            let ring = self.cluster.ring_of(&self.tenant);
+            let is_down = |node| self.cluster.is_down(node);
+            instead(&self.plan, share, &ring, &self.tokens, self.batch.groups(), is_down)
+        };
         // What only some take is sent all the same: a copy more is a copy more.
         let results = join_all(shares.iter().map(|share| self.send(share))).await;
         let mut sum = Pushed::default();

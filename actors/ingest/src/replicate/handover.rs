@@ -136,9 +136,9 @@ fn read_block(
     pending: &mut HashMap<NodeIndex, Vec<u8>>,
     send: &mpsc::Sender<Parcel>,
 ) -> Result<Option<()>, BlockError> {
-    let tokens = Tokens::of(tenant);
+    let (ring, tokens) = (cluster.ring_of(tenant), Tokens::of(tenant));
     for id in listed.block.trace_ids()? {
-        let owners = cluster.ring.owners_for_read(tokens.token(&id));
+        let owners = ring.owners_for_read(tokens.token(&id));
         let gaining = &owners.nodes()[owners.owns_now()..];
         if gaining.is_empty() {
             continue;

@@ -129,12 +129,14 @@ impl Replicator {
         let spans = batch.spans().len() as u64;
         let tokens = Tokens::of(tenant);
         let is_down = |node| cluster.is_down(node);
-        let plan = Plan::new(&cluster.ring, &tokens, batch.groups(), is_down).map_err(|Nobody| nobody())?;
+        let ring = cluster.ring_of(tenant);
+        let plan = Plan::new(&ring, &tokens, batch.groups(), is_down).map_err(|Nobody| nobody())?;
         let mut all = Kept::none(&plan);
         plan.shares.iter().for_each(|share| all.add(share));
-        if !all.is_enough(&plan, &cluster.ring) {
+        if !all.is_enough(&plan, &ring) {
             return Err(too_few(&cluster));
         }
+        drop(ring);
         let job = Job { inner: inner.clone(), cluster, tenant: tenant.clone(), tokens, batch, plan };
         let pushed = self.send(Arc::new(job)).await?;
         let refused = pushed.refused_spans.min(spans);
@@ -152,8 +154,9 @@ impl Replicator {
         drop(report);
         let mut kept = Kept::none(&job.plan);
         let (mut left_out, mut spans, mut errors) = (LeftOut::default(), 0, Vec::new());
+        let ring = job.cluster.ring_of(&job.tenant);
         let deadline = tokio::time::Instant::now() + self.inner.options.timeout;
-        while !kept.is_enough(&job.plan, &job.cluster.ring) {
+        while !kept.is_enough(&job.plan, &ring) {
             match tokio::time::timeout_at(deadline, reports.recv()).await {
                 Ok(Some(Delivered { share, result: Ok(pushed) })) => {
                     kept.add(&job.plan.shares[share]);

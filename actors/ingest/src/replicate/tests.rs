@@ -196,7 +196,7 @@ impl Bench {
         };
         let nodes = fakes.iter().enumerate().map(node).collect();
         let me = me.and_then(|me| ring.nodes().nth(me));
-        let members = Members::new(Cluster { ring: ring.clone(), nodes, me });
+        let members = Members::new(Cluster { ring: ring.clone(), nodes, me, tenants: Default::default() });
         let replicator = Replicator::new(ingest, Some(members), Arc::default(), ReplicateOptions::default());
         Self { replicator, fakes, bucket, _stage: stage }
     }
