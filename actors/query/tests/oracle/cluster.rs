@@ -303,7 +303,7 @@ fn seen_by(ring: &Ring, wires: &[Arc<Wire>], me: usize, down: &[usize]) -> Clust
         generation: 1,
     };
     let nodes = wires.iter().enumerate().map(node).collect();
-    Cluster { ring: ring.clone(), nodes, me: ring.nodes().nth(me) }
+    Cluster { ring: ring.clone(), nodes, me: ring.nodes().nth(me), tenants: Default::default() }
 }
 
 /// A node that is asked, and what it said of each answer that it is not whole.
