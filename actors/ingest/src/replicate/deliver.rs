@@ -1,16 +1,19 @@
-//! One share of a request on its way to the node that takes it, or to others in its place.
+//! Drives a request: sends its shares, waits, and tells what [`Spread`] says.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use spanloom_peer::{Cluster, Peer, PeerError, Push, Pushed};
 use spanloom_ring::{NodeName, Tokens};
 use spanloom_span::{Batch, Tenant};
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 use super::Inner;
 use super::plan::{Instead, Plan, Share, instead};
+use super::spread::{Effect, NotKept, Sending, Spread};
 use crate::refusal::Refusal;
 
 /// A request that is being sent.
@@ -20,73 +23,77 @@ pub(super) struct Job {
     pub tenant: Tenant,
     pub tokens: Tokens,
     pub batch: Arc<Batch>,
-    pub plan: Plan,
 }
 
-/// What became of a share.
-pub(super) struct Delivered {
-    /// Its place in the plan.
-    pub share: usize,
-    pub result: Result<Pushed, PeerError>,
+/// What happens to a request.
+enum Event {
+    Answer(Sending, Result<Pushed, PeerError>),
+    /// The shares take long.
+    Slow,
+    /// It is waited no longer.
+    Late,
 }
+
+type Events = FuturesUnordered<BoxFuture<'static, Event>>;
 
 impl Job {
-    /// Sends a share, and tells when it is kept, or that nobody keeps it.
-    pub async fn deliver(self: Arc<Self>, number: usize, report: mpsc::Sender<Delivered>) {
-        let share = &self.plan.shares[number];
-        let mut first = std::pin::pin!(self.send(share));
-        let early = tokio::time::timeout(self.inner.options.stand_in_after, &mut first).await;
-        let result = match early {
-            Ok(Ok(pushed)) => Ok(pushed),
-            // Others would refuse it for the same reason.
-            Ok(Err(error @ PeerError::Invalid(_))) => Err(error),
-            Ok(Err(error)) => self.send_instead(share).await.ok_or(error),
-            Err(_) => {
-                let mut second = std::pin::pin!(self.send_instead(share));
-                tokio::select! {
-                    first = &mut first => match first {
-                        Ok(pushed) => Ok(pushed),
-                        Err(error) => second.await.ok_or(error),
-                    },
-                    second = &mut second => match second {
-                        Some(pushed) => Ok(pushed),
-                        None => first.await,
-                    },
-                }
-            }
-        };
-        if result.is_err() {
-            let spans =
-                share.groups.iter().map(|group| u64::from(self.batch.groups()[*group as usize].count));
-            self.inner.metrics.copies_missing.inc_by(spans.sum());
+    /// Sends what the plan says, tells as soon as it is kept or cannot be, and goes on until all is done.
+    pub async fn run(self: Arc<Self>, plan: Plan, tell: oneshot::Sender<Result<Pushed, NotKept>>) {
+        let shares = plan.shares.len();
+        let (mut spread, effects) = Spread::begin(plan, self.batch.spans().len() as u64);
+        let (mut events, mut tell) = (Events::new(), Some(tell));
+        let options = self.inner.options;
+        for (after, event) in [(options.stand_in_after, Event::Slow), (options.timeout, Event::Late)] {
+            events.push(Box::pin(async move {
+                tokio::time::sleep(after).await;
+                event
+            }));
         }
-        // Whoever waited may have a majority already.
-        let _ = report.send(Delivered { share: number, result }).await;
+        self.act(effects, &spread, &mut events, &mut tell);
+        while !spread.is_over() {
+            let Some(event) = events.next().await else { return };
+            let ring = self.cluster.ring_of(&self.tenant);
+            let effects = match event {
+                Event::Answer(sending, answer) => {
+                    spread.on_answer(sending, answer, &ring, |plan, share| self.instead(plan, share))
+                }
+                Event::Slow => {
+                    let slow = |share| spread.on_slow(share, |plan, share| self.instead(plan, share));
+                    (0..shares).flat_map(slow).collect()
+                }
+                Event::Late => spread.on_late(),
+            };
+            drop(ring);
+            self.act(effects, &spread, &mut events, &mut tell);
+        }
     }
 
-    /// Sends a share to others than its node; `None` when it is not kept whole by them.
-    async fn send_instead(&self, share: &Share) -> Option<Pushed> {
-        let Instead { shares, is_whole } = {
-            let ring = self.cluster.ring_of(&self.tenant);
-            let is_down = |node| self.cluster.is_down(node);
-            instead(&self.plan, share, &ring, &self.tokens, self.batch.groups(), is_down)
-        };
-        // What only some take is sent all the same: a copy more is a copy more.
-        let results = join_all(shares.iter().map(|share| self.send(share))).await;
-        let mut sum = Pushed::default();
-        let mut all = is_whole;
-        for result in results {
-            match result {
-                Ok(pushed) => {
-                    self.inner.metrics.stand_in_spans.inc_by(pushed.spans);
-                    sum.spans += pushed.spans;
-                    sum.refused_spans += pushed.refused_spans;
-                    sum.message = if sum.message.is_empty() { pushed.message } else { sum.message };
+    fn act(
+        self: &Arc<Self>,
+        effects: Vec<Effect>,
+        spread: &Spread,
+        events: &mut Events,
+        tell: &mut Option<oneshot::Sender<Result<Pushed, NotKept>>>,
+    ) {
+        let metrics = &self.inner.metrics;
+        for effect in effects {
+            match effect {
+                Effect::Send(sending) => {
+                    let (job, share) = (self.clone(), spread.share(sending).clone());
+                    events.push(Box::pin(async move { Event::Answer(sending, job.send(&share).await) }));
                 }
-                Err(_) => all = false,
+                // A sender that has gone does not hear it.
+                Effect::Tell(result) => drop(tell.take().map(|tell| tell.send(result))),
+                Effect::Missing(traces) => drop(metrics.copies_missing.inc_by(traces)),
+                Effect::StoodIn(spans) => drop(metrics.stand_in_spans.inc_by(spans)),
             }
         }
-        all.then_some(sum)
+    }
+
+    fn instead(&self, plan: &Plan, share: &Share) -> Instead {
+        let ring = self.cluster.ring_of(&self.tenant);
+        let is_down = |node| self.cluster.is_down(node);
+        instead(plan, share, &ring, &self.tokens, self.batch.groups(), is_down)
     }
 
     async fn send(&self, share: &Share) -> Result<Pushed, PeerError> {

@@ -44,7 +44,8 @@ impl ReplicateMetrics {
         );
         registry.register(
             "replication_copies_missing",
-            "copies of spans that neither an owner nor another node in its place has kept",
+            "parts of traces (the spans of one in one request) of which a copy is kept neither by an owner nor by another \
+             node in its place",
             self.copies_missing.clone(),
         );
         registry.register(

@@ -9,7 +9,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `plan.rs` | who takes what, and when it is enough; pure |
-//! | `deliver.rs` | one share on its way |
+//! | `spread.rs` | what is under way, what is kept, and what to send next; pure |
+//! | `deliver.rs` | drives it: sends, waits, tells |
 //! | `handover.rs` | what a node that leaves brings to others |
 //! | `metrics.rs` | what is counted |
 //!
@@ -18,7 +19,8 @@
 mod deliver;
 mod handover;
 mod metrics;
-mod plan;
+pub mod plan;
+pub mod spread;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,19 +28,20 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use foldhash::HashMap;
 use parking_lot::Mutex;
-use spanloom_peer::{Cluster, Members, PeerError, Pushed};
+use spanloom_peer::{Cluster, Members, PeerError};
 use spanloom_ring::{NodeName, Tokens};
 use spanloom_span::{Batch, Tenant};
 use spanloom_stage::Permit;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 use crate::distributor::LeftOut;
 use crate::ingest::{Held, Ingest};
 use crate::refusal::{Accepted, Refusal};
-use deliver::{Delivered, Job};
+use deliver::Job;
 pub use handover::{HandOverError, HandedOver};
 pub use metrics::ReplicateMetrics;
 use plan::{Kept, Nobody, Plan};
+use spread::NotKept;
 
 /// Settings of replication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +129,6 @@ impl Replicator {
         let inner = &self.inner;
         let (batch, left_out) = inner.ingest.sliced_within_limits(request)?;
         drop(held);
-        let spans = batch.spans().len() as u64;
         let tokens = Tokens::of(tenant);
         let is_down = |node| cluster.is_down(node);
         let ring = cluster.ring_of(tenant);
@@ -137,59 +139,35 @@ impl Replicator {
             return Err(too_few(&cluster));
         }
         drop(ring);
-        let job = Job { inner: inner.clone(), cluster, tenant: tenant.clone(), tokens, batch, plan };
-        let pushed = self.send(Arc::new(job)).await?;
-        let refused = pushed.refused_spans.min(spans);
+        let job = Arc::new(Job { inner: inner.clone(), cluster, tenant: tenant.clone(), tokens, batch });
+        let (tell, told) = oneshot::channel();
+        // A task of its own: the last copies are brought whether or not the sender waits.
+        tokio::spawn(job.clone().run(plan, tell));
+        let pushed = match told.await {
+            Ok(Ok(pushed)) => pushed,
+            Ok(Err(not_kept)) => return Err(self.not_kept(&job.cluster, &not_kept)),
+            Err(_) => return Err(Refusal::Stopping),
+        };
         let message = if left_out.spans > 0 { left_out.message } else { pushed.message };
-        Ok(Accepted { spans: spans - refused, refused_spans: left_out.spans + refused, message })
-    }
-
-    /// Sends all shares and waits for majorities. What nodes left out by their limits is counted for all copies
-    /// together, so what comes back is a share of it.
-    async fn send(&self, job: Arc<Job>) -> Result<Pushed, Refusal> {
-        let (report, mut reports) = mpsc::channel::<Delivered>(job.plan.shares.len().max(1));
-        for number in 0..job.plan.shares.len() {
-            tokio::spawn(job.clone().deliver(number, report.clone()));
-        }
-        drop(report);
-        let mut kept = Kept::none(&job.plan);
-        let (mut left_out, mut spans, mut errors) = (LeftOut::default(), 0, Vec::new());
-        let ring = job.cluster.ring_of(&job.tenant);
-        let deadline = tokio::time::Instant::now() + self.inner.options.timeout;
-        while !kept.is_enough(&job.plan, &ring) {
-            match tokio::time::timeout_at(deadline, reports.recv()).await {
-                Ok(Some(Delivered { share, result: Ok(pushed) })) => {
-                    kept.add(&job.plan.shares[share]);
-                    spans += pushed.spans + pushed.refused_spans;
-                    left_out.spans += pushed.refused_spans;
-                    left_out.message =
-                        if left_out.message.is_empty() { pushed.message } else { left_out.message };
-                }
-                Ok(Some(Delivered { share, result: Err(error) })) => {
-                    errors.push((job.plan.shares[share].node, error));
-                }
-                Ok(None) => return Err(self.not_kept(&job, &errors, "")),
-                Err(_) => return Err(self.not_kept(&job, &errors, "; the others did not answer in time")),
-            }
-        }
-        // Of so many copies these were left out; of so many spans that is:
-        let batch = job.batch.spans().len() as u64;
-        let refused = (left_out.spans * batch).div_ceil(spans.max(1)).min(batch);
-        Ok(Pushed { spans: batch - refused, refused_spans: refused, message: left_out.message })
+        let refused_spans = left_out.spans + pushed.refused_spans;
+        Ok(Accepted { spans: pushed.spans, refused_spans, message })
     }
 
     /// Why no majority has it.
-    fn not_kept(&self, job: &Job, errors: &[(spanloom_ring::NodeIndex, PeerError)], more: &str) -> Refusal {
-        if let [(_, first), rest @ ..] = errors
-            && matches!(first, PeerError::Invalid(_))
-            && rest.iter().all(|(_, error)| matches!(error, PeerError::Invalid(_)))
+    fn not_kept(&self, cluster: &Cluster, not_kept: &NotKept) -> Refusal {
+        let NotKept { errors, is_late } = not_kept;
+        let is_wrong = |(_, error): &(_, PeerError)| matches!(error, PeerError::Invalid(_));
+        if let [(_, first), ..] = &errors[..]
+            && errors.iter().all(is_wrong)
         {
             return Refusal::Invalid(first.to_string());
         }
-        let named: Vec<String> =
-            errors.iter().map(|(node, error)| format!("{}: {error}", job.cluster.node(*node).name)).collect();
-        let message =
-            format!("the spans were not kept by a majority of their owners: {}{more}", named.join("; "));
+        let named = errors.iter().map(|(node, error)| format!("{}: {error}", cluster.node(*node).name));
+        let mut named: Vec<String> = named.collect();
+        if *is_late {
+            named.push(format!("no answer of the others within {:?}", self.inner.options.timeout));
+        }
+        let message = format!("the spans were not kept by a majority of their owners: {}", named.join("; "));
         let busy = errors.iter().filter_map(|(_, error)| match error {
             PeerError::Exhausted { retry_after, .. } => Some(*retry_after),
             PeerError::Busy => Some(self.inner.options.retry_after),

@@ -10,7 +10,7 @@ type Takers = SmallVec<[Option<NodeIndex>; 4]>;
 
 /// Who takes the traces of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// Sets of owners: all traces of one go to the same nodes.
     pub sets: Vec<Set>,
     /// By trace: its set.
@@ -21,7 +21,7 @@ pub(crate) struct Plan {
 
 /// Traces with the same owners.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Set {
+pub struct Set {
     /// The token of one of them: says who the owners are.
     token: Token,
     takers: Takers,
@@ -29,7 +29,7 @@ pub(crate) struct Set {
 
 /// What one node takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Share {
+pub struct Share {
     /// Who.
     pub node: NodeIndex,
     /// Indexes of the traces in the request, ascending.
@@ -40,7 +40,7 @@ pub(crate) struct Share {
 
 /// Traces that nobody owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nobody;
+pub struct Nobody;
 
 impl Plan {
     /// Who takes these traces: their owners, and others for owners that are down.
@@ -113,7 +113,7 @@ fn shares(ring: &Ring, sets: &[Set], set_of: &[u32]) -> Vec<Share> {
 
 /// Others in place of the node that a share was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Instead {
+pub struct Instead {
     /// What each of them takes; no slots, since only all of them together have what the share has.
     pub shares: Vec<Share>,
     /// Whether there is somebody for every trace.
@@ -121,7 +121,7 @@ pub(crate) struct Instead {
 }
 
 /// Who takes a share in place of its node: for each trace the next healthy node that takes none of its copies.
-pub(crate) fn instead(
+pub fn instead(
     plan: &Plan,
     share: &Share,
     ring: &Ring,
@@ -148,7 +148,7 @@ pub(crate) fn instead(
 
 /// Who has what so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub struct Kept {
     by_set: Vec<u16>,
 }
 

@@ -25,11 +25,14 @@ impl HeldBlock {
     }
 }
 
+/// Blocks by tenant and name, with when each was listed last.
+type Blocks = HashMap<(Tenant, Arc<str>), (Instant, HeldBlock)>;
+
 /// Blocks that were listed for others.
 pub(crate) struct Held {
     hold: Duration,
     most: usize,
-    blocks: Mutex<HashMap<(Tenant, Arc<str>), (Instant, HeldBlock)>>,
+    blocks: Mutex<Blocks>,
 }
 
 impl Held {
