@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use spanloom_peer::{DialOptions, Dialer, Peer, PeerError, ServeOptions};
+use spanloom_peer::{DialOptions, Dialer, Peer, PeerError, ServeOptions, TraceCopy};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::fake::{Fake, Mood, Server, find, push};
+use crate::raw;
 
 /// A port of which nobody answers.
 async fn free_port() -> SocketAddr {
@@ -153,6 +154,22 @@ async fn a_connection_that_cannot_be_made_in_time_is_given_up() {
     let options = DialOptions { connect: Duration::from_millis(50), ..DialOptions::default() };
     let answer = Dialer::new(options).peer(&address.to_string()).find_trace(find()).await;
     assert_eq!(answer, Err(PeerError::Unreachable("no connection within 50ms".to_owned())));
+}
+
+#[tokio::test]
+async fn a_node_that_takes_no_pushes_still_answers_small_questions() {
+    let copy = TraceCopy { spans: Bytes::from_static(b"spans"), blocks: 1, live_parts: 2 };
+    let address = raw::jammed(raw::message(copy.clone())).await;
+    let peer = Dialer::new(DialOptions::default()).peer(&address.to_string());
+    let mut pushes = JoinSet::new();
+    for _ in 0..8 {
+        let peer = peer.clone();
+        pushes.spawn(async move { peer.push(push(Bytes::from(vec![0; 1 << 20]))).await });
+    }
+    for _ in 0..10 {
+        assert_eq!(peer.find_trace(find()).await, Ok(copy.clone()));
+    }
+    assert!(pushes.try_join_next().is_none(), "all pushes wait");
 }
 
 #[tokio::test]

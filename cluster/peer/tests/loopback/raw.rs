@@ -97,3 +97,35 @@ pub async fn answer(
     });
     address
 }
+
+/// A node that reads no push, so that its windows fill up, and answers everything else with this message.
+pub async fn jammed(body: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let body = Bytes::from(body.clone());
+            let service = service_fn(move |request: Request<Incoming>| {
+                let body = Full::new(body.clone());
+                async move {
+                    if request.uri().path().ends_with("Push") {
+                        std::future::pending::<()>().await; // and the request is held unread
+                    }
+                    let status = [("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))];
+                    let trailers = HeaderMap::from_iter(status);
+                    let body = body.with_trailers(async { Some(Ok::<_, Infallible>(trailers)) });
+                    let mut response = Response::new(Box::pin(body));
+                    response
+                        .headers_mut()
+                        .insert("content-type", HeaderValue::from_static("application/grpc"));
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            tokio::spawn(
+                http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    });
+    address
+}
