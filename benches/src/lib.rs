@@ -16,6 +16,7 @@
 //! | `stop9_find.rs` | trace by id from a block |
 //! | `stop9_columns.rs` | traces, metrics and tags from a block, in place |
 //! | `stop9_search.rs` | the spans of a block that satisfy a filter |
+//! | `cluster_push.rs` | between stops 3 and 4: requests sent to another node |
 //! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
 //! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
 //! | `wire_jaeger.rs` | before stop 2: Jaeger's batches to OTLP |
@@ -23,6 +24,7 @@
 
 #![allow(clippy::expect_used)] // a bench answers by panicking
 
+pub mod cluster_push;
 pub mod stop2_slice;
 pub mod stop45_trace;
 pub mod stop6_log;
@@ -71,7 +73,7 @@ impl fmt::Display for Line {
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
 /// All benches in the order of the walk, then those of single formats.
-pub const ALL: [Bench; 12] = [
+pub const ALL: [Bench; 13] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
@@ -80,6 +82,7 @@ pub const ALL: [Bench; 12] = [
     ("stop 9 find", stop9_find::run),
     ("stop 9 columns", stop9_columns::run),
     ("stop 9 search", stop9_search::run),
+    ("cluster push", cluster_push::run),
     ("wire_opencensus", wire_opencensus::run),
     ("wire_otlp_json", wire_otlp_json::run),
     ("wire_jaeger", wire_jaeger::run),

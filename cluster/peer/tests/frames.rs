@@ -1,5 +1,6 @@
 //! Frames between nodes: what is written is read, damage of any kind is noticed, and version 1 stays as it is.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test answers by panicking
+#![allow(clippy::single_range_in_vec_init)] // one range of a block is meant
 
 #[path = "fuzz/peer_frame.rs"]
 mod peer_frame;

@@ -44,6 +44,7 @@ pub async fn serve(
     let mut stopped = pin!(stopped);
     loop {
         let stream = tokio::select! {
+            biased;
             () = &mut stopped => break,
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => match accepted {
