@@ -168,16 +168,19 @@ async fn with_peers(
     let own = async {
         // Before blocks are listed: others do not tell of what came to the store long ago.
         let partial = look_again(inner, peers, tenant, asking).await;
-        (own_sources(inner, tenant, is_compared).await, partial)
+        let manifest = inner.bucket.manifest(tenant);
+        (own_sources(inner, tenant, is_compared).await, manifest, partial)
     };
-    let ((own, unseen), mut lists) = tokio::join!(own, peers.list(tenant, asking));
+    let ((own, manifest, unseen), mut lists) = tokio::join!(own, peers.list(tenant, asking));
     let (own, took) = own?;
+    // What is in the store is read from there, and what is gone from it is not brought back.
+    lists.leave_out(manifest.as_deref());
     let partial = both(lists.partial.take(), unseen);
     if lists.is_empty() {
         return Ok(((own, took), partial));
     }
-    let (peers, inner, tenant) = (peers.clone(), inner.clone(), tenant.clone());
-    let join = move || peers.join(&inner.bucket, &tenant, own, lists, is_compared);
+    let (peers, tenant) = (peers.clone(), tenant.clone());
+    let join = move || peers.join(&tenant, own, lists, is_compared);
     let joined = tokio::task::spawn_blocking(join).await.map_err(|_| QueryError::Stopping)??;
     Ok(((joined, took), partial))
 }

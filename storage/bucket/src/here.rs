@@ -6,7 +6,7 @@
 //! block is told of here or listed there.
 //!
 //! **Invariant:** what the manifest says is gone is not brought back by another node's word: whoever asks leaves out
-//! what its own manifest knows ([`Bucket::is_in_manifest`]).
+//! what the manifest names that it looked at before it listed blocks itself ([`Bucket::manifest`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use spanloom_block::{BlockId, ResidentSet};
 use spanloom_span::Tenant;
 
+use crate::catalog::Manifest;
 use crate::remote::Remote;
 use crate::{Bucket, Listed, ShipError};
 
@@ -68,13 +69,14 @@ impl Bucket {
         }
     }
 
-    /// Whether the store's manifest, as it was looked at last, lists a block or says that it is gone.
-    pub fn is_in_manifest(&self, tenant: &Tenant, id: BlockId) -> bool {
-        self.of_manifest(tenant, |manifest| manifest.block(id).is_some() || manifest.gone(id).is_some())
+    /// The tenant's manifest, as it was looked at last. What is listed from then on has every block that it names, or
+    /// what took the block's place.
+    pub fn manifest(&self, tenant: &Tenant) -> Option<Arc<Manifest>> {
+        self.remote.as_ref()?.manifest(tenant)
     }
 
     fn is_gone(&self, tenant: &Tenant, id: BlockId) -> bool {
-        self.of_manifest(tenant, |manifest| manifest.gone(id).is_some())
+        self.manifest(tenant).is_some_and(|manifest| manifest.gone(id).is_some())
     }
 
     /// Looks at the tenant's manifest unless that was done a moment ago, and after `since`. Nothing without a store.

@@ -112,6 +112,11 @@ impl Remote {
         &self.shown
     }
 
+    /// The tenant's manifest, as it was looked at last.
+    pub(crate) fn manifest(&self, tenant: &Tenant) -> Option<Arc<Manifest>> {
+        self.shelves.lock().get(tenant)?.manifest.clone()
+    }
+
     /// The log has nothing with a lower ordinal: blocks that sealed no other need not be in the folder.
     pub fn set_log_floor(&self, seq: u64) {
         self.log_floor.fetch_max(seq, Ordering::Relaxed);
@@ -188,13 +193,6 @@ impl Bucket {
             blocks.sort_by_key(|listed| listed.id);
         }
         blocks
-    }
-
-    /// What a tenant's manifest says, as it was looked at last; false without one.
-    pub(crate) fn of_manifest(&self, tenant: &Tenant, says: impl FnOnce(&Manifest) -> bool) -> bool {
-        let Some(remote) = &self.remote else { return false };
-        let manifest = remote.shelves.lock().get(tenant).and_then(|shelf| shelf.manifest.clone());
-        manifest.is_some_and(|manifest| says(&manifest))
     }
 
     /// When the last look at a tenant's manifest began.

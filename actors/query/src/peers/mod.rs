@@ -30,6 +30,7 @@ use parking_lot::Mutex;
 use spanloom_block::Block;
 use spanloom_bucket::Bucket;
 use spanloom_bucket::cache::{Cache, CacheOptions};
+use spanloom_bucket::catalog::Manifest;
 use spanloom_peer::{FindTrace, ListBlocks, Members, PeerError, TraceCopy};
 use spanloom_ring::NodeName;
 use spanloom_span::model::Trace;
@@ -91,6 +92,13 @@ impl Lists {
     /// Whether the others have nothing.
     pub fn is_empty(&self) -> bool {
         self.blocks.is_empty()
+    }
+
+    /// Leaves out what a manifest names, that was looked at before this node's own blocks were listed.
+    pub fn leave_out(&mut self, manifest: Option<&Manifest>) {
+        let Some(manifest) = manifest else { return };
+        let is_named = |id| manifest.block(id).is_some() || manifest.gone(id).is_some();
+        self.blocks.retain(|known| !known.id().is_some_and(is_named));
     }
 }
 
@@ -184,16 +192,12 @@ impl Peers {
     /// several of them. May wait for other nodes: not for a runtime's worker.
     pub fn join(
         &self,
-        bucket: &Bucket,
         tenant: &Tenant,
         own: Vec<SourceBlock>,
         lists: Lists,
         is_compared: bool,
     ) -> Result<Vec<SourceBlock>, QueryError> {
-        // What the store's manifest lists is read from there; what it says is gone is not brought back.
-        let is_elsewhere =
-            |known: &Arc<Known>| known.id().is_some_and(|id| bucket.is_in_manifest(tenant, id));
-        let others: Vec<Arc<Known>> = lists.blocks.into_iter().filter(|known| !is_elsewhere(known)).collect();
+        let others = lists.blocks;
         let fresh: Vec<_> = others.iter().filter(|known| known.is_fresh()).collect();
         let listed: Vec<_> = fresh.iter().map(|known| known.listed.clone()).collect();
         // A block that cannot be brought is an error where it is read, if it is.
@@ -218,11 +222,11 @@ impl Peers {
     }
 
     /// Which of some nodes, whose blocks could not be read, are not to be asked again: those that failed to give bytes
-    /// since the question was put, or all of them where each gave what it was asked for, or has let go of it, and that
-    /// happened `before`.
+    /// since the question was put; if that happened `before` also those that had let go of a block, or all of them where
+    /// each gave what it was asked for.
     pub fn to_blame(&self, nodes: &[NodeName], since: Instant, before: bool) -> Vec<NodeName> {
         let failed: Vec<NodeName> =
-            nodes.iter().filter(|node| self.ranges.has_failed(node, since)).cloned().collect();
+            nodes.iter().filter(|node| self.ranges.has_failed(node, since, before)).cloned().collect();
         if failed.is_empty() && before { nodes.to_vec() } else { failed }
     }
 }

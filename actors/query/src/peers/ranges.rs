@@ -27,8 +27,16 @@ pub(super) fn key(node: &NodeName, run: u64, tenant: &Tenant, name: &str) -> Str
 /// Other nodes, asked for bytes of their blocks.
 pub(super) struct PeerRanges {
     members: Members,
-    /// When each node failed last to give what it was asked for.
-    failed: Mutex<HashMap<NodeName, Instant>>,
+    failed: Mutex<HashMap<NodeName, Failed>>,
+}
+
+/// When a node failed last to give what it was asked for.
+#[derive(Clone, Copy, Default)]
+struct Failed {
+    /// Since it had let go of it: who lists anew finds what took its place.
+    missing: Option<Instant>,
+    /// For another reason.
+    otherwise: Option<Instant>,
 }
 
 impl PeerRanges {
@@ -36,9 +44,10 @@ impl PeerRanges {
         Self { members, failed: Mutex::default() }
     }
 
-    /// Whether a node failed since a moment.
-    pub fn has_failed(&self, node: &NodeName, since: Instant) -> bool {
-        self.failed.lock().get(node).is_some_and(|failed| *failed >= since)
+    /// Whether a node failed since a moment; that it had let go of something counts if that is `missing`.
+    pub fn has_failed(&self, node: &NodeName, since: Instant, missing: bool) -> bool {
+        let failed = self.failed.lock().get(node).copied().unwrap_or_default();
+        failed.otherwise.max(failed.missing.filter(|_| missing)) >= Some(since)
     }
 
     fn peer(&self, name: &str) -> Option<(NodeName, Arc<dyn Peer>)> {
@@ -108,9 +117,11 @@ impl Ranges for PeerRanges {
     ) -> BoxFuture<'a, io::Result<Vec<Bytes>>> {
         async move {
             self.read(path, ranges).await.map_err(|(node, error)| {
-                // Who lists anew finds what took the place of what is missing.
-                if let Some(node) = node.filter(|_| !matches!(error, PeerError::Missing(_))) {
-                    self.failed.lock().insert(node, Instant::now());
+                if let Some(node) = node {
+                    let mut failed = self.failed.lock();
+                    let Failed { missing, otherwise } = failed.entry(node).or_default();
+                    let is_missing = matches!(error, PeerError::Missing(_));
+                    *(if is_missing { missing } else { otherwise }) = Some(Instant::now());
                 }
                 io::Error::other(error)
             })

@@ -130,7 +130,9 @@ fn query_options() -> QueryOptions {
 
 /// Keeps little of other nodes' blocks.
 fn small(options: QueryOptions) -> QueryOptions {
-    QueryOptions { peer_data_bytes: 256 << 10, peer_metadata_bytes: 1 << 20, ..options }
+    // A node that never answers is waited for as long as that, if it is needed.
+    let timeout = Duration::from_secs(60);
+    QueryOptions { peer_data_bytes: 256 << 10, peer_metadata_bytes: 1 << 20, timeout, ..options }
 }
 
 /// Has nothing live.
