@@ -52,7 +52,7 @@ impl Announcement {
         let mut out = Vec::with_capacity(64 + 5 * record.tokens.len());
         out.push(RECORD_VERSION);
         let (left_out, removed) = (u8::from(!self.whole), u8::from(self.removed));
-        out.push(left_out * TOKENS_LEFT_OUT | removed * REMOVED);
+        out.push((left_out * TOKENS_LEFT_OUT) | (removed * REMOVED));
         put_text(&mut out, self.name.as_str());
         put_u48(&mut out, self.generation);
         put_varint(&mut out, self.version);

@@ -22,6 +22,8 @@ pub struct Held {
     pub generation: u64,
     /// Whether others said it, to remove this node.
     pub removed: bool,
+    /// Whether it counts more than what this node said last.
+    pub newer: bool,
 }
 
 impl Swim {
@@ -70,7 +72,12 @@ impl Swim {
     pub fn held(&self) -> Option<Held> {
         let records = self.records.lock();
         let mine = records.mine()?;
-        Some(Held { record: Arc::clone(&mine.record), generation: mine.generation, removed: mine.removed })
+        Some(Held {
+            record: Arc::clone(&mine.record),
+            generation: mine.generation,
+            removed: mine.removed,
+            newer: self.silent || self.outranks_own(mine),
+        })
     }
 
     /// Whether others hold something of this life that is newer than what this node said last.
