@@ -111,12 +111,12 @@ impl RingMember {
     }
 
     /// It owns ranges now: it takes spans, has tokens, and is active or leaving.
-    pub(crate) fn owns_now(&self) -> bool {
+    pub fn owns_now(&self) -> bool {
         self.takes_spans() && matches!(self.state, MemberState::Active | MemberState::Leaving)
     }
 
     /// It owns ranges when everybody has arrived or gone: it takes spans, has tokens, and is joining or active.
-    pub(crate) fn owns_next(&self) -> bool {
+    pub fn owns_next(&self) -> bool {
         self.takes_spans() && matches!(self.state, MemberState::Joining | MemberState::Active)
     }
 

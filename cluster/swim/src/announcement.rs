@@ -1,7 +1,7 @@
 //! A record on its way: whose it is, which version, and its bytes.
 //!
-//! **Invariant:** of one node's announcements the later generation counts, then the later version, then the one with
-//! its tokens; so all nodes end with the same one in whatever order they come.
+//! **Invariant:** of one node's announcements the later generation counts, then the later version, then the one that
+//! others made to remove it, then the one with its tokens; so all nodes end with the same one in whatever order they come.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::wire::{Reader, put_text, put_u48, put_varint, read_name};
 pub(crate) const RECORD_VERSION: u8 = 1;
 
 const TOKENS_LEFT_OUT: u8 = 1;
+const REMOVED: u8 = 2;
 
 /// Whose record, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +25,20 @@ pub(crate) struct Announcement {
     pub(crate) generation: u64,
     /// Counts the changes of one generation.
     pub(crate) version: u64,
+    /// Whether another node said it, which removes this one.
+    pub(crate) removed: bool,
     /// Whether the tokens are there. They are left out of a datagram that cannot hold them.
     pub(crate) whole: bool,
     pub(crate) record: Arc<Record>,
 }
 
+/// What decides between two announcements of one node: generation, version, removed, whole.
+pub(crate) type Rank = (u64, u64, bool, bool);
+
 impl Announcement {
     /// What decides between two of the same node.
-    pub(crate) fn rank(&self) -> (u64, u64, bool) {
-        (self.generation, self.version, self.whole)
+    pub(crate) fn rank(&self) -> Rank {
+        (self.generation, self.version, self.removed, self.whole)
     }
 
     /// The same without its tokens.
@@ -45,7 +51,8 @@ impl Announcement {
         let record = &self.record;
         let mut out = Vec::with_capacity(64 + 5 * record.tokens.len());
         out.push(RECORD_VERSION);
-        out.push(if self.whole { 0 } else { TOKENS_LEFT_OUT });
+        let (left_out, removed) = (u8::from(!self.whole), u8::from(self.removed));
+        out.push((left_out * TOKENS_LEFT_OUT) | (removed * REMOVED));
         put_text(&mut out, self.name.as_str());
         put_u48(&mut out, self.generation);
         put_varint(&mut out, self.version);
@@ -78,11 +85,11 @@ impl Announcement {
         if reader.u8()? != RECORD_VERSION {
             return Err(Error::Malformed("a record of another version"));
         }
-        let whole = match reader.u8()? {
-            0 => true,
-            TOKENS_LEFT_OUT => false,
-            _ => return Err(Error::Malformed("unknown flags of a record")),
-        };
+        let flags = reader.u8()?;
+        if flags & !(TOKENS_LEFT_OUT | REMOVED) != 0 {
+            return Err(Error::Malformed("unknown flags of a record"));
+        }
+        let (whole, removed) = (flags & TOKENS_LEFT_OUT == 0, flags & REMOVED != 0);
         let name = read_name(&mut reader)?;
         let generation = reader.u48()?;
         let version = reader.varint()?;
@@ -101,7 +108,7 @@ impl Announcement {
         reader.end()?;
         let record = Record { state, roles, zone, peer, api, tokens };
         record.check()?;
-        Ok(Self { name, generation, version, whole, record: Arc::new(record) })
+        Ok(Self { name, generation, version, removed, whole, record: Arc::new(record) })
     }
 }
 
@@ -136,13 +143,22 @@ mod tests {
             tokens,
         };
         let name = NodeName::new("n").unwrap();
-        Announcement { name, generation: 7, version: 300, whole: true, record: Arc::new(record) }
+        Announcement {
+            name,
+            generation: 7,
+            version: 300,
+            removed: false,
+            whole: true,
+            record: Arc::new(record),
+        }
     }
 
     #[test]
     fn bytes_never_change() {
         let expected = b"\x01\x00\x01n\x07\0\0\0\0\0\xac\x02\x01\x02\x02z1\x03h:1\x03h:2\x03\x05\x00\x80\x01";
         assert_eq!(sample(vec![5, 6, 135]).to_bytes(), expected);
+        let removed = Announcement { removed: true, ..sample(Vec::new()) }.without_tokens();
+        assert_eq!(removed.to_bytes(), b"\x01\x03\x01n\x07\0\0\0\0\0\xac\x02\x01\x02\x02z1\x03h:1\x03h:2");
     }
 
     #[test]
@@ -182,9 +198,10 @@ mod tests {
             version: u64,
             roles: u8,
             whole: bool,
+            removed: bool,
         ) {
             let mut made = sample(tokens.into_iter().collect());
-            made.version = version;
+            (made.version, made.removed) = (version, removed);
             Arc::make_mut(&mut made.record).roles = Roles::from_bits(roles);
             if !whole {
                 made = made.without_tokens();

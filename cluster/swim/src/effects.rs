@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::{Identity, NodeName};
+use crate::{Identity, MemberState, NodeName};
 
 /// The time, as two clocks tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +65,9 @@ pub enum Change {
     },
     /// A member's record is new. (A load that changes is not told.)
     Record(NodeName),
+    /// Others hold this node as something that it did not say in this life: what it was before, or that it is being
+    /// removed. [`crate::Swim::held`] has the record; saying something newer ends it.
+    Held(MemberState),
     /// This node is known by at least one other.
     Joined,
     /// This node sees no other that is up.
@@ -99,6 +102,7 @@ impl fmt::Display for Change {
                 after.name()
             ),
             Self::Record(name) => write!(f, "{name} has announced something new"),
+            Self::Held(state) => write!(f, "others hold this node as {}", state.as_str()),
             Self::Joined => f.write_str("joined the cluster"),
             Self::Alone => f.write_str("no other node is up"),
             Self::Renewed(who) => write!(f, "was declared down while alive, back as {who}"),

@@ -16,6 +16,14 @@ pub enum Error {
         /// What it may be.
         expected: &'static str,
     },
+    /// A node cannot be removed.
+    #[error("{name} cannot be removed: {why}")]
+    Removal {
+        /// Which.
+        name: spanloom_ring::NodeName,
+        /// Why not.
+        why: &'static str,
+    },
     /// A key of the seal.
     #[error("a key of {0} bytes, expected 32")]
     Key(usize),

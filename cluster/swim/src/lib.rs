@@ -71,4 +71,4 @@ pub use options::{Options, Seal};
 pub use record::{ENDPOINT_MAX, Load, Record};
 pub use seal::Key;
 pub use spanloom_ring::{MAX_NAME_BYTES, MAX_TOKENS, MemberState, NodeName, Roles, Zone};
-pub use swim::{Member, STATE_MAX, Seed, Status, Swim};
+pub use swim::{Held, Member, STATE_MAX, Seed, Status, Swim};

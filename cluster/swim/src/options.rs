@@ -63,7 +63,7 @@ pub struct Options {
     pub join_every_ms: u64,
     /// Seeds are tried this often although there are members: it heals what everybody has forgotten.
     pub rejoin_every_ms: u64,
-    /// How long a member that is down is remembered, and tried.
+    /// How long a member that has left or was removed is remembered; one that is down is, until it is removed.
     pub forget_down_ms: u64,
     /// A timer that fires so much too late tells that this process stood still: the time does not count, so that a
     /// node that was paused does not suspect all others.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::announcement::Announcement;
+use crate::announcement::{Announcement, Rank};
 use crate::frame::LoadReport;
 use crate::{Error, Identity, NodeName};
 
@@ -16,6 +16,9 @@ pub(crate) struct Records {
     /// Most names.
     max: usize,
     known: BTreeMap<NodeName, Announcement>,
+    /// The newest that others hold of this node, and whether it is news.
+    mine: Option<Announcement>,
+    mine_is_new: bool,
     loads: BTreeMap<NodeName, (u64, LoadReport)>,
     /// Whose record changed since this was last taken.
     changed: Vec<NodeName>,
@@ -46,10 +49,14 @@ impl Records {
 
     /// Takes what is newer than what is known; whether it was.
     pub(crate) fn offer(&mut self, mut offered: Announcement) -> bool {
+        if offered.name == self.me {
+            self.offer_mine(offered);
+            return false;
+        }
         let known = self.known.get(&offered.name);
         let newer = known.is_none_or(|known| offered.rank() > known.rank());
         let room = known.is_some() || self.known.len() < self.max;
-        if offered.name == self.me || !newer || !room {
+        if !newer || !room {
             return false;
         }
         // Until the new tokens come, those of before are the best guess: they change rarely.
@@ -61,6 +68,24 @@ impl Records {
         }
         self.known.insert(offered.name.clone(), offered);
         true
+    }
+
+    /// Takes what others hold of this node: what it said itself, in this life or before, or what removes it.
+    fn offer_mine(&mut self, offered: Announcement) {
+        if self.mine.as_ref().is_none_or(|mine| offered.rank() > mine.rank()) {
+            self.mine = Some(offered);
+            self.mine_is_new = true;
+        }
+    }
+
+    /// What others hold of this node, as far as known.
+    pub(crate) fn mine(&self) -> Option<&Announcement> {
+        self.mine.as_ref()
+    }
+
+    /// The same if it changed since this was last asked.
+    pub(crate) fn take_mine(&mut self) -> Option<Announcement> {
+        std::mem::take(&mut self.mine_is_new).then(|| self.mine.clone()).flatten()
     }
 
     /// Takes a load that is newer than what is known.
@@ -99,6 +124,8 @@ impl Shared {
             me,
             max,
             known: BTreeMap::new(),
+            mine: None,
+            mine_is_new: false,
             loads: BTreeMap::new(),
             changed: Vec::new(),
             unreadable: 0,
@@ -116,7 +143,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct RecordKey {
     name: NodeName,
-    rank: (u64, u64, bool),
+    rank: Rank,
 }
 
 impl foca::Invalidates for RecordKey {
@@ -161,7 +188,7 @@ mod tests {
             tokens: tokens.to_vec(),
         };
         let name = NodeName::new(name).unwrap();
-        Announcement { name, generation, version, whole: true, record: Arc::new(record) }
+        Announcement { name, generation, version, removed: false, whole: true, record: Arc::new(record) }
     }
 
     fn sender() -> Identity {
@@ -209,7 +236,7 @@ mod tests {
 
     #[test]
     fn keys_replace_what_is_not_newer() {
-        let key = |version| RecordKey { name: NodeName::new("a").unwrap(), rank: (1, version, true) };
+        let key = |version| RecordKey { name: NodeName::new("a").unwrap(), rank: (1, version, false, true) };
         assert!(key(2).invalidates(&key(1)) && key(1).invalidates(&key(1)) && !key(1).invalidates(&key(2)));
     }
 }

@@ -15,7 +15,7 @@ const fn endpoint(path: &'static str, methods: &'static str, about: &'static str
 }
 
 /// Every endpoint.
-pub(crate) const ENDPOINTS: [Endpoint; 23] = [
+pub(crate) const ENDPOINTS: [Endpoint; 26] = [
     endpoint("/api/search", "GET", "traces by a TraceQL query (q), or by tags"),
     endpoint("/api/search/tags", "GET", "names of attributes"),
     endpoint("/api/v2/search/tags", "GET", "names of attributes, by scope"),
@@ -36,6 +36,9 @@ pub(crate) const ENDPOINTS: [Endpoint; 23] = [
     endpoint("/status/endpoints", "GET", "this list"),
     endpoint("/status/config", "GET", "the configuration; ?mode=diff, ?mode=defaults"),
     endpoint("/status/runtime", "GET", "what the server is doing now"),
+    endpoint("/ring", "GET", "the nodes of the cluster and what they own; ?tokens=true, ?format=json"),
+    endpoint("/ring/forget", "POST", "remove a node that is dead (node)"),
+    endpoint("/memberlist", "GET", "the nodes of the cluster and what they gossip; ?format=json"),
     endpoint("/flush", "GET, POST", "seal live traces into blocks"),
     endpoint("/shutdown", "GET, POST", "end the server gracefully"),
     endpoint("/", "GET", "the first lines to read"),

@@ -18,6 +18,7 @@
 //! | `admin.rs` | `/ready`, `/api/echo`, `/api/status/buildinfo`, `/flush`, `/shutdown` |
 //! | `redact.rs` | `/api/redact` |
 //! | `status.rs` | `/status` and its parts |
+//! | `cluster/` | `/ring`, `/memberlist`, `/ring/forget` |
 //! | `metrics.rs` | `/metrics`, and what the API itself counts |
 //! | `tenants.rs` | on whose behalf a question is asked |
 //! | `answer.rs` | content types, compression, plain texts |
@@ -27,6 +28,7 @@
 
 mod admin;
 mod answer;
+mod cluster;
 pub mod config;
 mod endpoints;
 mod language;
@@ -47,6 +49,7 @@ mod tests;
 pub mod time;
 mod traces;
 
+pub use cluster::{ClusterMember, ClusterPage, GossipCounts};
 pub use config::{ApiConfig, QueryLimits};
 pub use metrics::ApiMetrics;
 pub use queries::{

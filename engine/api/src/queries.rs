@@ -12,6 +12,7 @@ use spanloom_span::model::Trace;
 use spanloom_span::{Tenant, TraceId};
 use spanloom_wire::Code;
 
+use crate::cluster::ClusterPage;
 use crate::redact::{RedactRequest, Redacted};
 
 /// What the API asks of the engine behind it.
@@ -45,6 +46,12 @@ pub trait Queries: Clone + Send + Sync + 'static {
 
     /// Deletes spans from all blocks, or says which; returns when that is done. Goes on when its caller goes away.
     fn redact(&self, request: RedactRequest) -> impl Future<Output = Result<Redacted, QueryError>> + Send;
+
+    /// What `/ring` and `/memberlist` show.
+    fn cluster(&self) -> ClusterPage;
+
+    /// Begins to remove a node that is dead; returns at once.
+    fn forget(&self, node: String) -> impl Future<Output = Result<(), QueryError>> + Send;
 
     /// Begins to end the server; returns at once.
     fn shutdown(&self) -> impl Future<Output = Result<(), QueryError>> + Send;

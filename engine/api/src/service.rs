@@ -20,8 +20,8 @@ use tower::Service as _;
 use crate::answer::{LimitMet, text};
 use crate::endpoints::{label, near};
 use crate::{
-    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, metrics, redact, search, series, status,
-    stream, tags, traces,
+    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, cluster, metrics, redact, search, series,
+    status, stream, tags, traces,
 };
 
 /// The query API, for `spanloom_receive::serve`. Cheap to clone.
@@ -113,6 +113,9 @@ fn router<Q: Queries>(inner: &Arc<Inner<Q>>) -> Router {
         .route("/status/endpoints", get(status::endpoints::<Q>))
         .route("/status/config", get(status::config::<Q>))
         .route("/status/runtime", get(status::runtime::<Q>))
+        .route("/ring", get(cluster::ring::<Q>))
+        .route("/ring/forget", post(cluster::forget::<Q>))
+        .route("/memberlist", get(cluster::memberlist::<Q>))
         .route("/flush", get(admin::flush::<Q>).post(admin::flush::<Q>))
         .route("/shutdown", get(admin::shutdown::<Q>).post(admin::shutdown::<Q>))
         .route("/", get(admin::root::<Q>))

@@ -1,7 +1,7 @@
 //! How an engine is put together: configuration, then threads, then what the log holds, then listeners.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use prometheus_client::registry::Registry;
@@ -11,6 +11,7 @@ use spanloom_query::Querier;
 use spanloom_stage::{RealClock, Stage, StageError};
 use spanloom_wal::disk::RealDisk;
 
+use crate::cluster::{ClusterError, ClusterOptions, ClusterParts, NoHandOver, Unconnected};
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, Inner, Started};
 use crate::listen;
@@ -60,6 +61,9 @@ pub enum StartError {
     /// The store of objects cannot be used as it is configured.
     #[error(transparent)]
     Store(#[from] spanloom_bucket::objects::StoreError),
+    /// The node cannot take part in the cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The start was interrupted.
     #[error("the start was interrupted")]
     Interrupted,
@@ -106,7 +110,18 @@ impl Builder {
         inner.registry = registry;
         let engine = Engine::new(inner);
         listen::serve(&engine, bound, &receive_metrics)?;
+        if let Some(options) = engine.config().cluster_options()? {
+            engine.take_part(Self::cluster_parts(options)).await?;
+        }
         Ok(engine)
+    }
+}
+
+impl Builder {
+    /// This node among others. Its questions to them, and theirs to it, need a transport.
+    fn cluster_parts(options: ClusterOptions) -> ClusterParts {
+        let (connect, local) = (Arc::new(Unconnected), Arc::new(Unconnected));
+        ClusterParts { options, connect, local, hand_over: Arc::new(NoHandOver) }
     }
 }
 
@@ -177,6 +192,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
         metrics,
         registry,
         redactor,
+        cluster: OnceLock::new(),
         started,
         lock,
     })

@@ -1,7 +1,7 @@
 //! The engine: everything that runs, behind one handle.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::batch::SpanBatch;
 use crate::builder::Builder;
+use crate::cluster::{ClusterError, ClusterHandle, ClusterParts};
 use crate::config::Config;
 use crate::lock::DirLock;
 use crate::redact::{self, RedactError, Redactor};
@@ -64,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) metrics: Arc<IngestMetrics>,
     pub(crate) registry: Registry,
     pub(crate) redactor: Redactor,
+    /// Set when the node is one of several.
+    pub(crate) cluster: OnceLock<ClusterHandle>,
     pub(crate) started: Started,
     /// Released when the last handle goes.
     #[allow(dead_code)]
@@ -250,6 +253,10 @@ impl Engine {
             // A server that panicked was logged; the others are waited for.
             let _ = server.await;
         }
+        // What it had is with others, or stays in its place, before anything ends that they may ask for.
+        if let Some(cluster) = self.cluster_handle() {
+            cluster.leave().await;
+        }
         let outcome = shared.inner.ingest.stop().await;
         shared.inner.store.stop(shared.inner.config.drain_timeout.0).await;
         let ended = self.clone();
@@ -274,6 +281,19 @@ impl Engine {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.shared.inner
+    }
+
+    /// Makes this node one of several.
+    pub(crate) async fn take_part(&self, parts: ClusterParts) -> Result<(), ClusterError> {
+        let handle = ClusterHandle::start(parts).await?;
+        // An engine takes part once.
+        let _ = self.shared.inner.cluster.set(handle);
+        Ok(())
+    }
+
+    /// This node among others; `None` when it is alone.
+    pub(crate) fn cluster_handle(&self) -> Option<&ClusterHandle> {
+        self.shared.inner.cluster.get()
     }
 
     pub(crate) fn shutdown(&self) -> Shutdown {

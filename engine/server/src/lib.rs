@@ -20,6 +20,7 @@
 //! | `redact/` | spans deleted from all blocks, with lines in the audit log |
 //! | `listen.rs` | the engine behind listeners and the query API |
 //! | `status.rs` | what the status page and the metrics show |
+//! | `cluster/` | membership: this node among others |
 //! | `lock.rs` | one engine a data directory |
 //! | `config/` | the configuration |
 //! | `cli/` | the command line |
@@ -27,6 +28,7 @@
 pub mod batch;
 pub mod builder;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod engine;
 mod listen;

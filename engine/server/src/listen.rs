@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use spanloom_api::{
-    Api, ApiConfig, ApiMetrics, ConfigMode, Queries, QueryError, RedactRequest, Redacted, Sources,
-    StatusPage, TraceAnswer, TraceQuery,
+    Api, ApiConfig, ApiMetrics, ClusterPage, ConfigMode, Queries, QueryError, RedactRequest, Redacted,
+    Sources, StatusPage, TraceAnswer, TraceQuery,
 };
 use spanloom_ingest::Refusal as Refused;
 use spanloom_query::{
@@ -24,6 +24,7 @@ use spanloom_span::{Tenant, join};
 use tokio::net::TcpListener;
 
 use crate::builder::StartError;
+use crate::cluster::{ClusterHandle, ForgetFailed};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::status;
@@ -259,6 +260,20 @@ impl Queries for Engine {
 
     async fn redact(&self, request: RedactRequest) -> Result<Redacted, QueryError> {
         Ok(Engine::redact(self, request).await?)
+    }
+
+    fn cluster(&self) -> ClusterPage {
+        self.cluster_handle().map(ClusterHandle::page).unwrap_or_default()
+    }
+
+    async fn forget(&self, node: String) -> Result<(), QueryError> {
+        let Some(cluster) = self.cluster_handle() else {
+            return Err(QueryError::Invalid("this node is alone: there is no other to forget".into()));
+        };
+        cluster.forget(node).await.map_err(|error| match error {
+            ForgetFailed::Refused(why) => QueryError::Invalid(why.to_string()),
+            ForgetFailed::Asked(why) => QueryError::Unavailable(why.to_string()),
+        })
     }
 
     async fn shutdown(&self) -> Result<(), QueryError> {

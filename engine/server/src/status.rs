@@ -5,6 +5,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use spanloom_api::{BuildInfo, ConfigMode, Section, StatusPage};
 
+use crate::cluster::ClusterHandle;
 use crate::config::Config;
 use crate::engine::Engine;
 
@@ -87,6 +88,7 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
     );
     let mut sections = vec![services, now, kept, disk];
     sections.extend(inner.store.section());
+    sections.extend(engine.cluster_handle().map(ClusterHandle::section));
     sections.push(counted);
     StatusPage { sections }
 }
@@ -175,5 +177,8 @@ fn moment(engine: &Engine) -> Registry {
     gauge("block_size_bytes", "bytes of blocks on disk", block_bytes);
     gauge("memory_budget_bytes", "memory.budget of the configuration", engine.config().memory.budget.0);
     engine.inner().store.metrics(&mut registry);
+    if let Some(cluster) = engine.cluster_handle() {
+        cluster.metrics(&mut registry);
+    }
     registry
 }

@@ -24,6 +24,13 @@ impl Key {
         Ok(Self { secret, id })
     }
 
+    /// The key of a text that people agreed on: as hard to guess as the text is.
+    pub fn of_text(text: &str) -> Self {
+        let secret = derive_from(b"spanloom gossip text", text.as_bytes(), &[]);
+        let derived = derive(b"spanloom gossip key id", &secret, &[]);
+        Self { secret, id: [derived[0], derived[1], derived[2], derived[3]] }
+    }
+
     /// Tells keys apart without telling anything of them.
     pub(crate) fn id(&self) -> [u8; 4] {
         self.id
@@ -41,9 +48,13 @@ fn sealing(derived: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, derived).expect("32 bytes are a key"))
 }
 
+fn derive(salt: &[u8], secret: &[u8; 32], info: &[&[u8]]) -> [u8; 32] {
+    derive_from(salt, secret, info)
+}
+
 /// HKDF-SHA256, RFC 5869.
 #[expect(clippy::expect_used, reason = "32 bytes are less than the 8160 that HKDF-SHA256 can give")]
-fn derive(salt: &[u8], secret: &[u8; 32], info: &[&[u8]]) -> [u8; 32] {
+fn derive_from(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> [u8; 32] {
     let pseudo_random = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
     let mut out = [0; 32];
     let expanded = pseudo_random.expand(info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut out));

@@ -45,7 +45,7 @@ impl Swim {
         to: &Identity,
         fx: &mut Effects,
     ) -> Result<(), DropReason> {
-        if *to != self.me || !self.is_up(from) || self.life != Life::Running {
+        if *to != self.me || !self.is_up(from) || self.life != Life::Running || self.silent {
             return Err(DropReason::Refused);
         }
         let payload = frame::record(&self.own_bytes());

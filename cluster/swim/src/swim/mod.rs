@@ -5,6 +5,7 @@
 //! | `mod.rs` | the node, how it starts, what becomes of what foca wants |
 //! | `outbox.rs` | what foca wants |
 //! | `own.rs` | what the node says of itself, and leaving |
+//! | `remove.rs` | what is said of a node that is gone for good |
 //! | `inbound.rs` | datagrams |
 //! | `conflict.rs` | two lives with one name |
 //! | `time.rs` | timers, joining, who to exchange state with |
@@ -15,6 +16,7 @@ mod conflict;
 mod inbound;
 mod outbox;
 mod own;
+mod remove;
 mod state;
 mod time;
 mod view;
@@ -36,6 +38,7 @@ use crate::seal::Envelope;
 use crate::timers::{Due, Timers};
 use crate::{Counters, DropReason, Error, Identity, MemberState, NodeName, Options, Record};
 use outbox::Outbox;
+pub use remove::Held;
 pub use state::STATE_MAX;
 pub use time::Seed;
 pub use view::{Member, Status};
@@ -54,6 +57,8 @@ pub struct Swim {
     foca: Foca,
     records: Shared,
     own: Announcement,
+    /// Whether it has said nothing of itself yet: others go by what an earlier life of it said.
+    silent: bool,
     load: LoadReport,
     envelope: Envelope,
     timers: Timers,
@@ -106,6 +111,7 @@ impl Swim {
             name: identity.name().clone(),
             generation: identity.generation(),
             version: 1,
+            removed: false,
             whole: true,
             record: Arc::new(record),
         };
@@ -116,6 +122,7 @@ impl Swim {
             foca,
             records,
             own,
+            silent: false,
             load: LoadReport { record_version: 1, ..LoadReport::default() },
             envelope,
             timers: Timers::default(),
@@ -179,9 +186,9 @@ impl Swim {
             let payload = frame::gossip(&self.load, &message);
             self.send(now, &to, &payload, fx);
         }
-        let (unreadable, changed) = {
+        let (unreadable, changed, mine) = {
             let mut records = self.records.lock();
-            (records.take_unreadable(), records.take_changed())
+            (records.take_unreadable(), records.take_changed(), records.take_mine())
         };
         for _ in 0..unreadable {
             self.counters.drop_for(DropReason::BadRecord);
@@ -191,6 +198,9 @@ impl Swim {
         }
         for name in changed {
             self.record_changed(now, name, fx);
+        }
+        if let Some(mine) = mine {
+            self.look_at_mine(&mine, fx);
         }
         if changed_identity && self.life == Life::Running {
             // Under another identity foca probes nobody until somebody speaks to it; were all others gone by then,

@@ -27,13 +27,23 @@ pub(super) fn check(record: &Record) -> Result<(), Error> {
 }
 
 impl Swim {
+    /// The same node, which joins and answers, but says nothing of itself until [`Self::set_record`]: others go by
+    /// what an earlier life of it said. So a node that restarts can first find out what it was.
+    pub fn silent(mut self) -> Self {
+        self.silent = true;
+        self.load.record_version = 0;
+        self
+    }
+
     /// Announces another record, if it differs. It spreads as updates do, within a second.
     pub fn set_record(&mut self, now: Now, record: Record, fx: &mut Effects) -> Result<(), Error> {
         check(&record)?;
-        if self.life == Life::Left || self.life == Life::Leaving || *self.own.record == record {
+        let said = !self.silent && *self.own.record == record && !self.is_outranked();
+        if self.life == Life::Left || self.life == Life::Leaving || said {
             return Ok(());
         }
         self.own.record = Arc::new(record);
+        self.silent = false;
         self.count_version();
         self.announce(now, fx);
         Ok(())
@@ -62,6 +72,7 @@ impl Swim {
                 let tokens = Vec::new();
                 let record = Record { state: MemberState::Left, tokens, ..(*self.own.record).clone() };
                 self.own.record = Arc::new(record);
+                self.silent = false;
                 self.count_version();
                 self.enqueue_own();
                 self.bid_farewell(now, fx);
@@ -103,7 +114,7 @@ impl Swim {
 
     /// Spreads the own record, at once to some.
     pub(super) fn announce(&mut self, now: Now, fx: &mut Effects) {
-        if self.life != Life::Running {
+        if self.life != Life::Running || self.silent {
             return;
         }
         self.enqueue_own();
@@ -123,7 +134,10 @@ impl Swim {
     }
 
     fn count_version(&mut self) {
-        self.own.version += 1;
+        let held = self.records.lock().mine().map(|mine| (mine.generation, mine.version));
+        let held = held.filter(|(generation, _)| *generation == self.own.generation);
+        // Above what others said in its place, too.
+        self.own.version = held.map_or(0, |(_, version)| version).max(self.own.version).saturating_add(1);
         self.load.record_version = self.own.version;
         self.load.sequence += 1;
     }

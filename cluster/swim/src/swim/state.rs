@@ -45,8 +45,10 @@ impl Swim {
         }
         others.iter().for_each(|member| write_member(member, &mut out));
         let records = self.records.lock();
-        put_varint(&mut out, records.all().len() as u64 + u64::from(speaks));
-        for said in records.all().chain(speaks.then_some(&self.own)) {
+        // What it was in an earlier life is kept for whoever does not know.
+        let own = if self.silent { records.mine() } else { Some(&self.own) }.filter(|_| speaks);
+        put_varint(&mut out, records.all().len() as u64 + u64::from(own.is_some()));
+        for said in records.all().chain(own) {
             let bytes = said.to_bytes();
             put_varint(&mut out, bytes.len() as u64);
             out.extend_from_slice(&bytes);

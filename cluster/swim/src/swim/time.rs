@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::{Life, Swim};
 use crate::effects::{Effect, Effects, Now};
 use crate::timers::Due;
-use crate::{DropReason, Error, Identity, NodeName, frame};
+use crate::{DropReason, Error, Identity, MemberState, NodeName, frame};
 
 /// Most addresses that are tried at once.
 const TRIED_AT_ONCE: usize = 5;
@@ -107,6 +107,11 @@ impl Swim {
     fn on_due(&mut self, now: Now, due: Due, fx: &mut Effects) {
         match due {
             Due::Foca(timer) if self.is_refuted(&timer) => {}
+            // Whoever is down keeps its place until it comes back or is removed.
+            Due::Foca(foca::Timer::RemoveDown(who)) if !self.is_gone(&who) => {
+                let timer = foca::Timer::RemoveDown(who);
+                self.timers.set(now.monotonic_ms, self.options.forget_down_ms, Due::Foca(timer));
+            }
             Due::Foca(timer) => {
                 let mut out = Outbox::default();
                 if self.foca.handle_timer(timer, &mut out).is_err() {
@@ -135,6 +140,12 @@ impl Swim {
         let foca::Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer else { return false };
         let mut known = self.foca.iter_members();
         !known.any(|member| member.id() == member_id && member.incarnation() == *incarnation)
+    }
+
+    /// Whether a member has no place any more: it has left, was removed, or never announced anything.
+    fn is_gone(&self, who: &Identity) -> bool {
+        let records = self.records.lock();
+        records.of(who.name()).is_none_or(|said| said.record.state == MemberState::Left)
     }
 
     pub(super) fn announce_soon(&mut self, now: Now) {

@@ -39,6 +39,12 @@ pub struct Member {
     pub since_ms: u64,
     /// What it says of itself in this generation; `None` until that is known.
     pub record: Option<Arc<Record>>,
+    /// What another life of it said, while this one has said nothing that is known here.
+    pub former: Option<Arc<Record>>,
+    /// Whether it says nothing of itself yet: [`Swim::silent`].
+    pub silent: bool,
+    /// Whether others said it in its place, to remove it: [`Swim::remove`].
+    pub removed: bool,
     /// Whether the record's tokens are of an older version, or not there: they did not fit a datagram, and are being
     /// fetched.
     pub tokens_pending: bool,
@@ -56,8 +62,9 @@ impl Swim {
         let mut members: Vec<Member> = others
             .map(|member| {
                 let identity = member.id().clone();
-                let said =
-                    records.of(identity.name()).filter(|said| said.generation == identity.generation());
+                let any = records.of(identity.name());
+                let said = any.filter(|said| said.generation == identity.generation());
+                let former = any.filter(|_| said.is_none());
                 let left = said.is_some_and(|said| said.record.state == MemberState::Left);
                 let status = match member.state() {
                     State::Alive => Status::Up,
@@ -69,6 +76,9 @@ impl Swim {
                     status,
                     since_ms: self.since.get(identity.name()).copied().unwrap_or_default(),
                     record: said.map(|said| Arc::clone(&said.record)),
+                    former: former.map(|said| Arc::clone(&said.record)),
+                    silent: records.load_of(&identity).is_some_and(|report| report.record_version == 0),
+                    removed: any.is_some_and(|said| said.removed),
                     tokens_pending: said.is_none_or(|said| !said.whole),
                     load: records.load_of(&identity).map(|report| report.load),
                     me: false,
@@ -76,12 +86,13 @@ impl Swim {
                 }
             })
             .collect();
-        members.push(self.myself());
+        let former = records.mine().filter(|_| self.silent).map(|mine| Arc::clone(&mine.record));
+        members.push(self.myself(former));
         members.sort_unstable_by(|one, two| one.identity.name().cmp(two.identity.name()));
         members
     }
 
-    fn myself(&self) -> Member {
+    fn myself(&self, former: Option<Arc<Record>>) -> Member {
         let status = match self.life {
             Life::Running => Status::Up,
             Life::Superseded(_) => Status::Down,
@@ -91,7 +102,10 @@ impl Swim {
             identity: self.me.clone(),
             status,
             since_ms: self.since.get(self.me.name()).copied().unwrap_or_default(),
-            record: Some(Arc::clone(&self.own.record)),
+            record: (!self.silent).then(|| Arc::clone(&self.own.record)),
+            former,
+            silent: self.silent,
+            removed: false,
             tokens_pending: false,
             load: Some(self.load.load),
             me: true,

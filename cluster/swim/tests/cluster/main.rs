@@ -10,6 +10,7 @@ mod chaos;
 mod figures;
 mod life;
 mod names;
+mod removal;
 mod world;
 
 /// Runs `check` for some seeds, each with its own message.

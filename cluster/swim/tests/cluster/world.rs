@@ -109,14 +109,31 @@ impl World {
         self.start_as(name(at), address(at), 128, 0);
     }
 
+    /// Starts a process that says nothing of itself yet.
+    pub fn start_silent(&mut self, at: usize) {
+        self.start_with(name(at), address(at), 1, 0, Swim::silent);
+    }
+
     /// Starts a process; its clock of the day is behind by `behind_ms` more than chance has it.
     pub fn start_as(&mut self, name: NodeName, address: SocketAddr, tokens: u32, behind_ms: i64) {
+        self.start_with(name, address, tokens, behind_ms, |swim| swim);
+    }
+
+    fn start_with(
+        &mut self,
+        name: NodeName,
+        address: SocketAddr,
+        tokens: u32,
+        behind_ms: i64,
+        made: fn(Swim) -> Swim,
+    ) {
         let skew_ms = self.rng.random_range(-200..200) - behind_ms;
         let drift_ppm = self.rng.random_range(-100..100);
         let now = clocks(self.now_ms, skew_ms, drift_ppm);
         let identity = Identity::new(name, now.unix_ms, address).unwrap();
         let seed = self.rng.random();
         let swim = Swim::new(now, identity, record(address, tokens), self.options.clone(), seed).unwrap();
+        let swim = made(swim);
         let node = Node { swim, skew_ms, drift_ppm, changes: Vec::new(), side: 0, paused: false };
         self.nodes.insert(address, node);
         self.call(address, |swim, now, fx| {

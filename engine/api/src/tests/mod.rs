@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | the fake engine, a server, a client |
 //! | `basics.rs` | traces by id, and what operators ask |
+//! | `cluster.rs` | `/ring`, `/memberlist` |
 //! | `redact.rs` | `/api/redact` |
 //! | `search.rs` | `/api/search` |
 //! | `tags.rs` | names and values |
@@ -11,6 +12,7 @@
 //! | `stream.rs` | the same over gRPC |
 
 mod basics;
+mod cluster;
 mod redact;
 mod search;
 mod series;
@@ -53,6 +55,7 @@ struct Fake {
     names: Arc<Mutex<Vec<TagsRequest>>>,
     values: Arc<Mutex<Vec<TagValuesRequest>>>,
     redactions: Arc<Mutex<Vec<RedactRequest>>>,
+    cluster: ClusterPage,
 }
 
 type AskError = spanloom_query::QueryError;
@@ -170,6 +173,17 @@ impl Queries for Fake {
         let dry_run = request.dry_run;
         self.redactions.lock().unwrap().push(request);
         Ok(Redacted { dry_run, traces, ..Redacted::default() })
+    }
+
+    fn cluster(&self) -> ClusterPage {
+        self.cluster.clone()
+    }
+
+    async fn forget(&self, node: String) -> Result<(), QueryError> {
+        match self.cluster.members.iter().any(|member| member.name == node) {
+            true => Ok(()),
+            false => Err(QueryError::Invalid(format!("no node named {node} is known here"))),
+        }
     }
 
     async fn shutdown(&self) -> Result<(), QueryError> {

@@ -91,6 +91,7 @@ impl Config {
             self.receive_config(port)?;
         }
         self.query_limits().check().or_else(|error| wrong(error.key, error.found, error.expected))?;
+        self.cluster_options()?;
         self.check_store()?;
         if self.redaction.max_traces == 0 || self.redaction.max_spans == 0 {
             return wrong("redaction.max_traces and redaction.max_spans", 0, "at least 1");
@@ -111,7 +112,9 @@ impl Config {
     /// Every port with its key.
     fn ports(&self) -> impl Iterator<Item = (&'static str, u16)> {
         let receive = &self.receive;
-        let lists: [(_, &[u16]); 8] = [
+        let cluster = &self.cluster;
+        let of_cluster = |port| if cluster.is_on() { std::slice::from_ref(port) } else { &[] };
+        let lists: [(_, &[u16]); 10] = [
             ("receive.otlp_ports", &receive.otlp_ports),
             ("receive.jaeger.ports", &receive.jaeger.ports),
             ("receive.jaeger.compact_ports", &receive.jaeger.compact_ports),
@@ -120,6 +123,8 @@ impl Config {
             ("receive.zipkin.ports", &receive.zipkin.ports),
             ("receive.opencensus.ports", &receive.opencensus.ports),
             ("query.port", std::slice::from_ref(&self.query.port)),
+            ("cluster.gossip_port", of_cluster(&cluster.gossip_port)),
+            ("cluster.peer_port", of_cluster(&cluster.peer_port)),
         ];
         lists.into_iter().flat_map(|(key, ports)| ports.iter().map(move |port| (key, *port)))
     }

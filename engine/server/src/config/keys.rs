@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster_keys::ClusterSection;
 use super::section::{KeyDoc, section};
 use super::store_keys::{
     AzureSection, CacheSection, CompactionSection, GcsSection, RetentionSection, S3Section, StoreSection,
@@ -308,6 +309,8 @@ section! {
         retention: RetentionSection = RetentionSection::default(),
         /// See below.
         redaction: RedactionSection = RedactionSection::default(),
+        /// See below.
+        cluster: ClusterSection = ClusterSection::default(),
     }
 }
 
@@ -343,5 +346,6 @@ pub(super) fn sections() -> Vec<Section> {
     section("compaction", CompactionSection::describe);
     section("retention", RetentionSection::describe);
     section("redaction", RedactionSection::describe);
+    section("cluster", ClusterSection::describe);
     out
 }

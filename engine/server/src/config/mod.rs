@@ -6,12 +6,16 @@
 //! | file | holds |
 //! |---|---|
 //! | `keys.rs` | every key, its default and how to choose it |
+//! | `store_keys.rs`, `cluster_keys.rs` | those of the store, of the cluster |
 //! | `read.rs` | text to configuration, with clear errors |
 //! | `derive.rs` | checks across keys, and what the roles are given |
+//! | `store.rs`, `cluster.rs` | what the store is given, what the cluster is |
 //! | `page.rs` | `docs/CONFIG.md` |
 //! | `section.rs` | the macro that declares keys |
 //! | `units.rs` | durations and sizes |
 
+mod cluster;
+mod cluster_keys;
 mod derive;
 mod hidden;
 mod keys;
@@ -22,6 +26,7 @@ mod store;
 mod store_keys;
 pub mod units;
 
+pub use cluster_keys::{ClusterSection, PresetKey};
 pub use keys::{
     Config, DurabilityKey, HostingKey, LimitsConfig, LogConfig, MemoryConfig, QueryConfig, ReceiveSection,
     SealConfig, TraceConfig,

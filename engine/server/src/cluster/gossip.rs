@@ -1,0 +1,387 @@
+//! The task that drives a node: one datagram, timer or command after the other.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use spanloom_peer::{Cluster, Members, PeerError};
+use spanloom_swim::{Change, Effects, Identity, Load, MemberState, Now, Record, Swim};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+
+use super::effects::{Flight, Work};
+use super::identity::{Files, Keeper, Kept, routable};
+use super::lifecycle::{Decision, ForgetError, Lifecycle, Settings, View};
+use super::page::Snapshot;
+use super::view::{self, Connections, Rings};
+use super::{ClusterError, ClusterOptions, ClusterParts, HandOver, Shared};
+
+/// Longest datagram of UDP.
+const DATAGRAM_MAX: usize = 65_536;
+
+/// Datagrams that are taken before timers and commands have their turn.
+const DATAGRAMS_AT_ONCE: usize = 64;
+
+/// News that come within this time are made one ring.
+const PUBLISH_EVERY: Duration = Duration::from_millis(20);
+
+/// What is known is kept on disk so long after it changed.
+const KEEP_AFTER: Duration = Duration::from_secs(2);
+
+/// The clocks are looked at so often though nothing is due.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What others want of the task.
+pub(crate) enum Command {
+    /// Another node's state for ours.
+    Exchange { known: Bytes, reply: oneshot::Sender<Result<Bytes, PeerError>> },
+    /// The answer to a state that was sent.
+    Merge(Bytes),
+    /// What a seed's name stands for.
+    Resolved(Vec<SocketAddr>),
+    /// A hook has returned.
+    Worked(Work, Result<(), PeerError>),
+    /// A load to be told.
+    Load(Load),
+    /// A node that is to be removed.
+    Forget { name: String, reply: oneshot::Sender<Result<(), ForgetError>> },
+    /// To leave and end.
+    Leave,
+    /// To end without a word.
+    Stop,
+}
+
+/// One node.
+pub(crate) struct Gossip {
+    pub(super) options: ClusterOptions,
+    pub(super) swim: Swim,
+    pub(super) socket: UdpSocket,
+    pub(super) connections: Connections,
+    pub(super) flight: Flight,
+    pub(super) hand_over: Arc<dyn HandOver>,
+    shared: Arc<Shared>,
+    commands: mpsc::Receiver<Command>,
+    lifecycle: Lifecycle,
+    rings: Rings,
+    keeper: Keeper,
+    view: View,
+    started: Instant,
+    /// Whether all was exchanged with another node in this run.
+    met: bool,
+    /// Whether there are news that are not published, and since when.
+    dirty: Option<Instant>,
+    /// Since when there are news that are not on disk.
+    unkept: Option<Instant>,
+    pub(super) ends: bool,
+}
+
+impl Gossip {
+    /// Opens the port, and goes on where the last run ended.
+    pub(super) async fn open(
+        parts: ClusterParts,
+        commands: mpsc::Sender<Command>,
+        receiver: mpsc::Receiver<Command>,
+    ) -> Result<(Self, Arc<Shared>), ClusterError> {
+        let ClusterParts { options, connect, local, hand_over } = parts;
+        let address = options.gossip;
+        let socket =
+            UdpSocket::bind(address).await.map_err(|source| ClusterError::Listen { address, source })?;
+        // Until it has been waited for once, nothing counts as writable.
+        socket.writable().await.map_err(|source| ClusterError::Listen { address, source })?;
+        let bound = socket.local_addr().map_err(|source| ClusterError::Listen { address, source })?;
+        let failed = |source| ClusterError::Files { path: options.data_dir.display().to_string(), source };
+        let files = Files::of(&options.data_dir);
+        let kept = files.who(options.node_name.as_ref()).map_err(failed)?;
+        files.keep(&kept).map_err(failed)?;
+        let state = files.state().map_err(failed)?;
+        let started = Instant::now();
+        let now = now(started);
+        let mut swim = new_swim(now, &options, &kept, bound)?;
+        tracing::info!(
+            name = %kept.name,
+            gossip = %swim.identity().address(),
+            peer = swim.record().peer,
+            roles = ?options.roles,
+            sealed = options.swim.seal != spanloom_swim::Seal::Off,
+            "one of a cluster"
+        );
+        let mut effects = Effects::new();
+        if let Some(state) = state
+            && let Err(error) = swim.merge_full_state(now, &state, &mut effects)
+        {
+            files.set_state_aside(&error.to_string()).map_err(failed)?;
+        }
+        let rings = Rings::new(options.ring, now.unix_ms)?;
+        let members = Members::new(Cluster { ring: rings.ring().clone(), nodes: Vec::new(), me: None });
+        let shared = Arc::new(Shared {
+            name: kept.name.clone(),
+            gossip: bound,
+            tenant_shard_size: options.tenant_shard_size,
+            leaves: options.leave_on_shutdown,
+            leave_timeout: options.leave_timeout,
+            members,
+            commands: commands.clone(),
+            snapshot: Mutex::new(Snapshot::new(kept.name.clone(), &options)),
+            task: Mutex::new(None),
+        });
+        let mut gossip = Self {
+            lifecycle: Lifecycle::new(now.monotonic_ms, settings(&options, &kept), kept.tokens.clone()),
+            swim,
+            socket,
+            connections: Connections::new(connect, local),
+            flight: Flight::new(commands),
+            hand_over,
+            shared: Arc::clone(&shared),
+            commands: receiver,
+            rings,
+            keeper: Keeper::new(files, kept.clone()),
+            view: View::default(),
+            started,
+            met: false,
+            dirty: Some(started),
+            unkept: None,
+            ends: false,
+            options,
+        };
+        gossip.act(&mut effects);
+        Ok((gossip, shared))
+    }
+
+    /// Drives the node until it has left.
+    pub(super) async fn run(mut self) {
+        let mut effects = Effects::new();
+        let mut buffer = vec![0; DATAGRAM_MAX];
+        let now = self.now();
+        self.swim.join(now, self.options.seeds.clone(), &mut effects);
+        self.act(&mut effects);
+        self.step();
+        while !self.ends {
+            let deadline = self.deadline();
+            tokio::select! {
+                received = self.socket.recv_from(&mut buffer) => {
+                    self.take_datagrams(received, &mut buffer, &mut effects);
+                }
+                Some(command) = self.commands.recv() => self.obey(command, &mut effects),
+                () = tokio::time::sleep_until(deadline.into()) => {}
+            }
+            let now = self.now();
+            self.swim.on_time(now, &mut effects);
+            self.act(&mut effects);
+            self.step();
+        }
+        self.keeper.end(self.swim.full_state()).await;
+    }
+
+    pub(super) fn now(&self) -> Now {
+        now(self.started)
+    }
+
+    fn deadline(&self) -> Instant {
+        let at = |ms: u64| self.started + Duration::from_millis(ms);
+        let monotonic_ms = self.now().monotonic_ms;
+        let timers = [
+            self.swim.next_deadline().map(at),
+            self.lifecycle.next_deadline(monotonic_ms).map(at),
+            self.dirty.map(|since| since + PUBLISH_EVERY),
+            self.unkept.map(|since| since + KEEP_AFTER),
+        ];
+        timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + IDLE)
+    }
+
+    fn take_datagrams(
+        &mut self,
+        first: std::io::Result<(usize, SocketAddr)>,
+        buffer: &mut [u8],
+        effects: &mut Effects,
+    ) {
+        let mut received = first;
+        for _ in 0..DATAGRAMS_AT_ONCE {
+            match received {
+                Ok((length, from)) => {
+                    let now = self.now();
+                    self.swim.on_datagram(now, from, &buffer[..length], effects);
+                    self.act(effects);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                // What was sent earlier could not be delivered: gossip finds out by itself.
+                Err(_) => {}
+            }
+            received = self.socket.try_recv_from(buffer);
+        }
+    }
+
+    fn obey(&mut self, command: Command, effects: &mut Effects) {
+        let now = self.now();
+        match command {
+            Command::Exchange { known, reply } => {
+                let merged = self.merge(now, &known, effects);
+                let answer = merged.map(|()| Bytes::from(self.swim.full_state()));
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
+            }
+            Command::Merge(known) => {
+                if let Err(error) = self.merge(now, &known, effects) {
+                    tracing::warn!(%error, "what another node knows cannot be used");
+                }
+            }
+            Command::Resolved(addresses) => self.swim.on_resolved(now, &addresses, effects),
+            Command::Worked(work, outcome) => {
+                if let Err(error) = &outcome {
+                    tracing::warn!(%error, ?work, "ranges could not change hands; tried again");
+                }
+                self.lifecycle.on_work(now.monotonic_ms, outcome.is_ok());
+            }
+            Command::Load(load) => self.swim.set_load(load),
+            Command::Forget { name, reply } => {
+                let outcome = self.lifecycle.forget(&self.view, &name);
+                if outcome.is_ok() {
+                    tracing::info!(name, "to be forgotten");
+                }
+                let _ = reply.send(outcome);
+            }
+            Command::Leave => self.lifecycle.leave(),
+            Command::Stop => self.ends = true,
+        }
+    }
+
+    fn merge(&mut self, now: Now, known: &[u8], effects: &mut Effects) -> Result<(), PeerError> {
+        let merged = self.swim.merge_full_state(now, known, effects);
+        merged.map_err(|error| PeerError::Invalid(error.to_string()))?;
+        self.met = true;
+        self.news();
+        Ok(())
+    }
+
+    /// There are news, to be published soon.
+    pub(super) fn news(&mut self) {
+        self.dirty.get_or_insert_with(Instant::now);
+    }
+
+    /// A change is told to people, and to whoever asks.
+    pub(super) fn on_change(&mut self, change: &Change) {
+        match change {
+            Change::Record(_) => tracing::debug!(%change, "cluster"),
+            Change::NameTaken { .. } => tracing::error!(%change, "cluster"),
+            Change::Down { left: false, .. } | Change::Renewed(_) => tracing::warn!(%change, "cluster"),
+            _ => tracing::info!(%change, "cluster"),
+        }
+        self.ends |= *change == Change::Left;
+        self.news();
+    }
+
+    /// Publishes news when they are due, and takes the steps that are.
+    fn step(&mut self) {
+        if self.dirty.is_some_and(|since| since.elapsed() >= PUBLISH_EVERY) {
+            self.publish();
+        }
+        let now = self.now();
+        if let Some(decision) = self.lifecycle.decide(now.monotonic_ms, &self.view) {
+            self.take_step(now, decision);
+            self.publish();
+        }
+        if self.unkept.is_some_and(|since| since.elapsed() >= KEEP_AFTER) {
+            self.unkept = None;
+            self.keeper.keep_state(self.swim.full_state());
+        }
+        self.keeper.go_on();
+        let mut snapshot = self.shared.snapshot.lock();
+        snapshot.counters = *self.swim.counters();
+        snapshot.dropped = self.swim.last_dropped();
+        snapshot.flight = self.flight.counts();
+    }
+
+    fn publish(&mut self) {
+        self.dirty = None;
+        let members = self.swim.members();
+        let unix_ms = self.now().unix_ms;
+        if self.rings.update(&members, unix_ms) {
+            self.unkept.get_or_insert_with(Instant::now);
+        }
+        self.view = view::seen(&members, self.swim.held(), self.met);
+        if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members) {
+            self.shared.members.set(cluster);
+        }
+        let mut snapshot = self.shared.snapshot.lock();
+        snapshot.update(members, &self.rings, self.lifecycle.stage(), self.swim.name_taken_by());
+    }
+
+    fn take_step(&mut self, now: Now, decision: Decision) {
+        let mut effects = Effects::new();
+        match decision {
+            Decision::Announce(state, tokens) => self.announce(now, state, tokens, &mut effects),
+            Decision::TakeOver(moved) => self.take_over(moved),
+            Decision::HandOver(moved) => self.give_up(moved),
+            Decision::Remove(name, state) => {
+                tracing::warn!(%name, state = state.as_str(), "said in the place of a node that is down");
+                if let Err(error) = self.swim.remove(now, &name, state, &mut effects) {
+                    tracing::info!(%error, "not removed");
+                }
+            }
+            Decision::Leave => {
+                tracing::info!("leaving the cluster");
+                self.swim.leave(now, &mut effects);
+            }
+            Decision::Stop => {
+                tracing::info!("stopping; the node keeps its place in the cluster");
+                self.ends = true;
+            }
+        }
+        self.act(&mut effects);
+    }
+
+    fn announce(&mut self, now: Now, state: MemberState, tokens: Vec<u32>, effects: &mut Effects) {
+        tracing::info!(state = state.as_str(), tokens = tokens.len(), "this node's place on the ring");
+        let kept = Kept { name: self.shared.name.clone(), tokens: tokens.clone() };
+        // Without them a restart hears its tokens from the others.
+        if let Err(error) = self.keeper.keep(kept) {
+            tracing::error!(%error, "the node's tokens cannot be kept");
+        }
+        let record = Record { state, tokens, ..self.swim.record().clone() };
+        if let Err(error) = self.swim.set_record(now, record, effects) {
+            tracing::error!(%error, "the node's place cannot be announced");
+        }
+        self.keeper.keep_state(self.swim.full_state());
+    }
+}
+
+fn now(started: Instant) -> Now {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { monotonic_ms: ms(started.elapsed()), unix_ms: ms(unix) }
+}
+
+fn new_swim(
+    now: Now,
+    options: &ClusterOptions,
+    kept: &Kept,
+    bound: SocketAddr,
+) -> Result<Swim, ClusterError> {
+    let found = || if bound.ip().is_unspecified() { routable(bound) } else { bound.ip() };
+    let ip = options.advertise.unwrap_or_else(found);
+    let identity = Identity::new(kept.name.clone(), now.unix_ms, SocketAddr::new(ip, bound.port()))?;
+    let record = Record {
+        state: MemberState::Joining,
+        roles: options.roles,
+        zone: options.zone.clone(),
+        peer: SocketAddr::new(ip, options.peer_port).to_string(),
+        api: SocketAddr::new(ip, options.api_port).to_string(),
+        tokens: Vec::new(),
+    };
+    Ok(Swim::new(now, identity, record, options.swim.clone(), rand::random())?.silent())
+}
+
+fn settings(options: &ClusterOptions, kept: &Kept) -> Settings {
+    Settings {
+        me: kept.name.clone(),
+        zone: options.zone.clone(),
+        roles: options.roles,
+        ring: options.ring,
+        tokens: options.tokens,
+        settle_ms: options.settle_ms,
+        join_wait_ms: options.join_wait_ms,
+        founds: options.seeds.is_empty(),
+        forget_after_ms: options.forget_after_ms,
+    }
+}

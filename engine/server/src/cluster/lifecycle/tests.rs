@@ -1,0 +1,1 @@
+//! Steps of one node, and of several that see each other late.
