@@ -38,6 +38,11 @@ pub struct Node {
 pub struct Members(Arc<ArcSwap<Cluster>>);
 
 impl Cluster {
+    /// What a node sees before it has heard of anybody: an empty ring.
+    pub fn of_nobody(ring: Ring) -> Self {
+        Self { ring, nodes: Vec::new(), me: None, tenants: TenantRings::default() }
+    }
+
     /// What is known of a member. `node` must come from this cluster's ring.
     pub fn node(&self, node: NodeIndex) -> &Node {
         &self.nodes[node.get()]

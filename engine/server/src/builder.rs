@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use prometheus_client::registry::Registry;
 use spanloom_bucket::{Bucket, BucketError};
-use spanloom_ingest::{Ingest, IngestMetrics, ReplicateMetrics, ReplicateOptions, Replicator};
+use spanloom_ingest::{Ingest, IngestMetrics, ReplicateMetrics, Replicator};
 use spanloom_query::Querier;
 use spanloom_stage::{RealClock, Stage, StageError};
+use spanloom_upkeep::Share;
 use spanloom_wal::disk::RealDisk;
 
-use crate::cluster::{ClusterError, ClusterOptions, ClusterParts, NoHandOver, Unconnected};
+use crate::among::{self, Among};
+use crate::cluster::ClusterError;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, Inner, Started};
 use crate::listen;
@@ -102,30 +104,24 @@ impl Builder {
         self.config.check()?;
         // Ports are opened first, so that a taken one is told before the log is read; they are served at the end.
         let bound = if self.listeners { listen::bind(&self.config)? } else { Vec::new() };
+        let among = Among::bind(&self.config)?;
         let config = self.config.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&config));
-        let mut inner = opened.await.map_err(|_| StartError::Interrupted)??;
+        let open = move || -> Result<_, StartError> { Ok((open(&config, among.as_ref())?, among)) };
+        let opened = tokio::task::spawn_blocking(open);
+        let (mut inner, among) = opened.await.map_err(|_| StartError::Interrupted)??;
         let mut registry = std::mem::take(&mut inner.registry);
         let receive_metrics = listen::Metrics::registered(&mut registry);
         inner.registry = registry;
         let engine = Engine::new(inner);
         listen::serve(&engine, bound, &receive_metrics)?;
-        if let Some(options) = engine.config().cluster_options()? {
-            engine.take_part(Self::cluster_parts(options)).await?;
+        if let Some(among) = among {
+            engine.take_part(among.start(&engine).await?);
         }
         Ok(engine)
     }
 }
 
-impl Builder {
-    /// This node among others. Its questions to them, and theirs to it, need a transport.
-    fn cluster_parts(options: ClusterOptions) -> ClusterParts {
-        let (connect, local) = (Arc::new(Unconnected), Arc::new(Unconnected));
-        ClusterParts { options, connect, local, hand_over: Arc::new(NoHandOver) }
-    }
-}
-
-fn open(config: &Config) -> Result<Inner, StartError> {
+fn open(config: &Config, among: Option<&Among>) -> Result<Inner, StartError> {
     let begun = Instant::now();
     let root = PathBuf::from(&config.data_dir);
     let unusable = |source| StartError::DataDir { path: config.data_dir.clone(), source };
@@ -136,7 +132,8 @@ fn open(config: &Config) -> Result<Inner, StartError> {
         tracing::error!(file, reason, "a block cannot be opened and was set aside");
     }
     let (bucket, store) = Behind::put(config, bucket)?;
-    let bucket = Arc::new(bucket);
+    let bucket = Arc::new(among::with_standby(bucket, among, config));
+    let members = among.map(|among| among.members.clone());
     let options = config.ingest_options();
     let stage = Stage::set(options.shards)?;
     let metrics = Arc::new(IngestMetrics::default());
@@ -151,14 +148,16 @@ fn open(config: &Config) -> Result<Inner, StartError> {
     // Receivers and the query API bring the prefix in their names.
     let mut registry = Registry::default();
     metrics.register(registry.sub_registry_with_prefix("spanloom"));
-    let store = store.start(config, &bucket, ingest.budget(), clock, &mut registry);
+    let share = among.map_or_else(Share::default, Among::share);
+    let store = store.start(config, &bucket, share, ingest.budget(), clock, &mut registry);
     let replicate_metrics = Arc::new(ReplicateMetrics::default());
     replicate_metrics.register(registry.sub_registry_with_prefix("spanloom"));
-    let replicator = Replicator::new(ingest.clone(), None, replicate_metrics, ReplicateOptions::default());
+    let replicator =
+        Replicator::new(ingest.clone(), members.clone(), replicate_metrics, config.replicate_options());
     let querier = Querier::start(
         Arc::new(ingest.clone()),
         bucket.clone(),
-        None,
+        members,
         ingest.budget(),
         config.query_options(),
     )
@@ -192,7 +191,7 @@ fn open(config: &Config) -> Result<Inner, StartError> {
         metrics,
         registry,
         redactor,
-        cluster: OnceLock::new(),
+        part: OnceLock::new(),
         started,
         lock,
     })

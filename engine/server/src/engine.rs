@@ -17,9 +17,10 @@ use spanloom_stage::Stage;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::among::Part;
 use crate::batch::SpanBatch;
 use crate::builder::Builder;
-use crate::cluster::{ClusterError, ClusterHandle, ClusterParts};
+use crate::cluster::ClusterHandle;
 use crate::config::Config;
 use crate::lock::DirLock;
 use crate::redact::{self, RedactError, Redactor};
@@ -66,7 +67,7 @@ pub(crate) struct Inner {
     pub(crate) registry: Registry,
     pub(crate) redactor: Redactor,
     /// Set when the node is one of several.
-    pub(crate) cluster: OnceLock<ClusterHandle>,
+    pub(crate) part: OnceLock<Part>,
     pub(crate) started: Started,
     /// Released when the last handle goes.
     #[allow(dead_code)]
@@ -253,9 +254,8 @@ impl Engine {
             // A server that panicked was logged; the others are waited for.
             let _ = server.await;
         }
-        // What it had is with others, or stays in its place, before anything ends that they may ask for.
-        if let Some(cluster) = self.cluster_handle() {
-            cluster.leave().await;
+        if let Some(part) = shared.inner.part.get() {
+            part.end().await;
         }
         let outcome = shared.inner.ingest.stop().await;
         shared.inner.store.stop(shared.inner.config.drain_timeout.0).await;
@@ -284,16 +284,14 @@ impl Engine {
     }
 
     /// Makes this node one of several.
-    pub(crate) async fn take_part(&self, parts: ClusterParts) -> Result<(), ClusterError> {
-        let handle = ClusterHandle::start(parts).await?;
+    pub(crate) fn take_part(&self, part: Part) {
         // An engine takes part once.
-        let _ = self.shared.inner.cluster.set(handle);
-        Ok(())
+        let _ = self.shared.inner.part.set(part);
     }
 
     /// This node among others; `None` when it is alone.
     pub(crate) fn cluster_handle(&self) -> Option<&ClusterHandle> {
-        self.shared.inner.cluster.get()
+        self.shared.inner.part.get().map(|part| &part.cluster)
     }
 
     pub(crate) fn shutdown(&self) -> Shutdown {

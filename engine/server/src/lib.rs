@@ -20,11 +20,13 @@
 //! | `redact/` | spans deleted from all blocks, with lines in the audit log |
 //! | `listen.rs` | the engine behind listeners and the query API |
 //! | `status.rs` | what the status page and the metrics show |
-//! | `cluster/` | membership: this node among others |
+//! | `cluster/` | membership: who is there, and who owns what |
+//! | `among.rs`, `node.rs` | this node among others, and as others ask it |
 //! | `lock.rs` | one engine a data directory |
 //! | `config/` | the configuration |
 //! | `cli/` | the command line |
 
+mod among;
 pub mod batch;
 pub mod builder;
 pub mod cli;
@@ -33,6 +35,7 @@ pub mod config;
 pub mod engine;
 mod listen;
 mod lock;
+mod node;
 pub mod redact;
 mod status;
 mod store;

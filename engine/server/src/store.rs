@@ -69,6 +69,7 @@ impl Behind {
         self,
         config: &Config,
         bucket: &Arc<Bucket>,
+        share: Share,
         memory: Arc<Budget>,
         clock: Arc<dyn Clock>,
         registry: &mut Registry,
@@ -77,8 +78,7 @@ impl Behind {
         let metrics = Arc::new(UpkeepMetrics::default());
         metrics.register(registry.sub_registry_with_prefix("spanloom"));
         let options = config.upkeep_options();
-        let parts =
-            UpkeepParts { bucket: bucket.clone(), clock, metrics, memory, options, share: Share::default() };
+        let parts = UpkeepParts { bucket: bucket.clone(), clock, metrics, memory, options, share };
         let upkeep = Upkeep::start(parts, runtime.handle());
         if store.is_some() {
             let looked = runtime.block_on(async { tokio::time::timeout(FIRST_LOOK, upkeep.poll()).await });

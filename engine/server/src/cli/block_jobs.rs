@@ -11,6 +11,7 @@ use spanloom_bucket::Bucket;
 use spanloom_bucket::catalog::{BlockEntry, Manifest, plan};
 use spanloom_span::Tenant;
 use spanloom_stage::{Budget, Clock, RealClock};
+use spanloom_upkeep::Share;
 use spanloom_wal::disk::RealDisk;
 
 use super::block::StoreBlocks;
@@ -132,6 +133,7 @@ pub(super) fn compact(flags: JobFlags) -> ExitCode {
         let kept = behind.start(
             &config,
             &bucket,
+            Share::default(),
             Budget::new(usize::MAX),
             Arc::new(RealClock::default()),
             &mut Registry::default(),

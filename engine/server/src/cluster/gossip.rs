@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use spanloom_peer::{Cluster, Members, PeerError};
+use spanloom_peer::{PeerError, TenantRings};
 use spanloom_swim::{Change, Effects, Identity, Load, MemberState, Now, Record, Swim};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -84,7 +84,7 @@ impl Gossip {
         commands: mpsc::Sender<Command>,
         receiver: mpsc::Receiver<Command>,
     ) -> Result<(Self, Arc<Shared>), ClusterError> {
-        let ClusterParts { options, connect, local, hand_over } = parts;
+        let ClusterParts { options, members, connect, local, hand_over } = parts;
         let address = options.gossip;
         let socket =
             UdpSocket::bind(address).await.map_err(|source| ClusterError::Listen { address, source })?;
@@ -114,7 +114,6 @@ impl Gossip {
             files.set_state_aside(&error.to_string()).map_err(failed)?;
         }
         let rings = Rings::new(options.ring, now.unix_ms)?;
-        let members = Members::new(Cluster { ring: rings.ring().clone(), nodes: Vec::new(), me: None });
         let shared = Arc::new(Shared {
             name: kept.name.clone(),
             gossip: bound,
@@ -300,7 +299,8 @@ impl Gossip {
             self.unkept.get_or_insert_with(Instant::now);
         }
         self.view = view::seen(&members, self.swim.held(), self.met);
-        if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members) {
+        let tenants = TenantRings::new(self.options.tenant_shard_size);
+        if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members, tenants) {
             self.shared.members.set(cluster);
         }
         let mut snapshot = self.shared.snapshot.lock();

@@ -12,7 +12,6 @@
 //! | `gossip.rs` | the task: datagrams, timers, commands |
 //! | `effects.rs` | what the task does in the world |
 //! | `view.rs` | members to ring, steps and connections |
-//! | `unconnected.rs` | where no transport is plugged in |
 //! | `page.rs` | what `/ring` and `/memberlist` show |
 //! | `metrics.rs` | what is counted |
 //!
@@ -27,7 +26,6 @@ mod metrics;
 mod page;
 #[cfg(test)]
 mod tests;
-mod unconnected;
 mod view;
 
 use std::net::{IpAddr, SocketAddr};
@@ -48,7 +46,6 @@ use tokio::task::JoinHandle;
 use gossip::{Command, Gossip};
 pub use lifecycle::ForgetError;
 use page::Snapshot;
-pub use unconnected::Unconnected;
 
 /// Commands that wait for the task; more are refused.
 const COMMANDS: usize = 64;
@@ -114,16 +111,12 @@ pub trait HandOver: Send + Sync + 'static {
     }
 }
 
-/// Nothing is moved: replicas have it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoHandOver;
-
-impl HandOver for NoHandOver {}
-
 /// What a node of a cluster is made of.
 pub struct ClusterParts {
     /// What it is given.
     pub options: ClusterOptions,
+    /// Where the cluster is put as this node sees it.
+    pub members: Members,
     /// How it reaches others.
     pub connect: Arc<dyn Connect>,
     /// Who answers for this node.

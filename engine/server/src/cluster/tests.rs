@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use spanloom_peer::{BlockList, FindTrace, ListBlocks, Push, Pushed, ReadBlock, TraceCopy};
-use spanloom_ring::MemberState;
+use spanloom_peer::{BlockList, Cluster, FindTrace, ListBlocks, Push, Pushed, ReadBlock, TraceCopy};
+use spanloom_ring::{MemberState, Ring};
 use spanloom_swim::{Key, Seal};
 
 use super::*;
@@ -144,8 +144,10 @@ impl World {
         change(&mut options);
         let peer = format!("127.0.0.1:{}", options.peer_port);
         let hands = Arc::new(Hands::default());
+        let nobody = Ring::new(Vec::new(), options.ring).unwrap();
         let parts = ClusterParts {
             options,
+            members: Members::new(Cluster::of_nobody(nobody)),
             connect: Arc::new(self.net.clone()),
             local: Arc::new(Way { net: self.net.clone(), to: peer.clone() }),
             hand_over: hands.clone(),

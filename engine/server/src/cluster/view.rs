@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use spanloom_peer::{Cluster, Node, Peer};
+use spanloom_peer::{Cluster, Node, Peer, TenantRings};
 use spanloom_ring::{MAX_MEMBERS, MemberState, NodeName, Ring, RingMember, RingOptions};
 use spanloom_swim::{Held, Member, Record};
 
@@ -116,7 +116,7 @@ impl Connections {
 
     /// The cluster as others ask for it; `None` if the ring is not of these members. Connections to nodes that are not
     /// on the ring go.
-    pub fn cluster(&mut self, ring: &Ring, members: &[Member]) -> Option<Cluster> {
+    pub fn cluster(&mut self, ring: &Ring, members: &[Member], tenants: TenantRings) -> Option<Cluster> {
         self.known.retain(|name, _| ring.find(name).is_some());
         let members: BTreeMap<&NodeName, &Member> =
             members.iter().map(|member| (member.identity.name(), member)).collect();
@@ -135,6 +135,6 @@ impl Connections {
             };
             nodes.push(Node { name: name.clone(), peer, is_up: member.status.is_up(), generation });
         }
-        Some(Cluster { ring: ring.clone(), nodes, me })
+        Some(Cluster { ring: ring.clone(), nodes, me, tenants })
     }
 }

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine as _;
+use spanloom_ingest::ReplicateOptions;
+use spanloom_peer::{ClientTls, Identity, ServerTls, TlsError};
 use spanloom_ring::{MAX_REPLICATION, NodeName, RingOptions, Roles, TOKENS_PER_NODE, Zone};
 use spanloom_swim::{Key, Options, Seal, Seed};
 
@@ -129,6 +131,45 @@ impl Config {
         let port = self.address(cluster.peer_port)?;
         let ip = address("cluster.peer_address", &cluster.peer_address, port.ip())?;
         Ok(SocketAddr::new(ip, port.port()))
+    }
+
+    /// What spans on their way to their owners are given.
+    pub fn replicate_options(&self) -> ReplicateOptions {
+        let cluster = &self.cluster;
+        ReplicateOptions {
+            stand_in_after: cluster.stand_in_after.0,
+            timeout: cluster.write_timeout.0,
+            inflight_bytes: usize::try_from(cluster.inflight_bytes.0).unwrap_or(usize::MAX),
+            ..ReplicateOptions::default()
+        }
+    }
+
+    /// TLS between nodes, for both ends; `None` when there is none.
+    pub fn cluster_tls(&self) -> Result<Option<(ClientTls, ServerTls)>, ConfigError> {
+        let tls = &self.cluster.tls;
+        let named = [&tls.cert_file, &tls.key_file, &tls.ca_file];
+        if named.iter().all(|file| file.is_empty()) {
+            return Ok(None);
+        }
+        if named.iter().any(|file| file.is_empty()) {
+            let expected = "all three of cert_file, key_file and ca_file, or none";
+            return wrong("cluster.tls", "some of its files", expected);
+        }
+        let read = |key, path: &String| {
+            std::fs::read(path).or_else(|error| wrong(key, format!("{path:?} ({error})"), "a file of PEM"))
+        };
+        let cert = read("cluster.tls.cert_file", &tls.cert_file)?;
+        let key = read("cluster.tls.key_file", &tls.key_file)?;
+        let ca = read("cluster.tls.ca_file", &tls.ca_file)?;
+        let identity = Identity { certificates: &cert, key: &key };
+        let name = Some(tls.server_name.as_str()).filter(|name| !name.is_empty());
+        let unfit = |error: TlsError| ConfigError::Value {
+            key: "cluster.tls",
+            found: error.to_string(),
+            expected: "a certificate, its key, and the certificates that sign nodes' ones".into(),
+        };
+        let client = ClientTls::new(&ca, Some(identity), name).map_err(unfit)?;
+        Ok(Some((client, ServerTls::new(identity, Some(&ca)).map_err(unfit)?)))
     }
 
     /// What the cluster is given; `None` when this node is alone.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hidden::Hidden;
 use super::section::section;
-use super::units::Time;
+use super::units::{Size, Time};
 
 /// How far nodes are from each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -66,6 +66,18 @@ section! {
         zone_aware: bool = true,
         /// Nodes that a tenant's spans are spread over; 0 is all. Not less than the replication. The same on all nodes.
         tenant_shard_size: u32 = 0,
+        /// How long a node may take to acknowledge spans before another takes its share as well.
+        stand_in_after: Time = Time(Duration::from_millis(500)),
+        /// After how long a request that no majority of owners has kept is refused.
+        write_timeout: Time = Time(Duration::from_secs(5)),
+        /// Most bytes of requests on their way to one node. With more the node is taken to be too slow, and others take
+        /// its share.
+        inflight_bytes: Size = Size(32 << 20),
+        /// With a store: how long a copy of a trace waits here for the node that is to bring the trace there, before this
+        /// node does it too. Longer than `seal.max_age` and than uploads take.
+        takeover_after: Time = Time(Duration::from_secs(900)),
+        /// See below.
+        tls: ClusterTlsSection = ClusterTlsSection::default(),
         /// After how long a node that is down is removed, so that others own what it owned; `0s` never: it keeps its
         /// place, others stand in for it, and it takes its place when it is back. `POST /ring/forget` removes it by
         /// hand. Longer than any restart or repair takes.
@@ -82,5 +94,20 @@ section! {
         leave_on_shutdown: bool = true,
         /// How long leaving may take.
         leave_timeout: Time = Time(Duration::from_secs(60)),
+    }
+}
+
+section! {
+    /// Keys for TLS between nodes: on both sides of every connection on `cluster.peer_port`. Empty: none, and whoever
+    /// reaches the port is believed. Certificates are read at the start.
+    ClusterTlsSection {
+        /// File with this node's certificate and those that signed it, PEM.
+        cert_file: String = String::new(),
+        /// File with the certificate's key, PEM.
+        key_file: String = String::new(),
+        /// File with the certificates that sign those of nodes, PEM. Whoever connects must have one signed by them.
+        ca_file: String = String::new(),
+        /// Name that other nodes' certificates must have; empty is the address at which each is reached.
+        server_name: String = String::new(),
     }
 }

@@ -1,0 +1,131 @@
+//! This node among others, put together: the port for their questions, connections to them, gossip, and what is brought
+//! to whom when nodes come and go.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use spanloom_bucket::{Bucket, Standby};
+use spanloom_peer::{ClientTls, DialOptions, Dialer, Members, Peer, ServeOptions, ServerTls};
+use spanloom_ring::{NodeName, Ring};
+use spanloom_upkeep::Share;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::builder::StartError;
+use crate::cluster::{ClusterHandle, ClusterOptions, ClusterParts, Connect};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::node::{Moving, ThisNode};
+
+/// What a node needs before anything runs: the cluster, in which it sees nobody yet, and an open port.
+pub(crate) struct Among {
+    pub members: Members,
+    options: ClusterOptions,
+    listener: TcpListener,
+    dial: DialOptions,
+    serve: ServeOptions,
+}
+
+/// What answers the others' questions, until it is stopped.
+pub(crate) struct Answering {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// This node's part in a cluster, while it runs.
+pub(crate) struct Part {
+    pub cluster: ClusterHandle,
+    answering: Mutex<Option<Answering>>,
+}
+
+/// Connections by the transport of questions between nodes.
+struct Dialled(Dialer);
+
+impl Connect for Dialled {
+    fn connect(&self, _name: &NodeName, address: &str) -> Arc<dyn Peer> {
+        self.0.peer(address)
+    }
+}
+
+impl Among {
+    /// Opens the port for other nodes' questions; `None` when this node is to be alone.
+    pub fn bind(config: &Config) -> Result<Option<Self>, StartError> {
+        let Some(options) = config.cluster_options()? else { return Ok(None) };
+        let address = config.peer_address()?;
+        let listener = spanloom_receive::bind(address).map_err(|source| StartError::Listen {
+            key: "cluster.peer_port",
+            address,
+            source,
+        })?;
+        let tls: Option<(ClientTls, ServerTls)> = config.cluster_tls()?;
+        let (client, server) = tls.unzip();
+        let dial = DialOptions { tls: client, ..DialOptions::default() };
+        let serve = ServeOptions { tls: server, ..ServeOptions::default() };
+        let nobody = Ring::new(Vec::new(), options.ring).map_err(crate::cluster::ClusterError::from)?;
+        let members = Members::new(spanloom_peer::Cluster::of_nobody(nobody));
+        Ok(Some(Self { members, options, listener, dial, serve }))
+    }
+
+    /// Whether it is this node that brings a trace to the store.
+    pub fn standby(&self, config: &Config) -> Standby {
+        let members = self.members.clone();
+        let is_ours = Box::new(move |tenant: &_, id: &_| members.now().ships(tenant, id));
+        Standby { is_ours, takeover_after: config.cluster.takeover_after.0 }
+    }
+
+    /// What of the work on the store is this node's.
+    pub fn share(&self) -> Share {
+        let members = self.members.clone();
+        Share::new(Box::new(move |key| members.now().owns_job(key)))
+    }
+
+    /// Answers the others, and takes part.
+    pub async fn start(self, engine: &Engine) -> Result<Part, StartError> {
+        let inner = engine.inner();
+        let node = Arc::new(ThisNode::new(inner.ingest.clone(), inner.querier.serving()));
+        let (stop, stopped) = oneshot::channel();
+        let local: Arc<dyn Peer> = node.clone();
+        let serve = spanloom_peer::serve(self.listener, local.clone(), self.serve, async {
+            // Dropped, it is the end as well.
+            let _ = stopped.await;
+        });
+        let answering = Answering { stop, task: tokio::spawn(serve) };
+        let moving = Moving {
+            replicator: inner.replicator.clone(),
+            bucket: inner.bucket.clone(),
+            upkeep: inner.store.upkeep().clone(),
+        };
+        let parts = ClusterParts {
+            options: self.options,
+            members: self.members,
+            connect: Arc::new(Dialled(Dialer::new(self.dial))),
+            local,
+            hand_over: Arc::new(moving),
+        };
+        let cluster = ClusterHandle::start(parts).await?;
+        node.takes_part(cluster.clone());
+        Ok(Part { cluster, answering: Mutex::new(Some(answering)) })
+    }
+}
+
+impl Part {
+    /// Leaves, if that is configured, and answers no more.
+    pub async fn end(&self) {
+        // What this node had is with others, or stays in its place, before anything ends that they may ask for.
+        self.cluster.leave().await;
+        let answering = self.answering.lock().take();
+        if let Some(Answering { stop, task }) = answering {
+            let _ = stop.send(());
+            let _ = task.await;
+        }
+    }
+}
+
+/// Blocks whose traces others bring to the store stand by.
+pub(crate) fn with_standby(bucket: Bucket, among: Option<&Among>, config: &Config) -> Bucket {
+    match among {
+        Some(among) if bucket.remote().is_some() => bucket.with_standby(among.standby(config)),
+        _ => bucket,
+    }
+}

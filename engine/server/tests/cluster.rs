@@ -1,0 +1,180 @@
+//! Several real processes as one store: every acknowledged span is found whole, from any node, whatever happens to one of
+//! them.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod house;
+
+use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use house::House;
+use house::load::{Spans, check, load_while, some_traces};
+
+/// Traces that are read back at a time.
+const MOST: usize = 300;
+
+/// Blocks are sealed and joined all the time.
+const EAGER: &str = "
+log: {segment_bytes: 1MiB}
+trace: {idle: 50ms, max_age: 1s}
+seal: {block_bytes: 400KiB, max_age: 200ms}
+compaction: {every: 100ms, zstd_level: 1}
+memory: {budget: 128MiB}
+";
+
+/// Nodes of a cluster; `None` where one is down.
+struct Nodes {
+    dir: tempfile::TempDir,
+    gossip: Vec<u16>,
+    peer: Vec<u16>,
+    houses: Vec<Option<House>>,
+    more: String,
+}
+
+impl Nodes {
+    /// Starts so many nodes and waits until all own their ranges.
+    fn start(count: usize, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut nodes =
+            Self { dir, gossip: Vec::new(), peer: Vec::new(), houses: Vec::new(), more: more.to_owned() };
+        (0..count).for_each(|_| nodes.add());
+        nodes.wait_for(count);
+        nodes
+    }
+
+    fn folder(&self, node: usize) -> PathBuf {
+        self.dir.path().join(format!("n{node}"))
+    }
+
+    /// Starts one more.
+    fn add(&mut self) {
+        let node = self.houses.len();
+        self.gossip.push(UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+        self.peer.push(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+        std::fs::create_dir_all(self.folder(node)).unwrap();
+        self.houses.push(None);
+        self.begin(node);
+    }
+
+    /// Starts one that is down.
+    fn begin(&mut self, node: usize) {
+        let seeds: Vec<String> = self.gossip.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
+        let config = format!(
+            "{EAGER}\n{}\ncluster: {{enabled: true, node_name: n{node}, gossip_port: {}, peer_port: {}, join: [{}], \
+             settle: 500ms, join_wait: 2s}}\n",
+            self.more,
+            self.gossip[node],
+            self.peer[node],
+            seeds.join(", ")
+        );
+        self.houses[node] = Some(House::start(&self.folder(node), &config));
+    }
+
+    fn house(&self, node: usize) -> &House {
+        self.houses[node].as_ref().unwrap()
+    }
+
+    fn up(&self) -> impl Iterator<Item = &House> {
+        self.houses.iter().flatten()
+    }
+
+    /// Waits until each node that is up sees so many active ones that answer.
+    fn wait_for(&self, count: usize) {
+        for house in self.up() {
+            house.wait_until("all nodes are active", || {
+                let (status, text) = house.says("/ring?format=json");
+                assert_eq!(status, 200, "{text}");
+                active(&text) == count
+            });
+        }
+    }
+
+    /// Every span is found from each node that is up, and none twice.
+    fn check(&self, spans: &Spans, when: &str) {
+        for house in self.up() {
+            check(house, &some_traces(spans, MOST), when);
+        }
+    }
+
+    /// SIGKILL.
+    fn kill(&mut self, node: usize) {
+        self.houses[node].take().unwrap().kill();
+    }
+
+    /// SIGTERM, and waits for the end.
+    fn stop(&mut self, node: usize) {
+        self.houses[node].take().unwrap().stop();
+    }
+}
+
+/// Members that are active and answer, of what `/ring` says.
+fn active(text: &str) -> usize {
+    let page: serde_json::Value = serde_json::from_str(text).unwrap();
+    let members = page["members"].as_array().unwrap();
+    members.iter().filter(|member| member["state"] == "active" && member["status"] == "alive").count()
+}
+
+/// So many spans, taken by one node.
+fn load(house: &House, seed: u64, spans: usize) -> Spans {
+    load_while(house.otlp, seed, |count| house.wait_until("spans are acknowledged", || count() >= spans))
+}
+
+#[test]
+fn three_nodes_lose_nothing_whatever_happens_to_one() {
+    let mut nodes = Nodes::start(3, "");
+    let mut all = load(nodes.house(0), 1, 3_000);
+    all.extend(load(nodes.house(1), 2, 3_000));
+    nodes.check(&all, "with three nodes");
+    // One dies while spans come.
+    let port = nodes.house(0).otlp;
+    all.extend(load_while(port, 3, |count| {
+        nodes.house(0).wait_until("some are acknowledged", || count() >= 1_000);
+        nodes.house(2).signal("KILL");
+        let so_far = count();
+        nodes.house(0).wait_until("more are acknowledged", || count() >= so_far + 3_000);
+    }));
+    nodes.houses[2] = None;
+    nodes.check(&all, "when one has died");
+    nodes.begin(2);
+    nodes.wait_for(3);
+    nodes.check(&all, "when it is back");
+    // One stands still, which a cut cable looks like.
+    nodes.house(1).signal("STOP");
+    all.extend(load(nodes.house(0), 4, 3_000));
+    for node in [0, 2] {
+        check(nodes.house(node), &some_traces(&all, MOST), "while one stands still");
+    }
+    nodes.house(1).signal("CONT");
+    nodes.wait_for(3);
+    nodes.check(&all, "when it goes on");
+    // All are restarted in turn, while spans come.
+    for node in 0..3 {
+        let other = (node + 1) % 3;
+        let port = nodes.house(other).otlp;
+        let seed = 10 + node as u64;
+        all.extend(load_while(port, seed, |count| {
+            nodes.house(other).wait_until("some are acknowledged", || count() >= 500);
+            nodes.stop(node);
+            let so_far = count();
+            nodes.house(other).wait_until("more are acknowledged", || count() >= so_far + 500);
+        }));
+        nodes.begin(node);
+        nodes.wait_for(3);
+    }
+    nodes.check(&all, "when all were restarted");
+    std::thread::sleep(Duration::from_millis(500));
+    // Two come, one goes for good.
+    nodes.add();
+    nodes.add();
+    nodes.wait_for(5);
+    all.extend(load(nodes.house(4), 20, 3_000));
+    nodes.check(&all, "with five nodes");
+    nodes.stop(0);
+    nodes.wait_for(4);
+    all.extend(load(nodes.house(3), 21, 1_000));
+    nodes.check(&all, "when one has left");
+    nodes.kill(1);
+    nodes.check(&all, "when another has died after that");
+}
