@@ -150,8 +150,7 @@ pub(super) fn memberlist(page: &ClusterPage) -> String {
         let _ = write!(out, "<tr><td>{name}</td><td class=\"n\">{value}</td></tr>");
     }
     for (reason, count) in &gossip.dropped {
-        let _ =
-            write!(out, "<tr><td>dropped: {}</td><td class=\"n\">{count}</td></tr>", escape(reason));
+        let _ = write!(out, "<tr><td>dropped: {}</td><td class=\"n\">{count}</td></tr>", escape(reason));
     }
     out.push_str("</table>");
     if !gossip.last_dropped.is_empty() {

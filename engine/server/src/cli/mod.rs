@@ -6,7 +6,7 @@
 //! | `walk.rs` | `spanloom walk`: one trace through the stops, timed |
 //! | `allocator.rs` | memory given back at once |
 //! | `load.rs` | `spanloom load`: the load generator |
-//! | `query/` | `spanloom query`: a running server asked |
+//! | `query/` | `spanloom query`, `spanloom ring`: a running server asked |
 //! | `block.rs` | `spanloom block`: blocks listed, inspected, verified |
 //! | `block_jobs.rs` | `spanloom block plan`, `compact`: what is to be done with them |
 //! | `block_redact.rs` | `spanloom block redact`: spans deleted from blocks |
@@ -40,7 +40,11 @@ const EXAMPLES: &str = "Examples:
   spanloom query '{ status = error }'        the newest traces with an error
   spanloom query '{ } | rate()'              spans a second, as a plot
   spanloom query trace <ID>                  a trace as a tree with bars
-  spanloom block list                        what is on disk";
+  spanloom block list                        what is on disk
+  spanloom --node-name b --data-dir b --port-offset 1000 --join 127.0.0.1:7946
+                                             a second node of a cluster, on the same host
+  spanloom --join peers.local:7946 --target ingester,querier   a node with some of the roles
+  spanloom ring                              the nodes of the cluster and what they own";
 
 /// A distributed tracing backend: spans in by OTLP, traces out by the Tempo API.
 #[derive(Debug, Parser)]
@@ -66,6 +70,8 @@ enum Command {
     Load(Box<load::LoadFlags>),
     /// Ask a running engine: traces and series by TraceQL, a trace by id, names and values of attributes.
     Query(Box<query::QueryFlags>),
+    /// Ask a running engine for the nodes of its cluster and what they own; forget one that is dead.
+    Ring(Box<query::ring::RingFlags>),
     /// Look at the blocks of a data directory; the engine may be running.
     #[command(subcommand)]
     Block(block::BlockCommand),
@@ -86,6 +92,18 @@ struct ServeFlags {
     /// Added to every port, so that several run on one host [key: port_offset].
     #[arg(long, value_name = "N")]
     port_offset: Option<u16>,
+    /// Join the cluster of the node that gossips there; several may be given. This node is then one of several
+    /// [key: cluster.join].
+    #[arg(long, value_name = "HOST:PORT")]
+    join: Vec<String>,
+    /// What this node does in its cluster: distributor, ingester, querier, compactor, with commas, or all
+    /// [key: cluster.roles] [default: all].
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    target: Vec<String>,
+    /// This node's name in its cluster [key: cluster.node_name] [default: the one kept in the data directory, or the
+    /// host's].
+    #[arg(long, value_name = "NAME")]
+    node_name: Option<String>,
     /// Read the configuration, say what is wrong with it, and end.
     #[arg(long)]
     check_config: bool,
@@ -107,6 +125,15 @@ impl ServeFlags {
         if let Some(offset) = self.port_offset {
             config.port_offset = offset;
         }
+        if !self.join.is_empty() {
+            config.cluster.join.clone_from(&self.join);
+        }
+        if !self.target.is_empty() {
+            config.cluster.roles.clone_from(&self.target);
+        }
+        if let Some(name) = &self.node_name {
+            config.cluster.node_name.clone_from(name);
+        }
         config.check()?;
         Ok(config)
     }
@@ -117,6 +144,12 @@ impl ServeFlags {
         self.data_dir = self.data_dir.or(outer.data_dir);
         self.listen_host = self.listen_host.or(outer.listen_host);
         self.port_offset = self.port_offset.or(outer.port_offset);
+        for (own, outer) in [(&mut self.join, outer.join), (&mut self.target, outer.target)] {
+            if own.is_empty() {
+                *own = outer;
+            }
+        }
+        self.node_name = self.node_name.or(outer.node_name);
         self.check_config |= outer.check_config;
         self
     }
@@ -134,6 +167,7 @@ pub fn main() -> ExitCode {
         Some(Command::Walk(flags)) => walk::run(flags),
         Some(Command::Load(flags)) => load::run(*flags),
         Some(Command::Query(flags)) => query::run(*flags),
+        Some(Command::Ring(flags)) => query::ring::run(*flags),
         Some(Command::Block(command)) => block::run(command),
     }
 }

@@ -10,6 +10,7 @@
 //! | `series.rs` | series that a query makes |
 //! | `trace.rs` | a trace by id |
 //! | `names.rs` | names and values of attributes |
+//! | `ring.rs` | `spanloom ring`, which asks a server, too |
 //! | `server.rs` | the server that is asked |
 //! | `answer.rs` | what it answers, in JSON |
 //! | `spans.rs` | a trace that it answers, in protobuf |
@@ -19,6 +20,7 @@
 mod answer;
 mod names;
 mod render;
+pub(super) mod ring;
 mod search;
 mod series;
 mod server;
@@ -151,12 +153,17 @@ fn given(flags: &[(&'static str, bool)]) -> Vec<&'static str> {
 }
 
 pub(super) fn run(flags: QueryFlags) -> ExitCode {
+    run_to_end(async |terminal| ask(flags, terminal).await)
+}
+
+/// Runs a command that asks a server, and yields the exit code.
+fn run_to_end(command: impl AsyncFnOnce(&mut Terminal) -> Result<(), Failure>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say::failed(format!("the runtime could not be started: {error}")),
     };
     let mut terminal = Terminal::of_stdout();
-    match runtime.block_on(ask(flags, &mut terminal)) {
+    match runtime.block_on(command(&mut terminal)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(why)) => say::failed(why),
         Err(Failure::Usage(why)) => {

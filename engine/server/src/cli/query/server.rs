@@ -115,10 +115,22 @@ impl Server {
 
     /// Asks a question. Any status but 200 is a failure.
     pub async fn get(&mut self, path: &Path, accept: &'static str) -> Result<Answer, Failure> {
-        let asked = self.client.ask_for(Method::GET, &format!("{}{}", self.prefix, path.0), accept).await;
+        self.ask(Method::GET, path, accept).await
+    }
+
+    /// Has something done. Any status but 200 and 202 is a failure.
+    pub async fn post(&mut self, path: &Path, accept: &'static str) -> Result<Answer, Failure> {
+        self.ask(Method::POST, path, accept).await
+    }
+
+    async fn ask(&mut self, method: Method, path: &Path, accept: &'static str) -> Result<Answer, Failure> {
+        let url = format!("{}{}", self.prefix, path.0);
+        let asked = self.client.ask_for(method.clone(), &url, accept).await;
+        let is_good =
+            |status| status == StatusCode::OK || method == Method::POST && status == StatusCode::ACCEPTED;
         match asked {
-            Ok(answer) if answer.status == StatusCode::OK => Ok(answer),
-            Ok(answer) => Err(Failure::Failed(self.refused(path, &answer))),
+            Ok(answer) if is_good(answer.status) => Ok(answer),
+            Ok(answer) => Err(Failure::Failed(self.refused(&method, path, &answer))),
             Err(Broken::Gone(error)) => Err(Failure::Failed(format!(
                 "nothing answers at {}: {error}; start the engine with `spanloom`, or name another one with \
                  --endpoint URL or --port-offset N",
@@ -131,15 +143,15 @@ impl Server {
                     }
                     false => why,
                 };
-                Err(Failure::Failed(format!("GET {}{} has no answer: {why}", self.url, path.short())))
+                Err(Failure::Failed(format!("{method} {}{} has no answer: {why}", self.url, path.short())))
             }
         }
     }
 
     /// What is said of a status that is no success.
-    fn refused(&self, path: &Path, answer: &Answer) -> String {
+    fn refused(&self, method: &Method, path: &Path, answer: &Answer) -> String {
         let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(MOST_SHOWN)]);
-        let mut out = format!("GET {}{} was answered with {}", self.url, path.short(), answer.status);
+        let mut out = format!("{method} {}{} was answered with {}", self.url, path.short(), answer.status);
         let reason = clip(&escape(body.trim()), MOST_SHOWN);
         if !reason.is_empty() {
             // Writing to a string cannot fail.

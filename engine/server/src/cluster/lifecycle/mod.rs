@@ -173,7 +173,8 @@ impl Lifecycle {
     }
 
     fn look(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
-        if self.is_told_to_leave {
+        let has_place = view.held.as_ref().is_some_and(|held| held.state != MemberState::Left);
+        if self.is_told_to_leave && !has_place {
             return Some(self.end(Decision::Stop));
         }
         let has_looked = now_ms >= self.started_ms + self.settings.join_wait_ms

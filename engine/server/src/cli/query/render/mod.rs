@@ -18,6 +18,7 @@
 //! | `tree.rs` | a trace as a tree with bars |
 //! | `attributes.rs` | what a span of a tree carries |
 //! | `names.rs` | names and values of attributes |
+//! | `ring.rs` | the nodes of a cluster |
 
 pub mod attributes;
 pub mod caret;
@@ -30,6 +31,7 @@ pub mod instant;
 pub mod names;
 pub mod number;
 pub mod plot;
+pub mod ring;
 pub mod series;
 pub mod table;
 pub mod text;
