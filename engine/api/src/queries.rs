@@ -214,7 +214,7 @@ impl From<spanloom_query::QueryError> for QueryError {
             Asked::Invalid(message) => QueryError::Invalid(message),
             Asked::TooLarge(message) => QueryError::TooLarge(message),
             Asked::Timeout(limit) => QueryError::Timeout(limit),
-            Asked::Stopping => QueryError::Unavailable(error.to_string()),
+            Asked::Stopping | Asked::Peers { .. } => QueryError::Unavailable(error.to_string()),
             Asked::Block { .. } | Asked::Live(_) | Asked::Read(_) => QueryError::Internal(error.to_string()),
         }
     }
