@@ -25,11 +25,15 @@ impl HeldBlock {
     }
 }
 
+/// A block's tenant and name.
+type Key = (Tenant, Arc<str>);
+
 /// Blocks that were listed for others.
 pub(crate) struct Held {
     hold: Duration,
     most: usize,
-    blocks: Mutex<HashMap<(Tenant, Arc<str>), (Instant, HeldBlock)>>,
+    /// Each with when it was listed last.
+    blocks: Mutex<HashMap<Key, (Instant, HeldBlock)>>,
 }
 
 impl Held {
