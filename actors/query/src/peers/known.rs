@@ -217,7 +217,7 @@ mod tests {
     fn a_list_that_cannot_be_is_refused() {
         let (known, node, _runtime) = known();
         let tenant = Tenant::default();
-        let mut check = |wrong: PeerBlock| {
+        let check = |wrong: PeerBlock| {
             let list = BlockList { run: 1, blocks: vec![block("good"), wrong] };
             let refused = known.take(&node, &tenant, list).err();
             assert!(matches!(refused, Some(PeerError::Garbled(_))), "{refused:?}");
