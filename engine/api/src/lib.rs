@@ -15,6 +15,7 @@
 //! | `time.rs` | points in time, durations, steps |
 //! | `language.rs` | a query's text, looked at before it is handed on |
 //! | `parts.rs` | answers in parts, taken whole |
+//! | `partial.rs` | answers that lack something say so |
 //! | `admin.rs` | `/ready`, `/api/echo`, `/api/status/buildinfo`, `/flush`, `/shutdown` |
 //! | `redact.rs` | `/api/redact` |
 //! | `status.rs` | `/status` and its parts |
@@ -34,6 +35,7 @@ mod endpoints;
 mod language;
 pub mod metrics;
 mod params;
+mod partial;
 mod parts;
 pub mod queries;
 pub mod redact;
@@ -52,6 +54,7 @@ mod traces;
 pub use cluster::{ClusterMember, ClusterPage, GossipCounts};
 pub use config::{ApiConfig, QueryLimits};
 pub use metrics::ApiMetrics;
+pub use partial::PARTIAL;
 pub use queries::{
     BuildInfo, ConfigMode, Queries, QueryError, Section, Sources, StatusPage, TraceAnswer, TraceQuery,
 };

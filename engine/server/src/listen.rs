@@ -227,15 +227,18 @@ impl Queries for Engine {
             Sources::Blocks => spanloom_query::Sources::Blocks,
         };
         let mut parts = Vec::with_capacity(query.tenants.len());
+        let mut missing = None;
         for tenant in &query.tenants {
-            let found = self.inner().querier.find_trace_in(sources, tenant, query.id).await;
-            parts.extend(found?.trace);
+            let found = self.inner().querier.find_trace_in(sources, tenant, query.id).await?;
+            parts.extend(found.trace);
+            // The same nodes are silent, whoever is asked for.
+            missing = missing.or(found.partial);
         }
         let trace = match parts.len() {
             0 | 1 => parts.pop(),
             _ => Some(join::join(parts).trace),
         };
-        Ok(TraceAnswer { trace, ..TraceAnswer::default() })
+        Ok(TraceAnswer { trace, missing, ..TraceAnswer::default() })
     }
 
     async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {

@@ -137,3 +137,95 @@ impl KnownBlocks {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::ops::Range;
+
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use spanloom_bucket::cache::{CacheOptions, Ranges};
+
+    use super::*;
+
+    struct Nowhere;
+
+    impl Ranges for Nowhere {
+        fn ranges<'a>(&'a self, _: &'a str, _: &'a [Range<u64>]) -> BoxFuture<'a, io::Result<Vec<Bytes>>> {
+            async { Err(io::Error::other("nowhere")) }.boxed()
+        }
+    }
+
+    fn meta() -> BlockMeta {
+        BlockMeta {
+            tenant: Tenant::default(),
+            version: spanloom_block::FORMAT_VERSION,
+            created: 5,
+            spans: 1,
+            traces: 1,
+            raw_bytes: 1,
+            min_start: 0,
+            max_end: 1,
+            min_sealed_through: 0,
+            max_sealed_through: 0,
+            file_bytes: 1000,
+            tail: 64,
+            level: 0,
+            replaces: Vec::new(),
+        }
+    }
+
+    fn block(name: &str) -> PeerBlock {
+        PeerBlock {
+            name: name.into(),
+            meta: meta().to_bytes().into(),
+            tail: 64,
+            is_live: true,
+            sealed: vec![],
+        }
+    }
+
+    fn known() -> (KnownBlocks, NodeName, tokio::runtime::Runtime) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let options = CacheOptions { folder: None, data_bytes: 1 << 20, metadata_bytes: 1 << 20 };
+        let cache = Cache::over(Arc::new(Nowhere), None, runtime.handle().clone(), options);
+        (KnownBlocks::new(cache, Arc::default()), NodeName::new("a").unwrap(), runtime)
+    }
+
+    #[test]
+    fn what_is_listed_again_is_the_same() {
+        let (known, node, _runtime) = known();
+        let tenant = Tenant::default();
+        let take = |run: u64, names: &[&str]| {
+            let blocks = names.iter().map(|name| block(name)).collect();
+            known.take(&node, &tenant, BlockList { run, blocks }).unwrap()
+        };
+        let first = take(1, &["x", "y"]);
+        assert_eq!(&*first[0].listed.path, "a/x");
+        let second = take(1, &["y", "z"]);
+        assert!(Arc::ptr_eq(&first[1], &second[0]));
+        let anew = take(2, &["y"]);
+        assert!(!Arc::ptr_eq(&first[1], &anew[0]), "the name means another block in another run");
+        assert_ne!(first[1].key, anew[0].key);
+        assert!(take(2, &[]).is_empty());
+        assert!(known.lists.lock().is_empty());
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_is_refused() {
+        let (known, node, _runtime) = known();
+        let tenant = Tenant::default();
+        let check = |wrong: PeerBlock| {
+            let list = BlockList { run: 1, blocks: vec![block("good"), wrong] };
+            let refused = known.take(&node, &tenant, list).err();
+            assert!(matches!(refused, Some(PeerError::Garbled(_))), "{refused:?}");
+        };
+        check(PeerBlock { meta: Bytes::from_static(b"abc"), ..block("x") });
+        check(PeerBlock { tail: 1001, ..block("x") });
+        check(PeerBlock { sealed: vec![2, 1], ..block("x") });
+        let other = BlockMeta { tenant: Tenant::new("other").unwrap(), ..meta() };
+        check(PeerBlock { meta: other.to_bytes().into(), ..block("x") });
+    }
+}

@@ -25,14 +25,15 @@ impl HeldBlock {
     }
 }
 
-/// Blocks by tenant and name, with when each was listed last.
-type Blocks = HashMap<(Tenant, Arc<str>), (Instant, HeldBlock)>;
+/// A block's tenant and name.
+type Key = (Tenant, Arc<str>);
 
 /// Blocks that were listed for others.
 pub(crate) struct Held {
     hold: Duration,
     most: usize,
-    blocks: Mutex<Blocks>,
+    /// Each with when it was listed last.
+    blocks: Mutex<HashMap<Key, (Instant, HeldBlock)>>,
 }
 
 impl Held {

@@ -27,7 +27,7 @@ use crate::answer::{Format, MANY_TRACES, write};
 use crate::params::Params;
 use crate::parts::{inspected, whole};
 use crate::service::Inner;
-use crate::{Queries, QueryError, tenants, time};
+use crate::{Queries, QueryError, partial, tenants, time};
 use asked::Asked;
 pub(crate) use legacy::known_field;
 
@@ -46,9 +46,10 @@ pub(crate) async fn search<Q: Queries>(
     // The explanation has no place in the messages that readers know.
     let format = if request.explain { Format::Json } else { Format::of(&headers).or_json() };
     let part = inner.within_time(async { whole(inner.queries.search(request).await?).await }).await?;
-    let next = part.next;
+    let (next, partial) = (part.next, part.partial.clone());
     let is_large = part.traces.len() > MANY_TRACES;
-    let mut response = write(&inner, &headers, format, is_large, move || body(format, &part)).await?;
+    let response = write(&inner, &headers, format, is_large, move || body(format, &part)).await?;
+    let mut response = partial::said(response, partial.as_deref());
     if let Some(next) = next
         && let Ok(value) = HeaderValue::from_str(&cursor::print(next))
     {

@@ -19,7 +19,7 @@ use crate::answer::{Format, MANY_SAMPLES, write};
 use crate::params::Params;
 use crate::parts::{inspected, whole};
 use crate::service::Inner;
-use crate::{Queries, QueryError, tenants, time};
+use crate::{Queries, QueryError, partial, tenants, time};
 use asked::{Asked, Shape};
 
 /// `/api/metrics/query_range`.
@@ -54,8 +54,9 @@ async fn answer<Q: Queries>(
         inner.metrics.limited(limit);
     }
     let format = Format::of(headers).or_json();
-    let is_large = samples(&part) > MANY_SAMPLES;
-    write(inner, headers, format, is_large, move || body(shape, format, &part)).await
+    let (is_large, partial) = (samples(&part) > MANY_SAMPLES, part.partial.clone());
+    let response = write(inner, headers, format, is_large, move || body(shape, format, &part)).await?;
+    Ok(partial::said(response, partial.as_deref()))
 }
 
 /// How many samples there are to write.

@@ -8,6 +8,7 @@ use spanloom_query::{Answers, SearchPart};
 use spanloom_span::TraceId;
 use spanloom_wire::query::search;
 
+use super::reply::Message;
 use crate::QueryError;
 use crate::answer::{MANY_TRACES, beside};
 use crate::parts::{cut_short, inspected};
@@ -32,17 +33,19 @@ impl Found {
     }
 
     /// The next message and what follows it; `None` after the last one.
-    pub async fn next(mut self) -> Option<(Result<Vec<u8>, QueryError>, Option<Self>)> {
+    pub async fn next(mut self) -> Option<(Result<Message, QueryError>, Option<Self>)> {
         let part = match self.answers.next_part().await {
             Some(Ok(part)) => part,
             Some(Err(error)) => return Some((Err(error.into()), None)),
             None => return Some((Err(cut_short()), None)),
         };
-        let is_last = part.done;
+        let (is_last, partial) = (part.done, part.partial.clone());
         let Self { answers, mut sent } = self;
         let written = beside(part.traces.len() > MANY_TRACES, move || (sent.message(&part), sent)).await;
         Some(match written {
-            Ok((message, sent)) => (Ok(message), (!is_last).then_some(Self { answers, sent })),
+            Ok((bytes, sent)) => {
+                (Ok(Message { bytes, partial }), (!is_last).then_some(Self { answers, sent }))
+            }
             Err(error) => (Err(error), None),
         })
     }

@@ -8,6 +8,7 @@ use spanloom_query::{Answers, MetricsPart};
 use spanloom_traceql::answer::Series;
 use spanloom_wire::query::series::{SeriesAnswer, put_instant_series, put_labels, put_range_series};
 
+use super::reply::Message;
 use crate::answer::{MANY_SAMPLES, beside};
 use crate::parts::{cut_short, inspected};
 use crate::series::asked::Shape;
@@ -35,13 +36,13 @@ impl Grown {
     }
 
     /// The next message and what follows it; `None` after the last one.
-    pub async fn next(mut self) -> Option<(Result<Vec<u8>, QueryError>, Option<Self>)> {
+    pub async fn next(mut self) -> Option<(Result<Message, QueryError>, Option<Self>)> {
         let part = match self.answers.next_part().await {
             Some(Ok(part)) => part,
             Some(Err(error)) => return Some((Err(error.into()), None)),
             None => return Some((Err(cut_short()), None)),
         };
-        let is_last = part.done;
+        let (is_last, partial) = (part.done, part.partial.clone());
         if is_last && let Some(limit) = part.limit {
             self.metrics.limited(limit);
         }
@@ -49,8 +50,8 @@ impl Grown {
         let is_large = series::samples(&part) > MANY_SAMPLES;
         let written = beside(is_large, move || (sent.message(shape, &part), sent)).await;
         Some(match written {
-            Ok((message, sent)) => {
-                (Ok(message), (!is_last).then_some(Self { answers, shape, sent, metrics }))
+            Ok((bytes, sent)) => {
+                (Ok(Message { bytes, partial }), (!is_last).then_some(Self { answers, shape, sent, metrics }))
             }
             Err(error) => (Err(error), None),
         })

@@ -39,7 +39,7 @@ use crate::{Queries, QueryError, tenants, time};
 use failure::Failure;
 use found::Found;
 use grown::Grown;
-use reply::{Counted, Parts, Reply};
+use reply::{Counted, Message, Parts, Reply};
 
 /// A request has other fields beside its query.
 const OTHER_BYTES: usize = 16 << 10;
@@ -187,11 +187,10 @@ async fn names<Q: Queries>(
     version: u8,
 ) -> Result<Parts, Failure> {
     let asked = NamesAsked::from_message(request::Tags::decode(message)?)?;
-    let message = match version {
-        1 => names::find(inner, asked.without_query(), tenants).await?.proto_v1(),
-        _ => names::find(inner, asked.with_known_fields(), tenants).await?.proto_v2(),
-    };
-    Ok(one(message))
+    let asked = if version == 1 { asked.without_query() } else { asked.with_known_fields() };
+    let names = names::find(inner, asked, tenants).await?;
+    let bytes = if version == 1 { names.proto_v1() } else { names.proto_v2() };
+    Ok(one(Message { bytes, partial: names.partial }))
 }
 
 async fn values<Q: Queries>(
@@ -201,14 +200,22 @@ async fn values<Q: Queries>(
     version: u8,
 ) -> Result<Parts, Failure> {
     let asked = ValuesAsked::from_message(request::TagValues::decode(message)?)?;
-    let message = match version {
-        1 => values::find_v1(inner, asked.without_query(), tenants).await?.proto_v1(),
-        _ => values::find_v2(inner, asked, tenants).await?.proto_v2(),
+    let (values, bytes) = match version {
+        1 => {
+            let values = values::find_v1(inner, asked.without_query(), tenants).await?;
+            let bytes = values.proto_v1();
+            (values, bytes)
+        }
+        _ => {
+            let values = values::find_v2(inner, asked, tenants).await?;
+            let bytes = values.proto_v2();
+            (values, bytes)
+        }
     };
-    Ok(one(message))
+    Ok(one(Message { bytes, partial: values.partial }))
 }
 
 /// An answer of one message.
-fn one(message: Vec<u8>) -> Parts {
+fn one(message: Message) -> Parts {
     Box::pin(std::future::ready(Ok(message)).into_stream())
 }

@@ -16,10 +16,18 @@ use spanloom_wire::{Code, Status};
 use tokio::time::{Instant, Sleep};
 
 use super::{Failure, Time};
-use crate::{ApiMetrics, QueryError};
+use crate::{ApiMetrics, QueryError, partial};
 
 /// Messages of an answer.
-pub(super) type Parts = Pin<Box<dyn Stream<Item = Result<Vec<u8>, QueryError>> + Send>>;
+pub(super) type Parts = Pin<Box<dyn Stream<Item = Result<Message, QueryError>> + Send>>;
+
+/// A message of an answer.
+#[derive(Debug, Default)]
+pub(super) struct Message {
+    pub bytes: Vec<u8>,
+    /// What is missing from the answer, as far as it is known.
+    pub partial: Option<String>,
+}
 
 /// What is counted when a client goes away before the end.
 const WENT_AWAY: u16 = 499;
@@ -67,13 +75,15 @@ pub(super) struct Reply {
     time: Time,
     over: Option<Pin<Box<Sleep>>>,
     counted: Counted,
+    partial: Option<String>,
 }
 
 impl Reply {
     /// An answer that begins now.
     pub fn response(parts: Parts, time: Time, counted: Counted) -> Response {
         let over = time.end().map(|end| Box::pin(tokio::time::sleep_until(end)));
-        let mut response = Response::new(Body::new(Self { parts: Some(parts), time, over, counted }));
+        let mut response =
+            Response::new(Body::new(Self { parts: Some(parts), time, over, counted, partial: None }));
         *response.headers_mut() = question::head();
         response
     }
@@ -108,11 +118,16 @@ impl hyper::body::Body for Reply {
             return Poll::Ready(Some(Ok(this.fail(&failure))));
         }
         let frame = match std::task::ready!(parts.as_mut().poll_next(context)) {
-            Some(Ok(message)) => Frame::data(question::frame(&message)),
+            Some(Ok(message)) => {
+                this.partial = message.partial;
+                Frame::data(question::frame(&message.bytes))
+            }
             Some(Err(error)) => this.fail(&Failure::from(error)),
             None => {
                 let status = Status { code: Code::Ok, message: "", retry_after: None };
-                this.end(StatusCode::OK, question::status(&status))
+                let mut trailers = question::status(&status);
+                partial::put(&mut trailers, this.partial.as_deref());
+                this.end(StatusCode::OK, trailers)
             }
         };
         Poll::Ready(Some(Ok(frame)))

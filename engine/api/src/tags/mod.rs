@@ -24,7 +24,7 @@ use axum::response::Response;
 use crate::answer::{Format, write};
 use crate::params::Params;
 use crate::service::Inner;
-use crate::{Queries, QueryError, tenants};
+use crate::{Queries, QueryError, partial, tenants};
 use names::NamesAsked;
 use values::ValuesAsked;
 
@@ -43,11 +43,13 @@ pub(crate) async fn names_v1<Q: Queries>(
     let tenants = tenants::of(&headers, inner.config.multitenancy)?;
     let names = inner.within_time(names::find(&inner, asked, tenants)).await?;
     let format = Format::of(&headers).or_json();
-    write(&inner, &headers, format, names.count() > MANY, move || match format {
+    let partial = names.partial.clone();
+    let response = write(&inner, &headers, format, names.count() > MANY, move || match format {
         Format::Protobuf => names.proto_v1(),
         _ => names.json_v1(),
     })
-    .await
+    .await?;
+    Ok(partial::said(response, partial.as_deref()))
 }
 
 /// `/api/v2/search/tags`.
@@ -60,11 +62,13 @@ pub(crate) async fn names_v2<Q: Queries>(
     let tenants = tenants::of(&headers, inner.config.multitenancy)?;
     let names = inner.within_time(names::find(&inner, asked.with_known_fields(), tenants)).await?;
     let format = Format::of(&headers).or_json();
-    write(&inner, &headers, format, names.count() > MANY, move || match format {
+    let partial = names.partial.clone();
+    let response = write(&inner, &headers, format, names.count() > MANY, move || match format {
         Format::Protobuf => names.proto_v2(),
         _ => names.json_v2(),
     })
-    .await
+    .await?;
+    Ok(partial::said(response, partial.as_deref()))
 }
 
 /// `/api/search/tag/{tag}/values`.
@@ -78,11 +82,13 @@ pub(crate) async fn values_v1<Q: Queries>(
     let tenants = tenants::of(&headers, inner.config.multitenancy)?;
     let values = inner.within_time(values::find_v1(&inner, asked, tenants)).await?;
     let format = Format::of(&headers).or_json();
-    write(&inner, &headers, format, values.count() > MANY, move || match format {
+    let partial = values.partial.clone();
+    let response = write(&inner, &headers, format, values.count() > MANY, move || match format {
         Format::Protobuf => values.proto_v1(),
         _ => values.json_v1(),
     })
-    .await
+    .await?;
+    Ok(partial::said(response, partial.as_deref()))
 }
 
 /// `/api/v2/search/tag/{tag}/values`.
@@ -96,12 +102,14 @@ pub(crate) async fn values_v2<Q: Queries>(
     let tenants = tenants::of(&headers, inner.config.multitenancy)?;
     let values = inner.within_time(values::find_v2(&inner, asked, tenants)).await?;
     let format = Format::of(&headers);
-    write(&inner, &headers, format, values.count() > MANY, move || match format {
+    let partial = values.partial.clone();
+    let response = write(&inner, &headers, format, values.count() > MANY, move || match format {
         Format::Protobuf => values.proto_v2(),
         Format::Json => values.json_v2(),
         Format::Llm => values.llm(),
     })
-    .await
+    .await?;
+    Ok(partial::said(response, partial.as_deref()))
 }
 
 /// Start and end, each as good as none when it is 0.

@@ -128,6 +128,8 @@ fn scope_name(scope: TagScope) -> &'static str {
 pub(crate) struct Names {
     scopes: Vec<(&'static str, Vec<String>)>,
     inspected: Inspected,
+    /// What is missing, when something is.
+    pub partial: Option<String>,
 }
 
 /// Finds names, unless they are known.
@@ -143,6 +145,7 @@ pub(crate) async fn find<Q: Queries>(
         let found = inner.queries.tags(request).await?;
         names.scopes = found.scopes.into_iter().map(|(scope, names)| (scope_name(scope), names)).collect();
         names.inspected = inspected(&found.stats);
+        names.partial = found.partial;
     }
     if wanted == Wanted::Intrinsic || known_fields && wanted == Wanted::All {
         names.scopes.push((INTRINSIC, INTRINSICS.map(str::to_owned).into()));

@@ -55,6 +55,8 @@ impl ValuesAsked {
 pub(crate) struct Values {
     values: Vec<(TagType, String)>,
     inspected: Inspected,
+    /// What is missing, when something is.
+    pub partial: Option<String>,
 }
 
 /// The values of an attribute by its name alone, or of a tag that old clients know.
@@ -105,7 +107,7 @@ async fn find<Q: Queries>(
         limit: asked.limit,
     };
     let found = inner.queries.tag_values(request).await?;
-    Ok(Values { values: found.values, inspected: inspected(&found.stats) })
+    Ok(Values { values: found.values, inspected: inspected(&found.stats), partial: found.partial })
 }
 
 fn type_name(kind: TagType) -> &'static str {

@@ -66,10 +66,32 @@ async fn a_trace_that_is_not_there() {
 
 #[tokio::test]
 async fn what_is_missing_is_said() {
-    let server = running(0);
-    *server.fake.missing.lock().unwrap() = Some("node b did not answer".into());
+    let (server, said) = (running(0), "node b did not answer");
+    *server.fake.missing.lock().unwrap() = Some(said.into());
     let got = server.get(&format!("/api/v2/traces/{ID}")).await;
     assert!(got.text().ends_with(r#""status":"PARTIAL","message":"node b did not answer"}"#), "{got:?}");
+    let part = || MetricsPart { partial: Some(said.into()), done: true, ..MetricsPart::default() };
+    for path in [
+        &format!("/api/v2/traces/{ID}"),
+        &format!("/api/traces/{ID}"),
+        "/api/traces/77",
+        "/api/search",
+        "/api/search/tags",
+        "/api/v2/search/tags",
+        "/api/search/tag/x/values",
+        "/api/v2/search/tag/.x/values",
+        "/api/metrics/query_range?q=%7B%7D%7Crate()",
+        "/api/metrics/query?q=%7B%7D%7Crate()",
+    ] {
+        let found = SearchPart { partial: Some(said.into()), done: true, ..SearchPart::default() };
+        server.fake.searches.will_be(vec![Ok(found)]);
+        server.fake.series.will_be(vec![Ok(part())]);
+        let got = server.get(path).await;
+        assert_eq!(got.header(crate::PARTIAL), said, "{path}: {got:?}");
+    }
+    *server.fake.missing.lock().unwrap() = None;
+    let got = server.get("/api/search/tags").await;
+    assert_eq!(got.header(crate::PARTIAL), "");
     server.end().await;
 }
 

@@ -148,14 +148,16 @@ impl Queries for Fake {
         let mut scopes =
             vec![(TagScope::Resource, texts(&["service.name", "x"])), (TagScope::Span, texts(&["a b", "x"]))];
         scopes.retain(|(scope, _)| wanted.is_none_or(|wanted| wanted == *scope));
-        Ok(Tags { scopes, partial: None, stats: SearchStats { bytes: 9, ..SearchStats::default() } })
+        let partial = self.missing.lock().unwrap().clone();
+        Ok(Tags { scopes, stats: SearchStats { bytes: 9, ..SearchStats::default() }, partial })
     }
 
     async fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, QueryError> {
         self.values.lock().unwrap().push(request);
         let value = |kind, text: &str| (kind, text.to_owned());
         let values = vec![value(TagType::String, "5"), value(TagType::String, "b"), value(TagType::Int, "5")];
-        Ok(TagValues { values, partial: None, stats: SearchStats { bytes: 9, ..SearchStats::default() } })
+        let partial = self.missing.lock().unwrap().clone();
+        Ok(TagValues { values, stats: SearchStats { bytes: 9, ..SearchStats::default() }, partial })
     }
 
     async fn flush(&self) -> Result<(), QueryError> {

@@ -215,6 +215,31 @@ async fn each_message_has_what_is_new() {
 }
 
 #[tokio::test]
+async fn what_is_missing_is_said_at_the_end() {
+    let (server, said) = (running(0), "node b did not answer");
+    *server.fake.missing.lock().unwrap() = Some(said.into());
+    for method in ["Search", "SearchTags", "SearchTagsV2", "SearchTagValues", "MetricsQueryRange"] {
+        let last = SearchPart { partial: Some(said.into()), done: true, ..SearchPart::default() };
+        server.fake.searches.will_be(vec![part(vec![], 1, false), Ok(last)]);
+        let last = MetricsPart { partial: Some(said.into()), done: true, ..MetricsPart::default() };
+        server.fake.series.will_be(vec![Ok(last)]);
+        let question = match method {
+            "MetricsQueryRange" => Range { query: "{ } | rate()".into(), ..Range::default() }.encode_to_vec(),
+            "SearchTagValues" => Range { query: "x".into(), ..Range::default() }.encode_to_vec(),
+            _ => Vec::new(),
+        };
+        let (mut reading, _connection) = ask(&server, method, &[], question).await;
+        while reading.next().await.is_some() {}
+        assert_eq!(
+            reading.trailers.get(crate::PARTIAL).map(|said| said.to_str().unwrap()),
+            Some(said),
+            "{method}"
+        );
+    }
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_question_that_says_nothing_asks_for_what_is_recent() {
     let server = running(0);
     server.fake.searches.will_be(vec![part(vec![], 3, true)]);

@@ -6,7 +6,7 @@
 //! | protobuf | `Trace` | `TraceByIDResponse` |
 //! | for language models | JSON | `application/vnd.grafana.llm+json` |
 //! | not found | 404, no body | 200, an empty trace |
-//! | something missing | as it is | `PARTIAL` and a message |
+//! | something missing | a header | `PARTIAL` and a message, and a header |
 //! | `q` | refused | the spans that match, and spans near them |
 //!
 //! | file | holds |
@@ -30,7 +30,7 @@ use spanloom_wire::{TraceReport, trace_json, trace_llm, trace_proto};
 use crate::answer::{Format, MANY_SPANS, beside, write};
 use crate::params::Params;
 use crate::service::Inner;
-use crate::{Queries, QueryError, Sources, TraceAnswer, TraceQuery, tenants};
+use crate::{Queries, QueryError, Sources, TraceAnswer, TraceQuery, partial, tenants};
 use filter::TraceFilter;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ async fn answer<Q: Queries>(
     if version == Version::One && found.trace.is_none() {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NOT_FOUND;
-        return Ok(response);
+        return Ok(partial::said(response, found.missing.as_deref()));
     }
     let format = match version {
         Version::One => Format::of(headers).or_json(),
@@ -99,7 +99,9 @@ async fn answer<Q: Queries>(
     {
         found.trace = Some(beside(is_large, move || filter.apply(trace)).await??);
     }
-    write(inner, headers, format, is_large, move || body(version, format, &found)).await
+    let missing = found.missing.clone();
+    let response = write(inner, headers, format, is_large, move || body(version, format, &found)).await?;
+    Ok(partial::said(response, missing.as_deref()))
 }
 
 /// Reads a question from the path and the parameters.
