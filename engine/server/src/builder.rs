@@ -9,6 +9,7 @@ use spanloom_bucket::{Bucket, BucketError};
 use spanloom_ingest::{Ingest, IngestMetrics};
 use spanloom_query::Querier;
 use spanloom_stage::{RealClock, Stage, StageError};
+use spanloom_swim::Load;
 use spanloom_wal::disk::RealDisk;
 
 use crate::cluster::{ClusterError, ClusterOptions, ClusterParts, NoHandOver, Unconnected};
@@ -111,7 +112,7 @@ impl Builder {
         let engine = Engine::new(inner);
         listen::serve(&engine, bound, &receive_metrics)?;
         if let Some(options) = engine.config().cluster_options()? {
-            engine.take_part(Self::cluster_parts(options)).await?;
+            engine.take_part(Self::cluster_parts(&engine, options)).await?;
         }
         Ok(engine)
     }
@@ -119,9 +120,18 @@ impl Builder {
 
 impl Builder {
     /// This node among others. Its questions to them, and theirs to it, need a transport.
-    fn cluster_parts(options: ClusterOptions) -> ClusterParts {
+    fn cluster_parts(engine: &Engine, options: ClusterOptions) -> ClusterParts {
         let (connect, local) = (Arc::new(Unconnected), Arc::new(Unconnected));
-        ClusterParts { options, connect, local, hand_over: Arc::new(NoHandOver) }
+        let (ingest, metrics) = (engine.ingest().clone(), engine.inner().metrics.clone());
+        let mut before = (Instant::now(), metrics.spans_accepted.get());
+        let load = Box::new(move || {
+            let now = (Instant::now(), metrics.spans_accepted.get());
+            let (seconds, spans) = ((now.0 - before.0).as_secs_f64(), now.1 - before.1);
+            before = now;
+            let spans_per_second = (spans as f64 / seconds.max(0.001)) as u64;
+            Load { live_bytes: ingest.status().bytes, spans_per_second }
+        });
+        ClusterParts { options, connect, local, hand_over: Arc::new(NoHandOver), load }
     }
 }
 

@@ -246,15 +246,15 @@ impl Engine {
         if shared.stopping.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        // Until it has left, others ask it and write to it.
+        if let Some(cluster) = self.cluster_handle() {
+            cluster.leave().await;
+        }
         shared.trigger.begin(shared.inner.config.drain_timeout.0);
         let servers = std::mem::take(&mut *shared.servers.lock());
         for server in servers {
             // A server that panicked was logged; the others are waited for.
             let _ = server.await;
-        }
-        // What it had is with others, or stays in its place, before anything ends that they may ask for.
-        if let Some(cluster) = self.cluster_handle() {
-            cluster.leave().await;
         }
         let outcome = shared.inner.ingest.stop().await;
         shared.inner.store.stop(shared.inner.config.drain_timeout.0).await;
