@@ -55,18 +55,7 @@ impl Gossip {
             files.set_state_aside(&error.to_string()).map_err(failed)?;
         }
         let rings = Rings::new(options.ring, now.unix_ms)?;
-        let members = Members::new(Cluster { ring: rings.ring().clone(), nodes: Vec::new(), me: None });
-        let shared = Arc::new(Shared {
-            name: kept.name.clone(),
-            gossip: bound,
-            tenant_shard_size: options.tenant_shard_size,
-            leaves: options.leave_on_shutdown,
-            leave_timeout: options.leave_timeout,
-            members,
-            commands: commands.clone(),
-            snapshot: Mutex::new(Snapshot::new(kept.name.clone(), &options)),
-            task: Mutex::new(None),
-        });
+        let shared = Arc::new(share(&options, &kept, bound, &rings, commands.clone()));
         let mut gossip = Self {
             lifecycle: Lifecycle::new(now.monotonic_ms, settings(&options, &kept), kept.tokens.clone()),
             swim,
@@ -90,6 +79,27 @@ impl Gossip {
         };
         gossip.act(&mut effects);
         Ok((gossip, shared))
+    }
+}
+
+/// What the handle shares with the task.
+fn share(
+    options: &ClusterOptions,
+    kept: &Kept,
+    gossip: SocketAddr,
+    rings: &Rings,
+    commands: mpsc::Sender<Command>,
+) -> Shared {
+    Shared {
+        name: kept.name.clone(),
+        gossip,
+        tenant_shard_size: options.tenant_shard_size,
+        leaves: options.leave_on_shutdown,
+        leave_timeout: options.leave_timeout,
+        members: Members::new(Cluster { ring: rings.ring().clone(), nodes: Vec::new(), me: None }),
+        commands,
+        snapshot: Mutex::new(Snapshot::new(kept.name.clone(), options)),
+        task: Mutex::new(None),
     }
 }
 
