@@ -2,11 +2,13 @@
 //! to whom when nodes come and go.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use spanloom_bucket::{Bucket, Standby};
 use spanloom_peer::{ClientTls, DialOptions, Dialer, Members, Peer, ServeOptions, ServerTls};
 use spanloom_ring::{NodeName, Ring};
+use spanloom_swim::Load;
 use spanloom_upkeep::Share;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -102,6 +104,7 @@ impl Among {
             connect: Arc::new(Dialled(Dialer::new(self.dial))),
             local,
             hand_over: Arc::new(moving),
+            load: load_of(engine),
         };
         let cluster = ClusterHandle::start(parts).await?;
         node.takes_part(cluster.clone());
@@ -110,16 +113,27 @@ impl Among {
 }
 
 impl Part {
-    /// Leaves, if that is configured, and answers no more.
-    pub async fn end(&self) {
-        // What this node had is with others, or stays in its place, before anything ends that they may ask for.
-        self.cluster.leave().await;
+    /// Ends what answers the others, once what was begun is answered.
+    pub async fn answer_no_more(&self) {
         let answering = self.answering.lock().take();
         if let Some(Answering { stop, task }) = answering {
             let _ = stop.send(());
             let _ = task.await;
         }
     }
+}
+
+/// How busy this node is, each time since it was asked last.
+fn load_of(engine: &Engine) -> Box<dyn FnMut() -> Load + Send> {
+    let (ingest, metrics) = (engine.ingest().clone(), engine.inner().metrics.clone());
+    let mut before = (Instant::now(), metrics.spans_accepted.get());
+    Box::new(move || {
+        let now = (Instant::now(), metrics.spans_accepted.get());
+        let (seconds, spans) = ((now.0 - before.0).as_secs_f64(), now.1 - before.1);
+        before = now;
+        let spans_per_second = (spans as f64 / seconds.max(0.001)) as u64;
+        Load { live_bytes: ingest.status().bytes, spans_per_second }
+    })
 }
 
 /// Blocks whose traces others bring to the store stand by.

@@ -248,6 +248,10 @@ impl Engine {
         if shared.stopping.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        // Until it has left, others ask it and write to it, and it takes spans for all.
+        if let Some(part) = shared.inner.part.get() {
+            part.cluster.leave().await;
+        }
         shared.trigger.begin(shared.inner.config.drain_timeout.0);
         let servers = std::mem::take(&mut *shared.servers.lock());
         for server in servers {
@@ -255,7 +259,7 @@ impl Engine {
             let _ = server.await;
         }
         if let Some(part) = shared.inner.part.get() {
-            part.end().await;
+            part.answer_no_more().await;
         }
         let outcome = shared.inner.ingest.stop().await;
         shared.inner.store.stop(shared.inner.config.drain_timeout.0).await;

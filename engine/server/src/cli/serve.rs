@@ -79,6 +79,14 @@ impl Ends {
     }
 }
 
+/// Which node this is, if it is one of several.
+fn cluster_line(engine: &Engine, query: &str) -> String {
+    engine.cluster_handle().map_or_else(String::new, |cluster| {
+        let (name, gossip) = (cluster.name(), cluster.gossip_address());
+        format!("  one of several: {name}, others join {gossip}; http://{query}/ring\n")
+    })
+}
+
 /// Where to send and where to look.
 fn greeting(engine: &Engine) -> String {
     let config = engine.config();
@@ -105,8 +113,9 @@ fn greeting(engine: &Engine) -> String {
          \x20 send   {doors}\n\
          \x20 ask    http://{query}/api/traces/<trace id>  (a Tempo data source for Grafana: http://{query})\n\
          \x20 look   http://{query}/status  http://{query}/metrics\n\
-         \x20 data   {dir}: {blocks} blocks, {frames} requests replayed from the log in {took:?}\n\
+         {cluster}\x20 data   {dir}: {blocks} blocks, {frames} requests replayed from the log in {took:?}\n\
          \x20 acknowledged when: {durability}\n",
+        cluster = cluster_line(engine, &query),
         version = env!("CARGO_PKG_VERSION"),
         doors = doors.join("\n         "),
         dir = config.data_dir,

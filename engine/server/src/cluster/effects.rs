@@ -25,7 +25,11 @@ const ADDRESSES: usize = 64;
 /// Which hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
+    /// This node joins.
     TakeOver,
+    /// Another one is being removed.
+    Fetch,
+    /// This node leaves.
     HandOver,
 }
 
@@ -138,12 +142,12 @@ impl Gossip {
         });
     }
 
-    pub(super) fn take_over(&self, moved: Moved) {
+    pub(super) fn take_over(&self, moved: Moved, work: Work) {
         let (hand_over, commands) = (Arc::clone(&self.hand_over), self.flight.commands.clone());
         tracing::info!(ranges = moved.gained.len(), "fetching what this node will own");
         tokio::spawn(async move {
             let outcome = hand_over.take_over(&moved).await;
-            let _ = commands.send(Command::Worked(Work::TakeOver, outcome)).await;
+            let _ = commands.send(Command::Worked(work, outcome)).await;
         });
     }
 

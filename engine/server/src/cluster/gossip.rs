@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use spanloom_peer::{PeerError, TenantRings};
-use spanloom_swim::{Change, Effects, Identity, Load, MemberState, Now, Record, Swim};
+use spanloom_swim::{Change, Effects, Load, MemberState, Now, Record, Swim};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
 use super::effects::{Flight, Work};
-use super::identity::{Files, Keeper, Kept, routable};
-use super::lifecycle::{Decision, ForgetError, Lifecycle, Settings, View};
-use super::page::Snapshot;
+use super::identity::{Keeper, Kept};
+use super::lifecycle::{Decision, ForgetError, Lifecycle, View};
 use super::view::{self, Connections, Rings};
-use super::{ClusterError, ClusterOptions, ClusterParts, HandOver, Shared};
+use super::{ClusterOptions, HandOver, Shared};
 
 /// Longest datagram of UDP.
 const DATAGRAM_MAX: usize = 65_536;
@@ -29,6 +27,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 
 /// What is known is kept on disk so long after it changed.
 const KEEP_AFTER: Duration = Duration::from_secs(2);
+
+/// How busy this node is is looked at so often, and what the pages show of others at least.
+const LOAD_EVERY: Duration = Duration::from_secs(2);
 
 /// The clocks are looked at so often though nothing is due.
 const IDLE: Duration = Duration::from_secs(1);
@@ -43,8 +44,6 @@ pub(crate) enum Command {
     Resolved(Vec<SocketAddr>),
     /// A hook has returned.
     Worked(Work, Result<(), PeerError>),
-    /// A load to be told.
-    Load(Load),
     /// A node that is to be removed.
     Forget { name: String, reply: oneshot::Sender<Result<(), ForgetError>> },
     /// To leave and end.
@@ -61,93 +60,25 @@ pub(crate) struct Gossip {
     pub(super) connections: Connections,
     pub(super) flight: Flight,
     pub(super) hand_over: Arc<dyn HandOver>,
-    shared: Arc<Shared>,
-    commands: mpsc::Receiver<Command>,
-    lifecycle: Lifecycle,
-    rings: Rings,
-    keeper: Keeper,
-    view: View,
-    started: Instant,
+    pub(super) load: Box<dyn FnMut() -> Load + Send>,
+    pub(super) load_due: Instant,
+    pub(super) shared: Arc<Shared>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) rings: Rings,
+    pub(super) keeper: Keeper,
+    pub(super) view: View,
+    pub(super) started: Instant,
     /// Whether all was exchanged with another node in this run.
-    met: bool,
+    pub(super) met: bool,
     /// Whether there are news that are not published, and since when.
-    dirty: Option<Instant>,
+    pub(super) dirty: Option<Instant>,
     /// Since when there are news that are not on disk.
-    unkept: Option<Instant>,
+    pub(super) unkept: Option<Instant>,
     pub(super) ends: bool,
 }
 
 impl Gossip {
-    /// Opens the port, and goes on where the last run ended.
-    pub(super) async fn open(
-        parts: ClusterParts,
-        commands: mpsc::Sender<Command>,
-        receiver: mpsc::Receiver<Command>,
-    ) -> Result<(Self, Arc<Shared>), ClusterError> {
-        let ClusterParts { options, members, connect, local, hand_over } = parts;
-        let address = options.gossip;
-        let socket =
-            UdpSocket::bind(address).await.map_err(|source| ClusterError::Listen { address, source })?;
-        // Until it has been waited for once, nothing counts as writable.
-        socket.writable().await.map_err(|source| ClusterError::Listen { address, source })?;
-        let bound = socket.local_addr().map_err(|source| ClusterError::Listen { address, source })?;
-        let failed = |source| ClusterError::Files { path: options.data_dir.display().to_string(), source };
-        let files = Files::of(&options.data_dir);
-        let kept = files.who(options.node_name.as_ref()).map_err(failed)?;
-        files.keep(&kept).map_err(failed)?;
-        let state = files.state().map_err(failed)?;
-        let started = Instant::now();
-        let now = now(started);
-        let mut swim = new_swim(now, &options, &kept, bound)?;
-        tracing::info!(
-            name = %kept.name,
-            gossip = %swim.identity().address(),
-            peer = swim.record().peer,
-            roles = ?options.roles,
-            sealed = options.swim.seal != spanloom_swim::Seal::Off,
-            "one of a cluster"
-        );
-        let mut effects = Effects::new();
-        if let Some(state) = state
-            && let Err(error) = swim.merge_full_state(now, &state, &mut effects)
-        {
-            files.set_state_aside(&error.to_string()).map_err(failed)?;
-        }
-        let rings = Rings::new(options.ring, now.unix_ms)?;
-        let shared = Arc::new(Shared {
-            name: kept.name.clone(),
-            gossip: bound,
-            tenant_shard_size: options.tenant_shard_size,
-            leaves: options.leave_on_shutdown,
-            leave_timeout: options.leave_timeout,
-            members,
-            commands: commands.clone(),
-            snapshot: Mutex::new(Snapshot::new(kept.name.clone(), &options)),
-            task: Mutex::new(None),
-        });
-        let mut gossip = Self {
-            lifecycle: Lifecycle::new(now.monotonic_ms, settings(&options, &kept), kept.tokens.clone()),
-            swim,
-            socket,
-            connections: Connections::new(connect, local),
-            flight: Flight::new(commands),
-            hand_over,
-            shared: Arc::clone(&shared),
-            commands: receiver,
-            rings,
-            keeper: Keeper::new(files, kept.clone()),
-            view: View::default(),
-            started,
-            met: false,
-            dirty: Some(started),
-            unkept: None,
-            ends: false,
-            options,
-        };
-        gossip.act(&mut effects);
-        Ok((gossip, shared))
-    }
-
     /// Drives the node until it has left.
     pub(super) async fn run(mut self) {
         let mut effects = Effects::new();
@@ -164,6 +95,11 @@ impl Gossip {
                 }
                 Some(command) = self.commands.recv() => self.obey(command, &mut effects),
                 () = tokio::time::sleep_until(deadline.into()) => {}
+            }
+            if self.load_due <= Instant::now() {
+                self.load_due = Instant::now() + LOAD_EVERY;
+                self.swim.set_load((self.load)());
+                self.news();
             }
             let now = self.now();
             self.swim.on_time(now, &mut effects);
@@ -185,6 +121,7 @@ impl Gossip {
             self.lifecycle.next_deadline(monotonic_ms).map(at),
             self.dirty.map(|since| since + PUBLISH_EVERY),
             self.unkept.map(|since| since + KEEP_AFTER),
+            Some(self.load_due),
         ];
         timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + IDLE)
     }
@@ -230,9 +167,11 @@ impl Gossip {
                 if let Err(error) = &outcome {
                     tracing::warn!(%error, ?work, "ranges could not change hands; tried again");
                 }
-                self.lifecycle.on_work(now.monotonic_ms, outcome.is_ok());
+                match work {
+                    Work::Fetch => self.lifecycle.on_fetched(now.monotonic_ms, outcome.is_ok()),
+                    _ => self.lifecycle.on_work(now.monotonic_ms, outcome.is_ok()),
+                }
             }
-            Command::Load(load) => self.swim.set_load(load),
             Command::Forget { name, reply } => {
                 let outcome = self.lifecycle.forget(&self.view, &name);
                 if outcome.is_ok() {
@@ -311,7 +250,8 @@ impl Gossip {
         let mut effects = Effects::new();
         match decision {
             Decision::Announce(state, tokens) => self.announce(now, state, tokens, &mut effects),
-            Decision::TakeOver(moved) => self.take_over(moved),
+            Decision::TakeOver(moved) => self.take_over(moved, Work::TakeOver),
+            Decision::Fetch(moved) => self.take_over(moved, Work::Fetch),
             Decision::HandOver(moved) => self.give_up(moved),
             Decision::Remove(name, state) => {
                 tracing::warn!(%name, state = state.as_str(), "said in the place of a node that is down");
@@ -346,42 +286,8 @@ impl Gossip {
     }
 }
 
-fn now(started: Instant) -> Now {
+pub(super) fn now(started: Instant) -> Now {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Now { monotonic_ms: ms(started.elapsed()), unix_ms: ms(unix) }
-}
-
-fn new_swim(
-    now: Now,
-    options: &ClusterOptions,
-    kept: &Kept,
-    bound: SocketAddr,
-) -> Result<Swim, ClusterError> {
-    let found = || if bound.ip().is_unspecified() { routable(bound) } else { bound.ip() };
-    let ip = options.advertise.unwrap_or_else(found);
-    let identity = Identity::new(kept.name.clone(), now.unix_ms, SocketAddr::new(ip, bound.port()))?;
-    let record = Record {
-        state: MemberState::Joining,
-        roles: options.roles,
-        zone: options.zone.clone(),
-        peer: SocketAddr::new(ip, options.peer_port).to_string(),
-        api: SocketAddr::new(ip, options.api_port).to_string(),
-        tokens: Vec::new(),
-    };
-    Ok(Swim::new(now, identity, record, options.swim.clone(), rand::random())?.silent())
-}
-
-fn settings(options: &ClusterOptions, kept: &Kept) -> Settings {
-    Settings {
-        me: kept.name.clone(),
-        zone: options.zone.clone(),
-        roles: options.roles,
-        ring: options.ring,
-        tokens: options.tokens,
-        settle_ms: options.settle_ms,
-        join_wait_ms: options.join_wait_ms,
-        founds: options.seeds.is_empty(),
-        forget_after_ms: options.forget_after_ms,
-    }
 }

@@ -10,6 +10,7 @@
 //! | `identity.rs` | the node's name, tokens and what it knew, kept in the data directory |
 //! | `lifecycle/` | which step when: a pure core |
 //! | `gossip.rs` | the task: datagrams, timers, commands |
+//! | `open.rs` | how it is put together |
 //! | `effects.rs` | what the task does in the world |
 //! | `view.rs` | members to ring, steps and connections |
 //! | `page.rs` | what `/ring` and `/memberlist` show |
@@ -23,6 +24,7 @@ mod gossip;
 pub mod identity;
 pub mod lifecycle;
 mod metrics;
+mod open;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -100,7 +102,8 @@ pub trait Connect: Send + Sync + 'static {
 
 /// What is to be done with spans when ranges change hands. A hook that fails is called again after some seconds.
 pub trait HandOver: Send + Sync + 'static {
-    /// This node joins: to fetch what it gained, from those who own it. When it returns the node becomes active.
+    /// This node joins, or a dead one is being removed: to fetch what this one gained, from those who own it. When it
+    /// returns the node becomes active, or the dead one may go.
     fn take_over<'a>(&'a self, _moved: &'a Moved) -> Answer<'a, ()> {
         Box::pin(async { Ok(()) })
     }
@@ -123,6 +126,8 @@ pub struct ClusterParts {
     pub local: Arc<dyn Peer>,
     /// What is done when ranges change hands.
     pub hand_over: Arc<dyn HandOver>,
+    /// How busy this node is: asked every few seconds, told along with what is sent anyway.
+    pub load: Box<dyn FnMut() -> Load + Send>,
 }
 
 /// Why a node cannot take part in a cluster. Nothing was sent.
@@ -212,12 +217,6 @@ impl ClusterHandle {
         let (reply, answer) = oneshot::channel();
         self.command(Command::Exchange { known, reply })?;
         answer.await.map_err(|_| PeerError::Unavailable("the node has left the cluster".into()))?
-    }
-
-    /// Tells the others how busy this node is, along with what is sent anyway.
-    pub fn set_load(&self, load: Load) {
-        // Told again soon, so one that finds no room is no loss.
-        let _ = self.shared.commands.try_send(Command::Load(load));
     }
 
     /// Removes a node that is dead and will not come back.

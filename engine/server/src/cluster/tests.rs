@@ -151,6 +151,7 @@ impl World {
             connect: Arc::new(self.net.clone()),
             local: Arc::new(Way { net: self.net.clone(), to: peer.clone() }),
             hand_over: hands.clone(),
+            load: Box::new(|| Load { live_bytes: 77, spans_per_second: 5 }),
         };
         let handle = ClusterHandle::start(parts).await.unwrap();
         self.net.0.lock().insert(peer.clone(), handle.clone());
@@ -363,5 +364,6 @@ async fn pages_metrics_and_states_that_are_no_good() {
         assert!(text.contains(line), "{text}");
     }
     assert_eq!(a.handle.section().rows[1].1, "active");
+    until("its load is told", || a.handle.page().members[0].live_bytes == Some(77)).await;
     world.kill(a).await;
 }

@@ -176,6 +176,10 @@ impl Config {
     pub fn cluster_options(&self) -> Result<Option<ClusterOptions>, ConfigError> {
         let cluster = &self.cluster;
         if !cluster.is_on() {
+            if cluster.roles()? != Roles::ALL {
+                let expected = "all, since this node is alone, or nodes to join (cluster.join)";
+                return wrong("cluster.roles", cluster.roles.join(","), expected);
+            }
             return Ok(None);
         }
         let port = self.address(cluster.gossip_port)?;
@@ -237,6 +241,8 @@ mod tests {
     #[test]
     fn a_cluster_is_off_until_it_is_asked_for() {
         assert!(read("").unwrap().is_none());
+        let alone = "cluster.roles is querier, expected all, since this node is alone, or nodes to join (cluster.join)";
+        assert_eq!(read("cluster: {roles: [querier]}").unwrap_err(), alone);
         let options = read("cluster: {enabled: true}\nport_offset: 10").unwrap().unwrap();
         assert_eq!(options.gossip.to_string(), "127.0.0.1:7956");
         assert_eq!((options.peer_port, options.api_port, options.settle_ms), (7957, 3210, 2_000));

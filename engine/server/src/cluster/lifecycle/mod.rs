@@ -8,20 +8,20 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `mod.rs` | this node's own steps |
+//! | `mod.rs` | what the steps depend on, what is decided |
+//! | `own.rs` | this node's own steps |
 //! | `seen.rs` | what is seen of the others, and since when it is so |
 //! | `removal.rs` | steps of dead nodes, taken in their place |
 //!
 //! **Invariant:** no clock, no IO, no chance: the same calls give the same decisions.
 
+mod own;
 mod removal;
 mod seen;
 #[cfg(test)]
 mod tests;
 
-use spanloom_ring::{
-    MemberState, Moved, NodeName, Ring, RingMember, RingOptions, Roles, Zone, choose_tokens, moved,
-};
+use spanloom_ring::{MemberState, Moved, NodeName, Ring, RingMember, RingOptions, Roles, Zone};
 
 pub use removal::ForgetError;
 use seen::Quiet;
@@ -60,6 +60,8 @@ pub enum Decision {
     Announce(MemberState, Vec<u32>),
     /// Fetch what was gained, and say when it is done.
     TakeOver(Moved),
+    /// Fetch what was gained from a node that is being removed, from its other owners, and say when it is done.
+    Fetch(Moved),
     /// Bring what will be lost to its next owners, and say when it is done.
     HandOver(Moved),
     /// Say of a node that is down that it is leaving, or has left.
@@ -94,6 +96,12 @@ pub enum Work {
     UnderWay,
     /// Done.
     Done,
+}
+
+impl Work {
+    fn after(now_ms: u64, is_done: bool) -> Self {
+        if is_done { Self::Done } else { Self::NotBefore(now_ms + RETRY_MS) }
+    }
 }
 
 /// The steps of one node.
@@ -133,9 +141,14 @@ impl Lifecycle {
         self.is_told_to_leave = true;
     }
 
-    /// A hook has returned.
+    /// Fetching for a node that is being removed has ended.
+    pub fn on_fetched(&mut self, now_ms: u64, is_done: bool) {
+        self.removals.on_fetched(Work::after(now_ms, is_done));
+    }
+
+    /// A hook for this node's own step has returned.
     pub fn on_work(&mut self, now_ms: u64, is_done: bool) {
-        let work = if is_done { Work::Done } else { Work::NotBefore(now_ms + RETRY_MS) };
+        let work = Work::after(now_ms, is_done);
         match &mut self.stage {
             Stage::Joining(of) | Stage::Leaving(of) if *of == Work::UnderWay => *of = work,
             _ => {}
@@ -160,132 +173,6 @@ impl Lifecycle {
             _ => true,
         };
         waits.then(|| now_ms + (self.settings.settle_ms / 8).clamp(10, 500))
-    }
-
-    fn own_step(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
-        match self.stage {
-            Stage::Looking => self.look(now_ms, view),
-            Stage::Joining(work) => self.join(now_ms, view, work),
-            Stage::Active => self.stay_or_go(now_ms, view),
-            Stage::Leaving(work) => self.go(now_ms, view, work),
-            Stage::Gone => None,
-        }
-    }
-
-    fn look(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
-        let has_place = view.held.as_ref().is_some_and(|held| held.state != MemberState::Left);
-        if self.is_told_to_leave && !has_place {
-            return Some(self.end(Decision::Stop));
-        }
-        let has_looked = now_ms >= self.started_ms + self.settings.join_wait_ms
-            || view.met && !view.is_lacking
-            || self.settings.founds && view.others.is_empty();
-        if !has_looked {
-            return None;
-        }
-        if !self.takes_spans() {
-            return Some(self.announce(Stage::Active, MemberState::Active, Vec::new()));
-        }
-        let former = view.held.as_ref().filter(|held| !held.tokens.is_empty());
-        match former.map(|former| (former.state, former.tokens.clone())) {
-            // It owns its ranges, as the others see it; one that was about to go stays.
-            Some((MemberState::Active | MemberState::Leaving, tokens)) => {
-                Some(self.announce(Stage::Active, MemberState::Active, tokens))
-            }
-            Some((MemberState::Joining, tokens)) => {
-                Some(self.announce(Stage::Joining(Work::NotBefore(now_ms)), MemberState::Joining, tokens))
-            }
-            _ => self.come(now_ms, view),
-        }
-    }
-
-    /// A node that has no place takes one.
-    fn come(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
-        let is_first = !view.others.iter().any(|seen| seen.member.owns_now());
-        if !is_first && !self.quiet.now_is(now_ms, self.settings.settle_ms) {
-            return None;
-        }
-        let mut tokens = std::mem::take(&mut self.tokens);
-        if tokens.len() != self.settings.tokens {
-            let ring = self.ring(view, None)?;
-            tokens = choose_tokens(&ring, &self.settings.me, &self.settings.zone, self.settings.tokens);
-        }
-        Some(match is_first {
-            true => self.announce(Stage::Active, MemberState::Active, tokens),
-            false => self.announce(Stage::Joining(Work::NotBefore(now_ms)), MemberState::Joining, tokens),
-        })
-    }
-
-    fn join(&mut self, now_ms: u64, view: &View, work: Work) -> Option<Decision> {
-        if self.is_told_to_leave {
-            return self.quiet.now_is(now_ms, self.settings.settle_ms).then(|| self.end(Decision::Leave));
-        }
-        let is_first = !view.others.iter().any(|seen| seen.member.owns_now());
-        if is_first {
-            return Some(self.announce(Stage::Active, MemberState::Active, self.tokens.clone()));
-        }
-        if !self.quiet.next_is(now_ms, self.settings.settle_ms) {
-            return None;
-        }
-        match work {
-            Work::NotBefore(at_ms) if now_ms >= at_ms => {
-                let (without, with) = (self.ring(view, None)?, self.ring(view, Some(MemberState::Active))?);
-                self.stage = Stage::Joining(Work::UnderWay);
-                Some(Decision::TakeOver(moved(&without, &with, &self.settings.me)))
-            }
-            Work::Done => Some(self.announce(Stage::Active, MemberState::Active, self.tokens.clone())),
-            _ => None,
-        }
-    }
-
-    fn stay_or_go(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
-        let settle_ms = self.settings.settle_ms;
-        let removed = view.held.as_ref().filter(|held| held.is_news && held.is_removed);
-        match removed.map(|held| held.state) {
-            // It stays after all.
-            Some(MemberState::Leaving) => {
-                return Some(self.announce(Stage::Active, MemberState::Active, self.tokens.clone()));
-            }
-            // Its ranges are others' by now: it comes as a new one does.
-            Some(MemberState::Left) if self.takes_spans() => {
-                return self.quiet.now_is(now_ms, settle_ms).then(|| {
-                    let stage = Stage::Joining(Work::NotBefore(now_ms));
-                    self.announce(stage, MemberState::Joining, self.tokens.clone())
-                });
-            }
-            _ => {}
-        }
-        if !self.is_told_to_leave {
-            return None;
-        }
-        if !self.takes_spans() {
-            return Some(self.end(Decision::Leave));
-        }
-        let takes_over = |seen: &Seen| seen.is_up && seen.member.owns_now() && seen.member.owns_next();
-        if !view.others.iter().any(takes_over) {
-            // Nobody could take what it has: it keeps its place for its next start.
-            return Some(self.end(Decision::Stop));
-        }
-        let is_quiet = self.quiet.now_is(now_ms, settle_ms);
-        is_quiet.then(|| {
-            let stage = Stage::Leaving(Work::NotBefore(now_ms));
-            self.announce(stage, MemberState::Leaving, self.tokens.clone())
-        })
-    }
-
-    fn go(&mut self, now_ms: u64, view: &View, work: Work) -> Option<Decision> {
-        if !self.quiet.next_is(now_ms, self.settings.settle_ms) {
-            return None;
-        }
-        match work {
-            Work::NotBefore(at_ms) if now_ms >= at_ms => {
-                let (with, without) = (self.ring(view, Some(MemberState::Active))?, self.ring(view, None)?);
-                self.stage = Stage::Leaving(Work::UnderWay);
-                Some(Decision::HandOver(moved(&with, &without, &self.settings.me)))
-            }
-            Work::Done => Some(self.end(Decision::Leave)),
-            _ => None,
-        }
     }
 
     fn takes_spans(&self) -> bool {

@@ -1,13 +1,14 @@
 //! Steps of nodes that are dead, taken in their place: leaving, and after a while left. One node at a time.
 //!
 //! Whoever is asked to forget a node says that it is leaving. The lowest name among the active nodes that are up does
-//! the rest, so that a removal ends though the one that began it does not live to see it.
+//! the rest, so that a removal ends though the one that began it does not live to see it. Meanwhile each node fetches
+//! what it gains. The one that acts waits for its own fetching; that the others are done nobody tells it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spanloom_ring::{MemberState, NodeName};
+use spanloom_ring::{MemberState, Moved, NodeName, Ring, moved};
 
-use super::{Decision, Lifecycle, Seen, Settings, Stage, View};
+use super::{Decision, Lifecycle, Seen, Settings, Stage, View, Work};
 
 /// Why a node is not forgotten. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,12 +42,20 @@ pub(super) struct Removals {
     wanted: BTreeSet<NodeName>,
     /// Whether somebody is being removed.
     is_under_way: bool,
+    /// For whom this node fetches what it gains, and how far that is.
+    fetch: Option<(NodeName, Work)>,
 }
 
 impl Removals {
     pub(super) fn are_pending(&self, settings: &Settings) -> bool {
         let forgets = settings.forget_after_ms.is_some() && !self.down_since.is_empty();
         self.is_under_way || !self.wanted.is_empty() || forgets
+    }
+
+    pub(super) fn on_fetched(&mut self, work: Work) {
+        if let Some((_, of)) = self.fetch.as_mut().filter(|(_, of)| *of == Work::UnderWay) {
+            *of = work;
+        }
     }
 
     fn look(&mut self, now_ms: u64, view: &View) {
@@ -103,10 +112,17 @@ impl Lifecycle {
         }
         let settle_ms = self.settings.settle_ms;
         if let Some(going) = view.others.iter().find(|seen| is_going(seen)) {
-            self.removals.wanted.remove(going.member.name());
-            let ends = self.is_lowest(view) && self.quiet.next_is(now_ms, settle_ms);
-            return ends.then(|| Decision::Remove(going.member.name().clone(), MemberState::Left));
+            let name = going.member.name();
+            self.removals.wanted.remove(name);
+            if !self.quiet.next_is(now_ms, settle_ms) {
+                return None;
+            }
+            return match self.fetch_for(now_ms, view, name) {
+                (decision, false) => decision,
+                (_, true) => self.is_lowest(view).then(|| Decision::Remove(name.clone(), MemberState::Left)),
+            };
         }
+        self.removals.fetch = None;
         let forgotten = self.forgotten(now_ms, view).filter(|_| self.is_lowest(view));
         let name = self.removals.wanted.first().cloned().or(forgotten)?;
         let seen = view.others.iter().find(|seen| *seen.member.name() == name)?;
@@ -118,6 +134,35 @@ impl Lifecycle {
         let step = if seen.member.owns_now() { MemberState::Leaving } else { MemberState::Left };
         self.removals.wanted.remove(&name);
         Some(Decision::Remove(name, step))
+    }
+
+    /// What is to be done before a node has left, and whether that is over.
+    fn fetch_for(&mut self, now_ms: u64, view: &View, name: &NodeName) -> (Option<Decision>, bool) {
+        if self.stage != Stage::Active {
+            // What it gains it fetches when it joins; what it gives up it needs no more.
+            return (None, true);
+        }
+        let known = self.removals.fetch.take().filter(|(of, _)| of == name);
+        let (mut decision, mut work) = (None, known.map_or(Work::NotBefore(now_ms), |(_, work)| work));
+        if matches!(work, Work::NotBefore(at_ms) if now_ms >= at_ms) {
+            let gained = self.gained_from(view, name).filter(|moved| !moved.gained.is_empty());
+            work = if gained.is_some() { Work::UnderWay } else { Work::Done };
+            decision = gained.map(Decision::Fetch);
+        }
+        self.removals.fetch = Some((name.clone(), work));
+        (decision, work == Work::Done)
+    }
+
+    /// What this node gains when another one has left.
+    fn gained_from(&self, view: &View, name: &NodeName) -> Option<Moved> {
+        let ring = |state: MemberState| {
+            let others = view.others.iter().map(|seen| match seen.member.name() == name {
+                true => seen.member.clone().in_state(state),
+                false => seen.member.clone(),
+            });
+            Ring::new(others.chain(self.own_member()).collect(), self.settings.ring).ok()
+        };
+        Some(moved(&ring(MemberState::Active)?, &ring(MemberState::Left)?, &self.settings.me))
     }
 
     /// The one that is down for the longest, if that is long enough.

@@ -39,6 +39,14 @@ pub struct View {
     pub is_lacking: bool,
 }
 
+impl View {
+    /// What others said in this node's place, if it has not answered yet.
+    pub(super) fn is_removed_as(&self) -> Option<MemberState> {
+        let removed = self.held.as_ref().filter(|held| held.is_news && held.is_removed);
+        removed.map(|held| held.state)
+    }
+}
+
 /// Who owns ranges, and by which tokens.
 type Owners = Vec<(NodeName, Vec<u32>)>;
 
@@ -66,6 +74,11 @@ impl Quiet {
         if next != self.next {
             (self.next, self.next_since_ms) = (next, now_ms);
         }
+    }
+
+    /// The others see a change that was none here.
+    pub(super) fn touch(&mut self, now_ms: u64) {
+        (self.now_since_ms, self.next_since_ms) = (now_ms, now_ms);
     }
 
     /// Whether who owns ranges now is the same for so long: then who owns them next may change.

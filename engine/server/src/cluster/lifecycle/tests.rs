@@ -178,6 +178,8 @@ fn a_node_that_was_removed_while_it_lived_comes_back() {
 #[test]
 fn the_dead_are_removed_one_at_a_time_by_the_lowest_name() {
     let (mut life, mut now) = active("b");
+    // So that nobody gains anything.
+    life.settings.ring.replication = 7;
     let mut view = met(vec![
         seen("c", MemberState::Active, true),
         seen("d", MemberState::Active, false),
@@ -219,6 +221,37 @@ fn who_is_down_for_long_is_forgotten_if_that_is_wanted_and_most_are_up() {
     check(Some(60_000), vec![up.clone(), down.clone()], Some(60_000));
     check(Some(60_000), vec![down.clone()], None);
     check(Some(60_000), vec![up, down.clone(), seen("e", MemberState::Active, false)], None);
+}
+
+#[test]
+fn what_is_gained_from_the_dead_is_fetched_before_they_go() {
+    let (mut life, mut now) = active("a");
+    life.settings.ring.replication = 1;
+    let dead = |state| Seen { is_removed: true, ..seen("d", state, false) };
+    let view = met(vec![dead(MemberState::Leaving)]);
+    let Some(Decision::Fetch(moved)) = wait(&mut life, &mut now, &view, 9_000) else { panic!() };
+    assert!(!moved.gained.is_empty() && moved.lost.is_empty());
+    assert_eq!(now, SETTLE);
+    assert_eq!(wait(&mut life, &mut now, &view, 60_000), None, "until it is done");
+    life.on_fetched(now, false);
+    assert!(matches!(wait(&mut life, &mut now, &view, 9_000), Some(Decision::Fetch(_))));
+    life.on_fetched(now, true);
+    assert_eq!(life.decide(now, &view), Some(Decision::Remove(name("d"), MemberState::Left)));
+}
+
+#[test]
+fn one_that_was_removed_while_it_joined_begins_once_more() {
+    let others = vec![seen("b", MemberState::Active, true)];
+    let (mut life, mut now) = (Lifecycle::new(0, settings("a"), vec![]), 0);
+    assert!(wait(&mut life, &mut now, &met(others.clone()), 3_000).is_some());
+    let held = Former { state: MemberState::Left, tokens: vec![], is_removed: true, is_news: true };
+    let removed = View { held: Some(held), ..met(others.clone()) };
+    now += SETTLE;
+    let step = life.decide(now, &removed);
+    assert!(matches!(step, Some(Decision::Announce(MemberState::Joining, _))), "{step:?}");
+    let began = now;
+    assert!(matches!(wait(&mut life, &mut now, &met(others), 9_000), Some(Decision::TakeOver(_))));
+    assert_eq!(now, began + SETTLE);
 }
 
 /// Nodes that see what others announced some time later.
