@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
@@ -15,6 +16,9 @@ use spanloom_span::Tenant;
 
 use super::ranges::key;
 
+/// Most lists that are kept, each of a node and a tenant. Beyond that the one goes that was taken longest ago.
+pub(super) const MOST_LISTS: usize = 4096;
+
 /// Blocks of other nodes.
 pub(super) struct KnownBlocks {
     cache: Cache,
@@ -25,6 +29,7 @@ pub(super) struct KnownBlocks {
 /// A node's list.
 struct List {
     run: u64,
+    taken: Instant,
     blocks: HashMap<Arc<str>, Arc<Known>>,
 }
 
@@ -94,7 +99,12 @@ impl KnownBlocks {
         }
         if !out.is_empty() {
             let blocks = out.iter().map(|known| (known.name.clone(), known.clone())).collect();
-            lists.insert(place, List { run, blocks });
+            lists.insert(place, List { run, taken: Instant::now(), blocks });
+        }
+        if lists.len() > MOST_LISTS {
+            let oldest = lists.iter().min_by_key(|(_, list)| list.taken).map(|(place, _)| place.clone());
+            let list = oldest.and_then(|place| lists.remove(&place));
+            gone.extend(list.into_iter().flat_map(|list| list.blocks.into_values()));
         }
         drop(lists);
         gone.extend(before.into_values());

@@ -13,6 +13,7 @@ use spanloom_span::Tenant;
 use spanloom_stage::{Budget, Permit};
 
 use super::copies::known_to_be_equal;
+use super::known::MOST_LISTS;
 use crate::QueryError;
 use crate::live::{Both, compare, union};
 use crate::sources::SourceBlock;
@@ -102,7 +103,14 @@ impl SharedTraces {
             self.tenants.lock().remove(tenant);
             return Ok(blocks.iter().map(|_| Found::default()).collect());
         }
-        let index = self.tenants.lock().entry(tenant.clone()).or_default().clone();
+        let index = {
+            let mut tenants = self.tenants.lock();
+            if tenants.len() >= MOST_LISTS && !tenants.contains_key(tenant) {
+                // They are compared again when somebody asks.
+                tenants.clear();
+            }
+            tenants.entry(tenant.clone()).or_default().clone()
+        };
         let mut index = index.lock();
         let at: HashMap<&Arc<str>, usize> =
             blocks.iter().enumerate().map(|(at, block)| (block.key, at)).collect();
