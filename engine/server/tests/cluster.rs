@@ -68,7 +68,7 @@ impl Nodes {
             self.peer[node],
             seeds.join(", ")
         );
-        self.houses[node] = Some(House::start(&self.folder(node), &config));
+        self.houses[node] = Some(House::start_with(&self.folder(node), "max_metrics_range: 0s", &config));
     }
 
     fn house(&self, node: usize) -> &House {
@@ -113,11 +113,11 @@ impl Nodes {
 
 /// Spans that a node counts in the whole cluster.
 fn counted(house: &House) -> usize {
-    let (status, text) = house.says("/api/metrics/query?q=%7B%7D%7Ccount_over_time()&since=1h");
+    let (status, text) = house.says("/api/metrics/query?q=%7B%7D%7Ccount_over_time()&start=1&end=4102444800");
     assert_eq!(status, 200, "{text}");
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_ne!(answer["status"], "PARTIAL", "{text}");
-    answer["series"][0]["value"].as_u64().unwrap() as usize
+    answer["series"][0]["value"].as_u64().unwrap_or_else(|| panic!("{text}")) as usize
 }
 
 /// Members that are active and answer, of what `/ring` says.
@@ -135,13 +135,13 @@ fn load(house: &House, seed: u64, spans: usize) -> Spans {
 #[test]
 fn three_nodes_lose_nothing_whatever_happens_to_one() {
     let mut nodes = Nodes::start(3, "");
-    let mut all = load(nodes.house(0), 1, 3_000);
-    all.extend(load(nodes.house(1), 2, 3_000));
+    let mut all = load(nodes.house(0), 100, 3_000);
+    all.extend(load(nodes.house(1), 200, 3_000));
     nodes.check(&all, "with three nodes");
     nodes.counts(&all, "with three nodes");
     // One dies while spans come.
     let port = nodes.house(0).otlp;
-    all.extend(load_while(port, 3, |count| {
+    all.extend(load_while(port, 300, |count| {
         nodes.house(0).wait_until("some are acknowledged", || count() >= 1_000);
         nodes.house(2).signal("KILL");
         let so_far = count();
@@ -154,7 +154,7 @@ fn three_nodes_lose_nothing_whatever_happens_to_one() {
     nodes.check(&all, "when it is back");
     // One stands still, which a cut cable looks like.
     nodes.house(1).signal("STOP");
-    all.extend(load(nodes.house(0), 4, 3_000));
+    all.extend(load(nodes.house(0), 400, 3_000));
     for node in [0, 2] {
         check(nodes.house(node), &some_traces(&all, MOST), "while one stands still");
     }
@@ -165,7 +165,7 @@ fn three_nodes_lose_nothing_whatever_happens_to_one() {
     for node in 0..3 {
         let stopped = nodes.houses[node].take().unwrap();
         let other = nodes.house((node + 1) % 3);
-        all.extend(load_while(other.otlp, 10 + node as u64, |count| {
+        all.extend(load_while(other.otlp, 500 + 10 * node as u64, |count| {
             other.wait_until("some are acknowledged", || count() >= 500);
             stopped.stop();
             let so_far = count();
@@ -180,11 +180,46 @@ fn three_nodes_lose_nothing_whatever_happens_to_one() {
     nodes.add();
     nodes.add();
     nodes.wait_for(5);
-    all.extend(load(nodes.house(4), 20, 3_000));
+    all.extend(load(nodes.house(4), 600, 3_000));
     nodes.check(&all, "with five nodes");
     nodes.stop(0);
     nodes.wait_for(4);
-    all.extend(load(nodes.house(3), 21, 1_000));
+    all.extend(load(nodes.house(3), 700, 1_000));
     nodes.check(&all, "when one has left");
     nodes.counts(&all, "when one has left");
+}
+
+#[test]
+fn one_copy_of_a_trace_goes_to_a_shared_store() {
+    let store = tempfile::tempdir().unwrap();
+    let store = format!("store: {{backend: folder, folder: {}, poll: 100ms}}", store.path().display());
+    let mut nodes = Nodes::start(3, &store);
+    let mut all = load(nodes.house(0), 100, 3_000);
+    all.extend(load(nodes.house(2), 200, 3_000));
+    let settled = |house: &House| {
+        house.wait_until("the store has everything, and no copy stands by", || {
+            house.metric("spanloom_live_traces") == 0
+                && house.metric("spanloom_blocks_unshipped") == 0
+                && house.metric("spanloom_blocks_standing_by") == 0
+        });
+    };
+    nodes.up().for_each(House::flush);
+    nodes.up().for_each(settled);
+    let shipped: u64 = nodes.up().map(|house| house.metric("spanloom_blocks_shipped_total")).sum();
+    let sealed: u64 = nodes.up().map(|house| house.metric("spanloom_blocks_sealed_total")).sum();
+    assert!(shipped > 0 && shipped < sealed, "{shipped} of {sealed} blocks were brought to the store");
+    nodes.check(&all, "from the store");
+    nodes.counts(&all, "from the store");
+    // What a node has not shipped when it dies is brought by another.
+    all.extend(load(nodes.house(1), 300, 3_000));
+    nodes.houses[1].take().unwrap().kill();
+    nodes.check(&all, "when one has died");
+    nodes.up().for_each(House::flush);
+    nodes.up().for_each(|house| {
+        house.wait_until("the other node's part is brought, too", || {
+            house.metric("spanloom_blocks_unshipped") == 0 && house.metric("spanloom_blocks_standing_by") == 0
+        });
+    });
+    nodes.check(&all, "when its part was brought by others");
+    nodes.counts(&all, "when its part was brought by others");
 }
