@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use spanloom_bucket::catalog::plan::{self, CompactionRules, Job};
 use spanloom_bucket::catalog::steps::StepError;
 use spanloom_bucket::catalog::{CatalogError, Manifest};
-use spanloom_bucket::{Bucket, ShipError};
+use spanloom_bucket::{Bucket, ShipError, Shipped};
 use spanloom_span::Tenant;
 use spanloom_stage::{Budget, Clock};
 use tokio::runtime::Handle;
@@ -132,11 +132,23 @@ impl Upkeep {
     /// Brings a tenant's blocks to the store that are here alone.
     pub(crate) async fn ship_tenant(&self, tenant: &Tenant) -> Result<(), ShipError> {
         let _alone = self.0.shipping.lock().await;
-        let metrics = &self.0.parts.metrics;
         let shipped = self.0.parts.bucket.ship(tenant).await?;
+        self.count_shipped(shipped);
+        Ok(())
+    }
+
+    /// As [`Self::ship_tenant`], with the blocks that another node would bring.
+    pub(crate) async fn ship_all_of(&self, tenant: &Tenant) -> Result<(), ShipError> {
+        let _alone = self.0.shipping.lock().await;
+        let shipped = self.0.parts.bucket.ship_all(tenant).await?;
+        self.count_shipped(shipped);
+        Ok(())
+    }
+
+    fn count_shipped(&self, shipped: Shipped) {
+        let metrics = &self.0.parts.metrics;
         metrics.blocks_shipped.inc_by(shipped.blocks);
         metrics.bytes_shipped.inc_by(shipped.bytes);
-        Ok(())
     }
 
     async fn shipping(self) {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Registry;
 use spanloom_bucket::{Bucket, Standby};
-use spanloom_peer::{ClientTls, DialOptions, Dialer, Members, Peer, ServeOptions, ServerTls};
-use spanloom_ring::{NodeName, Ring};
+use spanloom_peer::{ClientTls, DialOptions, Dialer, Members, Peer, ServeCounters, ServeOptions, ServerTls};
+use spanloom_ring::{MemberState, NodeName, Ring};
 use spanloom_swim::Load;
 use spanloom_upkeep::Share;
 use tokio::net::TcpListener;
@@ -38,6 +40,7 @@ pub(crate) struct Answering {
 /// This node's part in a cluster, while it runs.
 pub(crate) struct Part {
     pub cluster: ClusterHandle,
+    counters: Arc<ServeCounters>,
     answering: Mutex<Option<Answering>>,
 }
 
@@ -62,8 +65,9 @@ impl Among {
         })?;
         let tls: Option<(ClientTls, ServerTls)> = config.cluster_tls()?;
         let (client, server) = tls.unzip();
-        let dial = DialOptions { tls: client, ..DialOptions::default() };
-        let serve = ServeOptions { tls: server, ..ServeOptions::default() };
+        let (dial, serve) = config.transport_options();
+        let dial = DialOptions { tls: client, ..dial };
+        let serve = ServeOptions { tls: server, ..serve };
         let nobody = Ring::new(Vec::new(), options.ring).map_err(crate::cluster::ClusterError::from)?;
         let members = Members::new(spanloom_peer::Cluster::of_nobody(nobody));
         Ok(Some(Self { members, options, listener, dial, serve }))
@@ -86,6 +90,7 @@ impl Among {
     pub async fn start(self, engine: &Engine) -> Result<Part, StartError> {
         let inner = engine.inner();
         let node = Arc::new(ThisNode::new(inner.ingest.clone(), inner.querier.serving()));
+        let counters = self.serve.counters.clone();
         let (stop, stopped) = oneshot::channel();
         let local: Arc<dyn Peer> = node.clone();
         let serve = spanloom_peer::serve(self.listener, local.clone(), self.serve, async {
@@ -108,11 +113,50 @@ impl Among {
         };
         let cluster = ClusterHandle::start(parts).await?;
         node.takes_part(cluster.clone());
-        Ok(Part { cluster, answering: Mutex::new(Some(answering)) })
+        Ok(Part { cluster, counters, answering: Mutex::new(Some(answering)) })
     }
 }
 
 impl Part {
+    /// Whether this node has its place in the cluster; if not, why.
+    pub fn ready(&self) -> Result<(), String> {
+        let now = self.cluster.members().now();
+        match now.me.map(|me| now.ring.member(me).state()) {
+            Some(MemberState::Active) => Ok(()),
+            Some(state) => Err(format!("the node is {} in the cluster (/ring)", state.as_str())),
+            None => Err("the node looks for the others of its cluster (/memberlist)".into()),
+        }
+    }
+
+    /// What is counted, as metrics of the moment.
+    pub fn metrics(&self, registry: &mut Registry) {
+        self.cluster.metrics(registry);
+        let served = self.counters.served();
+        let mut counter = |name: &str, help: &str, value: u64| {
+            registry.register(name, help, ConstCounter::new(value));
+        };
+        counter("peer_connections", "connections of other nodes", served.connections);
+        counter("peer_questions", "questions of other nodes", served.questions);
+        counter(
+            "peer_questions_late",
+            "questions of other nodes whose deadline came before the answer",
+            served.late,
+        );
+        counter("peer_questions_cancelled", "questions that other nodes gave up", served.cancelled);
+        let refused = [
+            ("connections", served.refused_connections),
+            ("handshake", served.failed_handshakes),
+            ("calls", served.refused_calls),
+            ("bytes", served.refused_bytes),
+            ("garbled", served.garbled),
+        ];
+        for (reason, value) in refused {
+            let of = registry.sub_registry_with_label(("reason".into(), reason.into()));
+            let help = "connections and questions of other nodes that were refused, by reason";
+            of.register("peer_refused", help, ConstCounter::new(value));
+        }
+    }
+
     /// Ends what answers the others, once what was begun is answered.
     pub async fn answer_no_more(&self) {
         let answering = self.answering.lock().take();

@@ -293,9 +293,14 @@ impl Engine {
         let _ = self.shared.inner.part.set(part);
     }
 
+    /// This node's part in a cluster; `None` when it is alone.
+    pub(crate) fn part(&self) -> Option<&Part> {
+        self.shared.inner.part.get()
+    }
+
     /// This node among others; `None` when it is alone.
     pub(crate) fn cluster_handle(&self) -> Option<&ClusterHandle> {
-        self.shared.inner.part.get().map(|part| &part.cluster)
+        self.part().map(|part| &part.cluster)
     }
 
     pub(crate) fn shutdown(&self) -> Shutdown {

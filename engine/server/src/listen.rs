@@ -23,6 +23,7 @@ use spanloom_receive::{
 use spanloom_span::{Tenant, join};
 use tokio::net::TcpListener;
 
+use crate::among::Part;
 use crate::builder::StartError;
 use crate::cluster::{ClusterHandle, ForgetFailed};
 use crate::config::Config;
@@ -294,7 +295,7 @@ impl Queries for Engine {
                 Err("the head's or the sealer's thread has ended; a restart is needed".into())
             }
             (.., Some(refusing)) => Err(format!("the log takes no requests: {}", refusing.reason)),
-            _ => Ok(()),
+            _ => self.part().map_or(Ok(()), Part::ready),
         }
     }
 

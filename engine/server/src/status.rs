@@ -177,8 +177,8 @@ fn moment(engine: &Engine) -> Registry {
     gauge("block_size_bytes", "bytes of blocks on disk", block_bytes);
     gauge("memory_budget_bytes", "memory.budget of the configuration", engine.config().memory.budget.0);
     engine.inner().store.metrics(&mut registry);
-    if let Some(cluster) = engine.cluster_handle() {
-        cluster.metrics(&mut registry);
+    if let Some(part) = engine.part() {
+        part.metrics(&mut registry);
     }
     registry
 }

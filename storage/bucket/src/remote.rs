@@ -203,12 +203,22 @@ impl Bucket {
     /// Brings the tenant's blocks that are here alone to the store, oldest first. What fails is tried again by the next
     /// call.
     pub async fn ship(&self, tenant: &Tenant) -> Result<Shipped, ShipError> {
+        self.ship_some(tenant, false).await
+    }
+
+    /// As [`Bucket::ship`], with the blocks that stand by for another node to ship.
+    pub async fn ship_all(&self, tenant: &Tenant) -> Result<Shipped, ShipError> {
+        self.ship_some(tenant, true).await
+    }
+
+    async fn ship_some(&self, tenant: &Tenant, all: bool) -> Result<Shipped, ShipError> {
         let mut shipped = Shipped::default();
         let Some(remote) = &self.remote else { return Ok(shipped) };
         let mut left = Ok(());
         let mut any_covered = false;
         for listed in self.waiting(tenant) {
-            match self.turn(remote, tenant, &listed).await {
+            let turn = if all { Turn::Ours } else { self.turn(remote, tenant, &listed).await };
+            match turn {
                 Turn::Ours => {}
                 Turn::Waits => continue,
                 Turn::Covered => {

@@ -80,4 +80,7 @@ async fn what_the_other_does_not_ship_is_taken_over() {
     is_ours.store(false, Ordering::Relaxed);
     node.put(&house.tenant, block(6), now - 2 * LONG.as_nanos() as u64).unwrap();
     assert_eq!(node.ship(&house.tenant).await.unwrap().blocks, 1, "the other takes too long");
+    node.put(&house.tenant, block(7), now).unwrap();
+    assert_eq!(node.ship(&house.tenant).await.unwrap().blocks, 0);
+    assert_eq!(node.ship_all(&house.tenant).await.unwrap().blocks, 1, "whoever wants all of it there");
 }

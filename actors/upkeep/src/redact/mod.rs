@@ -133,7 +133,7 @@ impl Upkeep {
 impl Course<'_> {
     async fn run(&mut self, doomed: &Arc<Doomed>, dry: bool) -> Result<(), CompactError> {
         let bucket = self.upkeep.0.parts.bucket.clone();
-        self.upkeep.ship_tenant(self.tenant).await?;
+        self.upkeep.ship_all_of(self.tenant).await?;
         for pass in 0..PASSES {
             self.done.passes = pass + 1;
             let conflicts = self.done.conflicts;

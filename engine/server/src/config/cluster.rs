@@ -1,10 +1,11 @@
 //! What the cluster is given.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 
 use base64::Engine as _;
 use spanloom_ingest::ReplicateOptions;
-use spanloom_peer::{ClientTls, Identity, ServerTls, TlsError};
+use spanloom_peer::{ClientTls, DialOptions, Identity, ServeOptions, ServerTls, TlsError};
 use spanloom_ring::{MAX_REPLICATION, NodeName, RingOptions, Roles, TOKENS_PER_NODE, Zone};
 use spanloom_swim::{Key, Options, Seal, Seed};
 
@@ -12,6 +13,7 @@ use super::cluster_keys::{ClusterSection, PresetKey};
 use super::derive::wrong;
 use super::keys::Config;
 use super::read::ConfigError;
+use super::units::Size;
 use crate::cluster::ClusterOptions;
 
 /// Nodes that gossip is tuned for until it sees how many there are.
@@ -144,6 +146,22 @@ impl Config {
         }
     }
 
+    /// Limits of questions between nodes, without TLS.
+    pub fn transport_options(&self) -> (DialOptions, ServeOptions) {
+        let cluster = &self.cluster;
+        let bytes = |size: Size| usize::try_from(size.0).unwrap_or(usize::MAX);
+        let max_message = bytes(cluster.max_message);
+        let max_calls = NonZeroUsize::new(cluster.max_calls as usize).unwrap_or(NonZeroUsize::MIN);
+        let dial = DialOptions { max_calls, max_message, ..DialOptions::default() };
+        let serve = ServeOptions {
+            max_message,
+            max_bytes: bytes(cluster.max_received).max(max_message),
+            max_connections: cluster.max_connections as usize,
+            ..ServeOptions::default()
+        };
+        (dial, serve)
+    }
+
     /// TLS between nodes, for both ends; `None` when there is none.
     pub fn cluster_tls(&self) -> Result<Option<(ClientTls, ServerTls)>, ConfigError> {
         let tls = &self.cluster.tls;
@@ -181,6 +199,11 @@ impl Config {
                 return wrong("cluster.roles", cluster.roles.join(","), expected);
             }
             return Ok(None);
+        }
+        if cluster.max_message.0 < self.receive.max_request_bytes.0 {
+            let least = self.receive.max_request_bytes;
+            let expected = format!("at least {least} (receive.max_request_bytes)");
+            return wrong("cluster.max_message", cluster.max_message, expected);
         }
         let port = self.address(cluster.gossip_port)?;
         let ip = address("cluster.gossip_address", &cluster.gossip_address, port.ip())?;

@@ -76,6 +76,25 @@ section! {
         /// With a store: how long a copy of a trace waits here for the node that is to bring the trace there, before this
         /// node does it too. Longer than `seal.max_age` and than uploads take.
         takeover_after: Time = Time(Duration::from_secs(900)),
+        /// How long a question waits for nodes whose answers it can do without, since enough others have given theirs.
+        straggler_wait: Time = Time(Duration::from_millis(100)),
+        /// How long blocks and live spans that another node was told of stay for it to be read.
+        listed_for: Time = Time(Duration::from_secs(120)),
+        /// Most blocks that stay so; those told of longest ago go first.
+        max_listed: u32 = 4096,
+        /// Bytes of other nodes' blocks that stay on this node's disk for the next question.
+        cached_data: Size = Size(256 << 20),
+        /// The same of these blocks' metadata.
+        cached_metadata: Size = Size(64 << 20),
+        /// Most questions of one kind that are put to one node at a time.
+        max_calls: u32 = 256,
+        /// Most bytes of a question or an answer between nodes; no less than `receive.max_request_bytes`. The same on
+        /// all nodes.
+        max_message: Size = Size(64 << 20),
+        /// Most bytes of questions of other nodes that are being received or answered; more are refused.
+        max_received: Size = Size(256 << 20),
+        /// Most connections of other nodes; each makes two.
+        max_connections: u32 = 512,
         /// See below.
         tls: ClusterTlsSection = ClusterTlsSection::default(),
         /// After how long a node that is down is removed, so that others own what it owned; `0s` never: it keeps its

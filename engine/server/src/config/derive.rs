@@ -236,7 +236,11 @@ impl Config {
             max_answer_bytes: usize::try_from(query.max_answer_bytes.0).unwrap_or(usize::MAX),
             max_series: query.max_series as usize,
             max_tag_bytes: usize::try_from(query.max_tag_bytes.0).unwrap_or(usize::MAX),
-            ..QueryOptions::default()
+            straggler_wait: self.cluster.straggler_wait.0,
+            hold_listed: self.cluster.listed_for.0,
+            max_held: self.cluster.max_listed as usize,
+            peer_data_bytes: self.cluster.cached_data.0,
+            peer_metadata_bytes: self.cluster.cached_metadata.0,
         }
     }
 
