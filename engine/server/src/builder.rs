@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use prometheus_client::registry::Registry;
-use spanloom_bucket::{Bucket, BucketError};
+use spanloom_bucket::{Bucket, BucketError, OpenReport};
 use spanloom_ingest::{Ingest, IngestMetrics, ReplicateMetrics, Replicator};
 use spanloom_query::Querier;
 use spanloom_stage::{RealClock, Stage, StageError};
 use spanloom_upkeep::Share;
+use spanloom_wal::ReplayReport;
 use spanloom_wal::disk::RealDisk;
 
 use crate::among::{self, Among};
@@ -163,6 +164,26 @@ fn open(config: &Config, among: Option<&Among>) -> Result<Inner, StartError> {
     )
     .map_err(StartError::Threads)?;
     let redactor = Redactor::new(&config.data_dir, &mut registry);
+    let started = found(&blocks, &replay, begun);
+    Ok(Inner {
+        config: config.clone(),
+        stage,
+        ingest,
+        replicator,
+        querier,
+        bucket,
+        store,
+        metrics,
+        registry,
+        redactor,
+        part: OnceLock::new(),
+        started,
+        lock,
+    })
+}
+
+/// What was found at the start, which is logged.
+fn found(blocks: &OpenReport, replay: &ReplayReport, begun: Instant) -> Started {
     let started = Started {
         blocks: blocks.blocks,
         frames: replay.frames,
@@ -180,19 +201,5 @@ fn open(config: &Config, among: Option<&Among>) -> Result<Inner, StartError> {
         took_ms = started.took.as_millis() as u64,
         "opened"
     );
-    Ok(Inner {
-        config: config.clone(),
-        stage,
-        ingest,
-        replicator,
-        querier,
-        bucket,
-        store,
-        metrics,
-        registry,
-        redactor,
-        part: OnceLock::new(),
-        started,
-        lock,
-    })
+    started
 }
