@@ -17,6 +17,7 @@
 //! | `moved.rs` | what to hand over |
 //! | `health.rs` | who stands in for a node that is down |
 //! | `tenant.rs`, `jobs.rs` | the nodes of a tenant, the owner of a job |
+//! | `lifecycle/` | when a node takes which step |
 //! | `describe.rs` | what the ring's page shows |
 //!
 //! **Invariant:** pure: no clock, no IO, no chance but by names. The same members and options give the same ring on
@@ -80,6 +81,7 @@ mod choose;
 mod describe;
 mod health;
 mod jobs;
+pub mod lifecycle;
 mod member;
 mod moved;
 mod name;

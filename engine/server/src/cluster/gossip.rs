@@ -13,10 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::effects::{Flight, Work};
 use super::identity::{Files, Keeper, Kept, routable};
-use super::lifecycle::{Decision, ForgetError, Lifecycle, Settings, View};
 use super::page::Snapshot;
 use super::view::{self, Connections, Rings};
 use super::{ClusterError, ClusterOptions, ClusterParts, HandOver, Shared};
+use spanloom_ring::lifecycle::{Decision, ForgetError, Lifecycle, Settings, View};
 
 /// Longest datagram of UDP.
 const DATAGRAM_MAX: usize = 65_536;

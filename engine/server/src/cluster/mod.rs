@@ -1,6 +1,6 @@
 //! Membership that runs: this node finds the others, takes its place on the ring, and knows who is up.
 //!
-//! `spanloom_swim` knows the members, `spanloom_ring` says who owns what, `lifecycle/` decides when this node takes
+//! `spanloom_swim` knows the members, `spanloom_ring` says who owns what, `spanloom_ring::lifecycle` decides when this node takes
 //! which step; here are the socket, the clocks, the files and the task that drives them. `docs/CLUSTER.md` is the page
 //! for operators.
 //!
@@ -8,7 +8,6 @@
 //! |---|---|
 //! | `mod.rs` | what the rest of the engine uses |
 //! | `identity.rs` | the node's name, tokens and what it knew, kept in the data directory |
-//! | `lifecycle/` | which step when: a pure core |
 //! | `gossip.rs` | the task: datagrams, timers, commands |
 //! | `effects.rs` | what the task does in the world |
 //! | `view.rs` | members to ring, steps and connections |
@@ -21,7 +20,6 @@
 mod effects;
 mod gossip;
 pub mod identity;
-pub mod lifecycle;
 mod metrics;
 mod page;
 #[cfg(test)]
@@ -44,8 +42,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use gossip::{Command, Gossip};
-pub use lifecycle::ForgetError;
 use page::Snapshot;
+pub use spanloom_ring::lifecycle::ForgetError;
 
 /// Commands that wait for the task; more are refused.
 const COMMANDS: usize = 64;

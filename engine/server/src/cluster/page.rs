@@ -9,8 +9,8 @@ use spanloom_swim::{Counters, DropReason, Identity, Member, Seal, Status};
 
 use super::ClusterOptions;
 use super::effects::FlightCounts;
-use super::lifecycle::Stage;
 use super::view::Rings;
+use spanloom_ring::lifecycle::Stage;
 
 /// What was known when the task last had news, and what it counts.
 pub(crate) struct Snapshot {

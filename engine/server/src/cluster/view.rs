@@ -8,7 +8,7 @@ use spanloom_ring::{MAX_MEMBERS, MemberState, NodeName, Ring, RingMember, RingOp
 use spanloom_swim::{Held, Member, Record};
 
 use super::Connect;
-use super::lifecycle::{Former, Seen, View};
+use spanloom_ring::lifecycle::{Former, Seen, View};
 
 /// What a node announced last, in this life or the one before.
 fn announced(member: &Member) -> Option<&Arc<Record>> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spanloom_ring::{MemberState, NodeName};
+use crate::{MemberState, NodeName};
 
 use super::{Decision, Lifecycle, Seen, Settings, Stage, View};
 

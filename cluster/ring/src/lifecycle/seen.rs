@@ -1,6 +1,6 @@
 //! What is seen of the others, and since when who owns ranges is as it is.
 
-use spanloom_ring::{MemberState, NodeName, RingMember};
+use crate::{MemberState, NodeName, RingMember};
 
 /// Another node.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! When a node takes which step on the ring: time and what is seen of the others in, decisions out.
 //!
 //! The ring keeps its promise to readers while steps that change who owns ranges **now** and steps that change who
-//! will own them **next** do not meet (`spanloom_ring`, "Readers find what a majority took"). Nobody acknowledges that
+//! will own them **next** do not meet (the crate, "Readers find what a majority took"). Nobody acknowledges that
 //! it has seen a step, so a node waits instead: it takes a step of one kind when it has seen none of the other kind
 //! for [`Settings::settle_ms`], its own included. Two nodes that take steps of both kinds within the time that gossip
 //! needs are not kept apart by this.
@@ -19,9 +19,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-use spanloom_ring::{
-    MemberState, Moved, NodeName, Ring, RingMember, RingOptions, Roles, Zone, choose_tokens, moved,
-};
+use crate::{MemberState, Moved, NodeName, Ring, RingMember, RingOptions, Roles, Zone, choose_tokens, moved};
 
 pub use removal::ForgetError;
 use seen::Quiet;
