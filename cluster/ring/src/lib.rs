@@ -16,6 +16,7 @@
 //! | `choose/` | which tokens a node takes when it joins |
 //! | `moved.rs` | what to hand over |
 //! | `health.rs` | who stands in for a node that is down |
+//! | `silent.rs` | how many may be silent without anything missing |
 //! | `tenant.rs`, `jobs.rs` | the nodes of a tenant, the owner of a job |
 //! | `lifecycle/` | when a node takes which step |
 //! | `describe.rs` | what the ring's page shows |
@@ -90,6 +91,7 @@ mod owners;
 mod placement;
 mod ring;
 mod roles;
+mod silent;
 mod tenant;
 
 use std::num::NonZeroUsize;

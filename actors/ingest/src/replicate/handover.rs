@@ -17,6 +17,7 @@ use spanloom_span::{Tenant, encode};
 use tokio::sync::mpsc;
 
 use super::Replicator;
+use super::plan::heirs;
 
 /// Bytes of spans that are sent together, about.
 const REQUEST_BYTES: usize = 1 << 20;
@@ -138,14 +139,13 @@ fn read_block(
 ) -> Result<Option<()>, BlockError> {
     let (ring, tokens) = (cluster.ring_of(tenant), Tokens::of(tenant));
     for id in listed.block.trace_ids()? {
-        let owners = ring.owners_for_read(tokens.token(&id));
-        let gaining = &owners.nodes()[owners.owns_now()..];
-        if gaining.is_empty() {
+        let heirs = heirs(&ring, tokens.token(&id));
+        if heirs.is_empty() {
             continue;
         }
         let Some(trace) = listed.block.trace(&id)? else { continue };
         let bytes = encode::traces_data(&trace);
-        for node in gaining {
+        for node in heirs {
             let request = pending.entry(*node).or_default();
             request.extend_from_slice(&bytes);
             if request.len() >= REQUEST_BYTES {

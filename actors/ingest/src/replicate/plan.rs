@@ -146,6 +146,12 @@ pub fn instead(
     out
 }
 
+/// Who is to have what a node that leaves has of a trace: those that own it when the node has left and do not now.
+pub fn heirs(ring: &Ring, token: Token) -> &[NodeIndex] {
+    let owners = ring.owners_for_read(token);
+    &owners.nodes()[owners.owns_now()..]
+}
+
 /// Who has what so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {

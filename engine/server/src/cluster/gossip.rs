@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use spanloom_peer::{PeerError, TenantRings};
+use spanloom_swim::places::{self, Rings};
 use spanloom_swim::{Change, Effects, Identity, Load, MemberState, Now, Record, Swim};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::effects::{Flight, Work};
 use super::identity::{Files, Keeper, Kept, routable};
 use super::page::Snapshot;
-use super::view::{self, Connections, Rings};
+use super::view::Connections;
 use super::{ClusterError, ClusterOptions, ClusterParts, HandOver, Shared};
 use spanloom_ring::lifecycle::{Decision, ForgetError, Lifecycle, Settings, View};
 
@@ -298,7 +299,7 @@ impl Gossip {
         if self.rings.update(&members, unix_ms) {
             self.unkept.get_or_insert_with(Instant::now);
         }
-        self.view = view::seen(&members, self.swim.held(), self.met);
+        self.view = places::seen(&members, self.swim.held(), self.met);
         let tenants = TenantRings::new(self.options.tenant_shard_size);
         if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members, tenants) {
             self.shared.members.set(cluster);

@@ -10,7 +10,7 @@
 //! | `identity.rs` | the node's name, tokens and what it knew, kept in the data directory |
 //! | `gossip.rs` | the task: datagrams, timers, commands |
 //! | `effects.rs` | what the task does in the world |
-//! | `view.rs` | members to ring, steps and connections |
+//! | `view.rs` | members to connections |
 //! | `page.rs` | what `/ring` and `/memberlist` show |
 //! | `metrics.rs` | what is counted |
 //!
