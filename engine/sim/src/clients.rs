@@ -74,7 +74,7 @@ impl Promises {
 }
 
 /// The id of a trace of a seed.
-fn trace_id(seed: u64, trace: usize) -> TraceId {
+pub fn trace_id(seed: u64, trace: usize) -> TraceId {
     let mut id = [1; 16];
     id[..8].copy_from_slice(&(trace as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
     id[8..12].copy_from_slice(&(seed as u32 | 1 << 31).to_be_bytes());

@@ -48,6 +48,7 @@ mod store;
 mod trouble;
 mod world;
 
+pub use clients::trace_id;
 pub use report::{line, run, watched};
 pub use settings::{AGREE_WITHIN_LAN_MS, AGREE_WITHIN_WAN_MS, Bug, HOUR_MS, Settings};
 pub use world::{Broken, Ended, Figures, SimError, Violation, World};

@@ -35,6 +35,8 @@ pub struct Machine {
     pub paused_until_ms: u64,
     /// Whether a process of it was one of the cluster.
     pub has_met: bool,
+    /// It was told to leave.
+    pub is_leaving: bool,
     /// It has left for good.
     pub is_gone: bool,
     /// What runs on it.
@@ -53,6 +55,7 @@ impl Machine {
             sync_ms: (1, 5),
             paused_until_ms: 0,
             has_met: false,
+            is_leaving: false,
             is_gone: false,
             process: None,
         }

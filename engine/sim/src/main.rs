@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use spanloom_sim::{Ended, HOUR_MS, Settings, line, run, watched};
+use spanloom_sim::{Ended, HOUR_MS, Settings, World, line, run, trace_id, watched};
 
 /// Runs seeds of the simulated cluster.
 #[derive(Parser)]
@@ -24,6 +24,9 @@ struct Args {
     /// Run each seed twice and compare.
     #[arg(long)]
     twice: bool,
+    /// Print what happened to the trace of this number, in the first seed.
+    #[arg(long)]
+    watch: Option<usize>,
     /// Print the totals alone, and what went wrong.
     #[arg(long)]
     quiet: bool,
@@ -31,6 +34,14 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(trace) = args.watch {
+        World::new(Settings::of(args.seed, args.hours), Some(trace_id(args.seed, trace)))
+            .run(|_| {})
+            .lines
+            .iter()
+            .for_each(|line| println!("{line}"));
+        return ExitCode::SUCCESS;
+    }
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} simulated minutes, {msg}, {eta} left");
     let minutes = (args.hours * 60.0 * args.seeds as f64) as u64;
     let bar = ProgressBar::new(minutes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

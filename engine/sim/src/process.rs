@@ -208,7 +208,9 @@ impl World {
                 }
             }
             Effect::Changed(change) => {
-                self.course.say(self.now_ms, None, || format!("n{on}: {change}"));
+                if !matches!(change, Change::Record(_)) {
+                    self.course.say(self.now_ms, None, || format!("n{on}: {change}"));
+                }
                 let Some(process) = &mut self.machines[on].process else { return };
                 process.ends |= change == Change::Left;
                 process.dirty_since_ms.get_or_insert(self.now_ms);
@@ -394,7 +396,7 @@ impl World {
         let Some(process) = machine.process.take() else { return };
         machine.disk.kill();
         let has_left = process.swim.record().state == MemberState::Left;
-        machine.is_gone = has_left;
+        (machine.is_gone, machine.is_leaving) = (has_left, false);
         self.course.event(self.now_ms, b'e', [on as u64, u64::from(has_left), 0]);
         if has_left {
             self.figures.leaves += 1;

@@ -104,7 +104,8 @@ impl World {
         answer: Result<Pushed, PeerError>,
     ) -> Vec<Effect> {
         let Pushing { spread, cluster, batch, client, .. } = pushing;
-        let first = (self.settings.bug == Bug::OneCopy && answer.is_ok()).then_some(()).and(client.take());
+        let is_planted = self.settings.bug == Bug::OneCopy && answer.is_ok();
+        let first = if is_planted { client.take() } else { None };
         let others = |plan: &Plan, share: &Share| self.instead(cluster, batch, plan, share);
         let effects = spread.on_answer(sending, answer, &cluster.ring, others);
         if let Some(client) = first {

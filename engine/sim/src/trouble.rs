@@ -173,7 +173,7 @@ impl World {
             22..34 => self.stand_still(one),
             34..40 => self.machines[one].sync_ms = (100, 900),
             40..50 => self.join(),
-            50..60 => self.leave(one, running.len()),
+            50..60 => self.leave(one),
             60..75 => self.part(&running),
             75..85 => self.part_one_way(one, &running),
             _ => {
@@ -200,6 +200,8 @@ impl World {
             false => machine.disk.kill(),
         }
         machine.process = None;
+        // One that starts again stays.
+        machine.is_leaving = false;
         machine.paused_until_ms = 0;
         self.figures.crashes += 1;
         self.course.event(self.now_ms, b'c', [on as u64, u64::from(loses_power), 0]);
@@ -232,9 +234,9 @@ impl World {
         on
     }
 
-    fn leave(&mut self, on: MachineId, running: usize) {
-        let others = self.machines.iter().filter(|machine| !machine.is_gone).count() - 1;
-        if others >= FEWEST && running > FEWEST {
+    fn leave(&mut self, on: MachineId) {
+        let stays = |machine: &&Machine| !machine.is_gone && !machine.is_leaving;
+        if self.machines.iter().filter(stays).count() > FEWEST {
             self.told_to_leave(on);
         }
     }

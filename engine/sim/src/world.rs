@@ -308,7 +308,9 @@ impl World {
     pub(crate) fn told_to_leave(&mut self, on: MachineId) {
         self.course.say(self.now_ms, None, || format!("n{on} is told to leave"));
         self.course.event(self.now_ms, b'l', [on as u64, 0, 0]);
-        if let Some(process) = &mut self.machines[on].process {
+        let machine = &mut self.machines[on];
+        machine.is_leaving = true;
+        if let Some(process) = &mut machine.process {
             process.leave(self.now_ms);
         }
         self.go_on(on);
