@@ -323,7 +323,8 @@ impl World {
         let Some(process) = &mut machine.process else { return };
         process.dirty_since_ms = None;
         let members = process.swim.members();
-        if process.rings.update(&members, now.unix_ms) {
+        let changed = process.rings.update(&members, now.unix_ms);
+        if changed {
             process.unkept_since_ms.get_or_insert(self.now_ms);
             let fingerprint = process.rings.ring().fingerprint();
             self.course.event(self.now_ms, b'r', [on as u64, fingerprint, 0]);
@@ -334,7 +335,7 @@ impl World {
         let (mut me, mut nodes) = (None, Vec::new());
         for (at, on_ring) in ring.nodes().zip(ring.members()) {
             let Some(member) = by_name.get(on_ring.name()) else { return };
-            me = if member.me { Some(at) } else { me };
+            me = if member.me && process.lifecycle.stage() != Stage::Looking { Some(at) } else { me };
             nodes.push(Node {
                 name: on_ring.name().clone(),
                 peer: Arc::clone(&self.nobody),
@@ -344,6 +345,9 @@ impl World {
         }
         process.cluster =
             Arc::new(Cluster { ring: ring.clone(), nodes, me, tenants: TenantRings::default() });
+        if !changed {
+            return;
+        }
         self.course.say(self.now_ms, None, || {
             let members = ring.members().iter().filter(|member| member.state() != MemberState::Left);
             let of = members.map(|member| format!("{} {}", member.name(), member.state().as_str()));

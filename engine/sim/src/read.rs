@@ -109,8 +109,8 @@ impl World {
     fn heard(&mut self, on: MachineId, read: u64, mut reading: Reading) {
         let tolerated = reading.cluster.ring.tolerated();
         if reading.waiting.is_empty() {
-            let Reading { client, id, parts, silent, .. } = reading;
-            let is_whole = silent.len() <= tolerated;
+            let Reading { client, id, parts, silent, cluster, .. } = reading;
+            let is_whole = cluster.is_whole_without(silent.len());
             self.course.say(self.now_ms, Some(&id), || {
                 let said = if is_whole { "whole" } else { "partial" };
                 format!("n{on} answers: {said}; silent: {silent:?}, {tolerated} may be")

@@ -100,8 +100,13 @@ async fn next_until<F: Future>(
 
 /// What to say of those that are silent, when they may hold something that nobody else does.
 pub(super) fn missing(cluster: &Cluster, silent: &[Silent]) -> Option<String> {
-    if silent.len() <= cluster.ring.tolerated() {
+    if cluster.is_whole_without(silent.len()) {
         return None;
+    }
+    if cluster.me.is_none() {
+        return Some(
+            "this node has just started and does not know all others yet: spans may be missing".into(),
+        );
     }
     let mut names: Vec<String> =
         silent.iter().map(|silent| format!("{} ({})", silent.name, silent.why)).collect();

@@ -17,7 +17,7 @@ use super::identity::{Files, Keeper, Kept, routable};
 use super::page::Snapshot;
 use super::view::Connections;
 use super::{ClusterError, ClusterOptions, ClusterParts, HandOver, Shared};
-use spanloom_ring::lifecycle::{Decision, ForgetError, Lifecycle, Settings, View};
+use spanloom_ring::lifecycle::{Decision, ForgetError, Lifecycle, Settings, Stage, View};
 
 /// Longest datagram of UDP.
 const DATAGRAM_MAX: usize = 65_536;
@@ -301,7 +301,8 @@ impl Gossip {
         }
         self.view = places::seen(&members, self.swim.held(), self.met);
         let tenants = TenantRings::new(self.options.tenant_shard_size);
-        if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members, tenants) {
+        let looks = self.lifecycle.stage() == Stage::Looking;
+        if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members, tenants, looks) {
             self.shared.members.set(cluster);
         }
         let mut snapshot = self.shared.snapshot.lock();

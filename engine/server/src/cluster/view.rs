@@ -35,9 +35,15 @@ impl Connections {
         }
     }
 
-    /// The cluster as others ask for it; `None` if the ring is not of these members. Connections to nodes that are not
-    /// on the ring go.
-    pub fn cluster(&mut self, ring: &Ring, members: &[Member], tenants: TenantRings) -> Option<Cluster> {
+    /// The cluster as others ask for it; `None` if the ring is not of these members. While this node `looks` who is
+    /// there it has no place in it. Connections to nodes that are not on the ring go.
+    pub fn cluster(
+        &mut self,
+        ring: &Ring,
+        members: &[Member],
+        tenants: TenantRings,
+        looks: bool,
+    ) -> Option<Cluster> {
         self.known.retain(|name, _| ring.find(name).is_some());
         let members: BTreeMap<&NodeName, &Member> =
             members.iter().map(|member| (member.identity.name(), member)).collect();
@@ -49,7 +55,7 @@ impl Connections {
             let generation = member.identity.generation();
             let peer = match announced(member) {
                 _ if member.me => {
-                    me = Some(at);
+                    me = (!looks).then_some(at);
                     Arc::clone(&self.local)
                 }
                 announced => self.to(name, generation, &announced?.peer),
