@@ -55,14 +55,14 @@ impl World {
         let mut parcels = VecDeque::new();
         let mut pending: BTreeMap<MachineId, Vec<u8>> = BTreeMap::new();
         for id in process.store.sealed_traces()? {
-            let heirs = heirs(&cluster.ring, self.tokens.token(&id));
+            let heirs = heirs(&cluster.ring, self.tokens.token(&id), cluster.me);
             if heirs.is_empty() {
                 continue;
             }
             let Some(trace) = process.store.gather(&id)? else { continue };
             let spans = encode::traces_data(&trace);
             for node in heirs {
-                let to = Self::machine_of(&cluster, *node);
+                let to = Self::machine_of(&cluster, node);
                 self.course.say(self.now_ms, Some(&id), || format!("n{on} will hand its copy over to n{to}"));
                 let request = pending.entry(to).or_default();
                 request.extend_from_slice(&spans);

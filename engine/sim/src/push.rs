@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use spanloom_ingest::replicate::plan::{Instead, Kept, Plan, Share, instead};
+use spanloom_ingest::replicate::plan::{Instead, Kept, Plan, Share, StandsIn, instead};
 use spanloom_ingest::replicate::spread::{Effect, NotKept, Sending, Spread};
 use spanloom_peer::{Cluster, PeerError, Pushed};
 use spanloom_span::Batch;
@@ -81,7 +81,9 @@ impl World {
     pub(crate) fn on_slow(&mut self, on: MachineId, push: u64) {
         let Some(mut pushing) = self.take_push(on, push) else { return };
         let Pushing { spread, shares, cluster, batch, .. } = &mut pushing;
-        let others = |plan: &Plan, share: &Share| self.instead(cluster, batch, plan, share);
+        let others = |plan: &Plan, share: &Share, stands_in: &StandsIn<'_>| {
+            self.instead((cluster, batch), plan, share, stands_in)
+        };
         let effects = (0..*shares).flat_map(|share| spread.on_slow(share, others)).collect();
         self.drive(on, push, pushing, effects);
     }
@@ -106,7 +108,9 @@ impl World {
         let Pushing { spread, cluster, batch, client, .. } = pushing;
         let is_planted = self.settings.bug == Bug::OneCopy && answer.is_ok();
         let first = if is_planted { client.take() } else { None };
-        let others = |plan: &Plan, share: &Share| self.instead(cluster, batch, plan, share);
+        let others = |plan: &Plan, share: &Share, stands_in: &StandsIn<'_>| {
+            self.instead((cluster, batch), plan, share, stands_in)
+        };
         let effects = spread.on_answer(sending, answer, &cluster.ring, others);
         if let Some(client) = first {
             self.acknowledged(client);
@@ -114,9 +118,15 @@ impl World {
         effects
     }
 
-    fn instead(&self, cluster: &Cluster, batch: &Batch, plan: &Plan, share: &Share) -> Instead {
+    fn instead(
+        &self,
+        (cluster, batch): (&Cluster, &Batch),
+        plan: &Plan,
+        share: &Share,
+        stands_in: &StandsIn<'_>,
+    ) -> Instead {
         let is_down = |node| cluster.is_down(node);
-        instead(plan, share, &cluster.ring, &self.tokens, batch.groups(), is_down)
+        instead(plan, share, &cluster.ring, &self.tokens, batch.groups(), is_down, stands_in)
     }
 
     /// Does effects, and what follows from them at once; keeps the push until it is over.

@@ -6,6 +6,10 @@
 //! for [`Settings::settle_ms`], its own included. Two nodes that take steps of both kinds within the time that gossip
 //! needs are not kept apart by this.
 //!
+//! A node comes only while most of those who own ranges are up. Otherwise one that comes on the smaller side of a
+//! partition would take spans there, in place of those that are not reached, of which the larger side knows nothing: it
+//! would call answers whole that lack them.
+//!
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | this node's own steps |
@@ -200,7 +204,7 @@ impl Lifecycle {
     /// A node that has no place takes one.
     fn come(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
         let is_first = !view.others.iter().any(|seen| seen.member.owns_now());
-        if !is_first && !self.quiet.now_is(now_ms, self.settings.settle_ms) {
+        if !is_first && !(view.most_are_up() && self.quiet.now_is(now_ms, self.settings.settle_ms)) {
             return None;
         }
         let mut tokens = std::mem::take(&mut self.tokens);
@@ -222,7 +226,7 @@ impl Lifecycle {
         if is_first {
             return Some(self.announce(Stage::Active, MemberState::Active, self.tokens.clone()));
         }
-        if !self.quiet.next_is(now_ms, self.settings.settle_ms) {
+        if !view.most_are_up() || !self.quiet.next_is(now_ms, self.settings.settle_ms) {
             return None;
         }
         match work {
@@ -246,7 +250,8 @@ impl Lifecycle {
             }
             // Its ranges are others' by now: it comes as a new one does.
             Some(MemberState::Left) if self.takes_spans() => {
-                return self.quiet.now_is(now_ms, settle_ms).then(|| {
+                let may_come = view.most_are_up() && self.quiet.now_is(now_ms, settle_ms);
+                return may_come.then(|| {
                     let stage = Stage::Joining(Work::NotBefore(now_ms));
                     self.announce(stage, MemberState::Joining, self.tokens.clone())
                 });

@@ -39,6 +39,15 @@ pub struct View {
     pub is_lacking: bool,
 }
 
+impl View {
+    /// Whether more than half of the others who own ranges now are up, or nobody does.
+    pub(super) fn most_are_up(&self) -> bool {
+        let owners = self.others.iter().filter(|seen| seen.member.owns_now());
+        let (up, all) = owners.fold((0, 0), |(up, all), seen| (up + usize::from(seen.is_up), all + 1));
+        up * 2 > all || all == 0
+    }
+}
+
 /// Who owns ranges, and by which tokens.
 type Owners = Vec<(NodeName, Vec<u32>)>;
 
