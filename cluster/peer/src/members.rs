@@ -14,7 +14,7 @@ pub struct Cluster {
     pub ring: Ring,
     /// What else is known of each member, in the ring's order.
     pub nodes: Vec<Node>,
-    /// This node, once it is a member.
+    /// This node, once it has found out who is there and has its place.
     pub me: Option<NodeIndex>,
     /// Which nodes each tenant uses.
     pub tenants: TenantRings,
@@ -72,6 +72,12 @@ impl Cluster {
     pub fn owns_job(&self, key: u64) -> bool {
         let owner = self.ring.owner_of_job_among(key, |node| !self.is_down(node));
         owner.is_none_or(|owner| Some(owner) == self.me)
+    }
+
+    /// Whether an answer is whole though so many nodes are silent: the others have everything, as far as it is known who
+    /// the others are. A node that has just started, and has not found out yet, gives no whole answers.
+    pub fn is_whole_without(&self, silent: usize) -> bool {
+        self.me.is_some() && silent <= self.ring.tolerated()
     }
 
     /// Everybody else who may hold spans that nobody else can read: members that take spans and have not left, up or

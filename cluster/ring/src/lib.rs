@@ -16,7 +16,9 @@
 //! | `choose/` | which tokens a node takes when it joins |
 //! | `moved.rs` | what to hand over |
 //! | `health.rs` | who stands in for a node that is down |
+//! | `silent.rs` | how many may be silent without anything missing |
 //! | `tenant.rs`, `jobs.rs` | the nodes of a tenant, the owner of a job |
+//! | `lifecycle/` | when a node takes which step |
 //! | `describe.rs` | what the ring's page shows |
 //!
 //! **Invariant:** pure: no clock, no IO, no chance but by names. The same members and options give the same ring on
@@ -80,6 +82,7 @@ mod choose;
 mod describe;
 mod health;
 mod jobs;
+pub mod lifecycle;
 mod member;
 mod moved;
 mod name;
@@ -88,6 +91,7 @@ mod owners;
 mod placement;
 mod ring;
 mod roles;
+mod silent;
 mod tenant;
 
 use std::num::NonZeroUsize;

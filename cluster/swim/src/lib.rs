@@ -41,6 +41,7 @@
 //! | `options.rs` | the knobs and two presets |
 //! | `effects.rs` | what is to be done, and what has become known |
 //! | `swim/` | the node |
+//! | `places.rs` | the members as the ring and the steps of a node want them |
 //! | `seal/` | the envelope of a datagram |
 //! | `frame.rs`, `codec.rs`, `wire.rs` | what is in it |
 //! | `timers.rs`, `counters.rs` | what is due, what was dropped |
@@ -56,6 +57,7 @@ mod error;
 mod frame;
 mod identity;
 mod options;
+pub mod places;
 mod record;
 mod records;
 mod seal;

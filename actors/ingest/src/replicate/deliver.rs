@@ -12,7 +12,7 @@ use spanloom_span::{Batch, Tenant};
 use tokio::sync::oneshot;
 
 use super::Inner;
-use super::plan::{Instead, Plan, Share, instead};
+use super::plan::{Instead, Plan, Share, StandsIn, instead};
 use super::spread::{Effect, NotKept, Sending, Spread};
 use crate::refusal::Refusal;
 
@@ -55,10 +55,14 @@ impl Job {
             let ring = self.cluster.ring_of(&self.tenant);
             let effects = match event {
                 Event::Answer(sending, answer) => {
-                    spread.on_answer(sending, answer, &ring, |plan, share| self.instead(plan, share))
+                    spread.on_answer(sending, answer, &ring, |plan, share, stands_in| {
+                        self.instead(plan, share, stands_in)
+                    })
                 }
                 Event::Slow => {
-                    let slow = |share| spread.on_slow(share, |plan, share| self.instead(plan, share));
+                    let slow = |share| {
+                        spread.on_slow(share, |plan, share, stands_in| self.instead(plan, share, stands_in))
+                    };
                     (0..shares).flat_map(slow).collect()
                 }
                 Event::Late => spread.on_late(),
@@ -90,10 +94,10 @@ impl Job {
         }
     }
 
-    fn instead(&self, plan: &Plan, share: &Share) -> Instead {
+    fn instead(&self, plan: &Plan, share: &Share, stands_in: &StandsIn<'_>) -> Instead {
         let ring = self.cluster.ring_of(&self.tenant);
         let is_down = |node| self.cluster.is_down(node);
-        instead(plan, share, &ring, &self.tokens, self.batch.groups(), is_down)
+        instead(plan, share, &ring, &self.tokens, self.batch.groups(), is_down, stands_in)
     }
 
     async fn send(&self, share: &Share) -> Result<Pushed, PeerError> {

@@ -1,7 +1,8 @@
 //! A node that leaves brings what it holds to those who will own it.
 //!
 //! Everything live is sealed first. Then each trace of the node's own blocks goes, as spans, to the nodes that own it when
-//! this one has left and do not own it now; the other owners have their copies already. Meanwhile new spans go to both
+//! this one has left and do not own it now; the other owners have their copies already. What this node does not own, and
+//! holds in place of another, goes to all who will own it. Meanwhile new spans go to both
 //! placements of the ring, so nothing is missed. With a shared store behind the blocks nobody needs that: they are
 //! brought there.
 
@@ -17,6 +18,7 @@ use spanloom_span::{Tenant, encode};
 use tokio::sync::mpsc;
 
 use super::Replicator;
+use super::plan::heirs;
 
 /// Bytes of spans that are sent together, about.
 const REQUEST_BYTES: usize = 1 << 20;
@@ -138,19 +140,18 @@ fn read_block(
 ) -> Result<Option<()>, BlockError> {
     let (ring, tokens) = (cluster.ring_of(tenant), Tokens::of(tenant));
     for id in listed.block.trace_ids()? {
-        let owners = ring.owners_for_read(tokens.token(&id));
-        let gaining = &owners.nodes()[owners.owns_now()..];
-        if gaining.is_empty() {
+        let heirs = heirs(&ring, tokens.token(&id), cluster.me);
+        if heirs.is_empty() {
             continue;
         }
         let Some(trace) = listed.block.trace(&id)? else { continue };
         let bytes = encode::traces_data(&trace);
-        for node in gaining {
-            let request = pending.entry(*node).or_default();
+        for node in heirs {
+            let request = pending.entry(node).or_default();
             request.extend_from_slice(&bytes);
             if request.len() >= REQUEST_BYTES {
                 let request = std::mem::take(request).into();
-                if send.blocking_send((*node, Push { tenant: tenant.clone(), request })).is_err() {
+                if send.blocking_send((node, Push { tenant: tenant.clone(), request })).is_err() {
                     return Ok(None);
                 }
             }

@@ -120,7 +120,11 @@ pub struct Instead {
     pub is_whole: bool,
 }
 
-/// Who takes a share in place of its node: for each trace the next healthy node that takes none of its copies.
+/// Whether a node was sent this trace of the request in place of another.
+pub type StandsIn<'a> = dyn Fn(NodeIndex, u32) -> bool + 'a;
+
+/// Who takes a share in place of its node: for each trace the next healthy node that takes none of its copies, as its
+/// owner or in place of another: one node is one copy, whomever it does for.
 pub fn instead(
     plan: &Plan,
     share: &Share,
@@ -128,11 +132,14 @@ pub fn instead(
     tokens: &Tokens,
     groups: &[TraceGroup],
     is_down: impl Fn(NodeIndex) -> bool,
+    stands_in: &StandsIn<'_>,
 ) -> Instead {
     let mut out = Instead { shares: Vec::new(), is_whole: true };
     for &group in &share.groups {
         let set = &plan.sets[plan.set_of[group as usize] as usize];
-        let is_free = |node: &NodeIndex| *node != share.node && !is_down(*node) && !set.has(*node);
+        let is_free = |node: &NodeIndex| {
+            *node != share.node && !is_down(*node) && !set.has(*node) && !stands_in(*node, group)
+        };
         let token = tokens.token(&groups[group as usize].id);
         let Some(node) = ring.successors(token).find(is_free) else {
             out.is_whole = false;
@@ -144,6 +151,19 @@ pub fn instead(
         }
     }
     out
+}
+
+/// Who is to have what a node that leaves has of a trace. What it owns goes to those that own it when the node has left
+/// and do not now. What it has in place of another, or owned before others came, goes to all who will own it: nobody
+/// else need have a copy.
+pub fn heirs(ring: &Ring, token: Token, leaver: Option<NodeIndex>) -> Vec<NodeIndex> {
+    let owners = ring.owners_for_read(token);
+    let (now, gaining) = owners.nodes().split_at(owners.owns_now());
+    if leaver.is_some_and(|leaver| now.contains(&leaver)) {
+        return gaining.to_vec();
+    }
+    let will_own = |node: &&NodeIndex| Some(**node) != leaver && ring.member(**node).owns_next();
+    now.iter().filter(will_own).chain(gaining).copied().collect()
 }
 
 /// Who has what so far.

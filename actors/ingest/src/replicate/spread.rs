@@ -4,7 +4,7 @@
 use spanloom_peer::{PeerError, Pushed};
 use spanloom_ring::{NodeIndex, Ring};
 
-use super::plan::{Instead, Kept, Plan, Share};
+use super::plan::{Instead, Kept, Plan, Share, StandsIn};
 
 /// Something that is sent: a share of the plan, or a part of it in place of its node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Spread {
         sending: Sending,
         answer: Result<Pushed, PeerError>,
         ring: &Ring,
-        instead: impl FnOnce(&Plan, &Share) -> Instead,
+        instead: impl FnOnce(&Plan, &Share, &StandsIn<'_>) -> Instead,
     ) -> Vec<Effect> {
         let mut effects = Vec::new();
         let at = sending.share;
@@ -133,7 +133,11 @@ impl Spread {
     }
 
     /// A share takes long: others are to take it as well.
-    pub fn on_slow(&mut self, share: usize, instead: impl FnOnce(&Plan, &Share) -> Instead) -> Vec<Effect> {
+    pub fn on_slow(
+        &mut self,
+        share: usize,
+        instead: impl FnOnce(&Plan, &Share, &StandsIn<'_>) -> Instead,
+    ) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.shares[share].0 == First::UnderWay {
             self.ask_others(share, instead, &mut effects);
@@ -151,15 +155,19 @@ impl Spread {
     fn ask_others(
         &mut self,
         at: usize,
-        instead: impl FnOnce(&Plan, &Share) -> Instead,
+        instead: impl FnOnce(&Plan, &Share, &StandsIn<'_>) -> Instead,
         effects: &mut Vec<Effect>,
     ) {
-        let (_, others, sent) = &mut self.shares[at];
-        if *others != Others::NotAsked {
+        if self.shares[at].1 != Others::NotAsked {
             return;
         }
+        let stands_in = |node, group| {
+            let mut sent = self.shares.iter().flat_map(|(_, _, sent)| sent);
+            sent.any(|share| share.node == node && share.groups.binary_search(&group).is_ok())
+        };
         // What only some take is sent all the same: a copy more is a copy more.
-        let Instead { shares, is_whole } = instead(&self.plan, &self.plan.shares[at]);
+        let Instead { shares, is_whole } = instead(&self.plan, &self.plan.shares[at], &stands_in);
+        let (_, others, sent) = &mut self.shares[at];
         *others = match shares.len() {
             0 => Others::Over { kept: false },
             left => Others::UnderWay { left, is_whole, sum: Pushed::default() },

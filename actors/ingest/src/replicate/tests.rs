@@ -93,7 +93,7 @@ proptest! {
         let (batch, tokens) = (batch(0..100), Tokens::of(&Tenant::default()));
         let plan = Plan::new(&ring, &tokens, batch.groups(), is_down).unwrap();
         for share in &plan.shares {
-            let others = instead(&plan, share, &ring, &tokens, batch.groups(), is_down);
+            let others = instead(&plan, share, &ring, &tokens, batch.groups(), is_down, &|_, _| false);
             let mut covered = BTreeMap::new();
             for other in &others.shares {
                 prop_assert!(other.node != share.node && !is_down(other.node));
@@ -131,7 +131,9 @@ proptest! {
         let mut all = Kept::none(&plan);
         plan.shares.iter().for_each(|share| all.add(share));
         prop_assume!(all.is_enough(&plan, &ring));
-        let others = |plan: &Plan, share: &plan::Share| instead(plan, share, &ring, &tokens, groups, is_down);
+        let others = |plan: &Plan, share: &plan::Share, stands_in: &plan::StandsIn<'_>| {
+            instead(plan, share, &ring, &tokens, groups, is_down, stands_in)
+        };
         let (mut spread, effects) = Spread::begin(plan.clone(), 30);
         let mut under_way = Vec::new();
         let mut holders = vec![BTreeSet::new(); groups.len()];
@@ -320,6 +322,18 @@ async fn another_takes_what_a_node_does_not() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(bench.copies(), (3, 3), "{does:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_node_in_place_of_two_owners_is_one_copy() {
+    use Does::{Break, Keep};
+    let Err(Refusal::Unavailable(_)) = Bench::new(&[Keep, Break, Break, Break], &[]).push().await else {
+        panic!("one copy is no majority of three")
+    };
+    let bench = Bench::new(&[Keep, Break, Break, Break, Keep], &[]);
+    assert_eq!(bench.push().await, all());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.copies(), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use spanloom_peer::{Answer, Cluster, Node};
-use spanloom_ring::{MemberState, NodeName, Ring, quorum};
+use spanloom_ring::NodeName;
 
 use super::Asking;
 
@@ -62,7 +62,7 @@ pub(super) async fn ask<'c, T>(
             waiting.push(async move { (index, answer.await) });
         }
     }
-    let tolerated = tolerated(&cluster.ring);
+    let tolerated = cluster.ring.tolerated();
     let mut answers = Vec::new();
     let mut until = wait.deadline;
     let mut is_enough = false;
@@ -98,25 +98,15 @@ async fn next_until<F: Future>(
     }
 }
 
-/// So many nodes may be silent, and an answer is still whole.
-pub(super) fn tolerated(ring: &Ring) -> usize {
-    use MemberState::{Active, Joining, Leaving};
-    let majority = |states: [MemberState; 2]| {
-        let owns = ring.members().iter().filter(|member| {
-            member.may_hold_spans() && !member.tokens().is_empty() && states.contains(&member.state())
-        });
-        quorum(owns.count().min(ring.options().replication))
-    };
-    // A write took a majority of those who own now, and one of those who own next, or was taken when one of the two was
-    // all there was.
-    let majorities = [majority([Active, Leaving]), majority([Joining, Active])];
-    majorities.into_iter().filter(|&nodes| nodes > 0).min().unwrap_or(0).saturating_sub(1)
-}
-
 /// What to say of those that are silent, when they may hold something that nobody else does.
 pub(super) fn missing(cluster: &Cluster, silent: &[Silent]) -> Option<String> {
-    if silent.len() <= tolerated(&cluster.ring) {
+    if cluster.is_whole_without(silent.len()) {
         return None;
+    }
+    if cluster.me.is_none() {
+        return Some(
+            "this node has just started and does not know all others yet: spans may be missing".into(),
+        );
     }
     let mut names: Vec<String> =
         silent.iter().map(|silent| format!("{} ({})", silent.name, silent.why)).collect();
@@ -127,39 +117,4 @@ pub(super) fn missing(cluster: &Cluster, silent: &[Silent]) -> Option<String> {
     Some(format!(
         "{nodes} of {all} nodes did not answer, and spans that they alone hold are missing: {listed}"
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use spanloom_ring::{RingMember, RingOptions, Roles, Zone};
-
-    use super::*;
-
-    #[test]
-    fn fewer_may_be_silent_than_a_majority_has() {
-        use MemberState::{Active, Joining, Leaving, Left};
-        let check = |replication: usize, states: &[MemberState], expected: usize| {
-            let member = |(number, state): (usize, &MemberState)| {
-                let name = NodeName::new(&format!("n{number}")).unwrap();
-                let tokens = vec![number as u32 * 1000 + 1];
-                RingMember::new(name, Zone::none(), tokens, *state, Roles::ALL).unwrap()
-            };
-            let members = states.iter().enumerate().map(member).collect();
-            let ring = Ring::new(members, RingOptions { replication, zone_aware: false }).unwrap();
-            assert_eq!(tolerated(&ring), expected, "{replication} {states:?}");
-        };
-        check(3, &[], 0);
-        check(3, &[Active], 0);
-        check(3, &[Active; 2], 1);
-        check(3, &[Active; 3], 1);
-        check(3, &[Active; 9], 1);
-        check(5, &[Active; 9], 2);
-        check(1, &[Active; 9], 0);
-        check(2, &[Active; 9], 1);
-        // What was written before the second node had arrived lies on the first one alone.
-        check(3, &[Active, Joining], 0);
-        check(3, &[Leaving, Active], 0);
-        check(3, &[Active, Left], 0);
-        check(3, &[Joining, Joining], 1);
-    }
 }

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use spanloom_peer::{PeerError, TenantRings};
+use spanloom_ring::lifecycle::{Decision, ForgetError, Lifecycle, Stage, View};
+use spanloom_swim::places::{self, Rings};
 use spanloom_swim::{Change, Effects, Load, MemberState, Now, Record, Swim};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
 use super::effects::{Flight, Work};
 use super::identity::{Keeper, Kept};
-use super::lifecycle::{Decision, ForgetError, Lifecycle, View};
-use super::view::{self, Connections, Rings};
+use super::view::Connections;
 use super::{ClusterOptions, HandOver, Shared};
 
 /// Longest datagram of UDP.
@@ -237,9 +238,10 @@ impl Gossip {
         if self.rings.update(&members, unix_ms) {
             self.unkept.get_or_insert_with(Instant::now);
         }
-        self.view = view::seen(&members, self.swim.held(), self.met);
+        self.view = places::seen(&members, self.swim.held(), self.met);
         let tenants = TenantRings::new(self.options.tenant_shard_size);
-        if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members, tenants) {
+        let looks = self.lifecycle.stage() == Stage::Looking;
+        if let Some(cluster) = self.connections.cluster(self.rings.ring(), &members, tenants, looks) {
             self.shared.members.set(cluster);
         }
         let mut snapshot = self.shared.snapshot.lock();

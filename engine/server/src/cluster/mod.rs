@@ -1,6 +1,6 @@
 //! Membership that runs: this node finds the others, takes its place on the ring, and knows who is up.
 //!
-//! `spanloom_swim` knows the members, `spanloom_ring` says who owns what, `lifecycle/` decides when this node takes
+//! `spanloom_swim` knows the members, `spanloom_ring` says who owns what, `spanloom_ring::lifecycle` decides when this node takes
 //! which step; here are the socket, the clocks, the files and the task that drives them. `docs/CLUSTER.md` is the page
 //! for operators.
 //!
@@ -8,11 +8,10 @@
 //! |---|---|
 //! | `mod.rs` | what the rest of the engine uses |
 //! | `identity.rs` | the node's name, tokens and what it knew, kept in the data directory |
-//! | `lifecycle/` | which step when: a pure core |
 //! | `gossip.rs` | the task: datagrams, timers, commands |
 //! | `open.rs` | how it is put together |
 //! | `effects.rs` | what the task does in the world |
-//! | `view.rs` | members to ring, steps and connections |
+//! | `view.rs` | members to connections |
 //! | `page.rs` | what `/ring` and `/memberlist` show |
 //! | `metrics.rs` | what is counted |
 //!
@@ -22,7 +21,6 @@
 mod effects;
 mod gossip;
 pub mod identity;
-pub mod lifecycle;
 mod metrics;
 mod open;
 mod page;
@@ -46,8 +44,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use gossip::{Command, Gossip};
-pub use lifecycle::ForgetError;
 use page::Snapshot;
+pub use spanloom_ring::lifecycle::ForgetError;
 
 /// Commands that wait for the task; more are refused.
 const COMMANDS: usize = 64;

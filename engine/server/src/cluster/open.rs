@@ -13,10 +13,11 @@ use tokio::sync::mpsc;
 use super::effects::Flight;
 use super::gossip::{Command, Gossip, now};
 use super::identity::{Files, Keeper, Kept, routable};
-use super::lifecycle::{Lifecycle, Settings, View};
 use super::page::Snapshot;
-use super::view::{Connections, Rings};
+use super::view::Connections;
 use super::{ClusterError, ClusterOptions, ClusterParts, Shared};
+use spanloom_ring::lifecycle::{Lifecycle, Settings, View};
+use spanloom_swim::places::Rings;
 
 impl Gossip {
     /// Opens the port, and goes on where the last run ended.

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 
 use spanloom_api::{ClusterMember, ClusterPage, GossipCounts, Section};
 use spanloom_ring::{NodeName, RingView};
+use spanloom_swim::places::Rings;
 use spanloom_swim::{Counters, DropReason, Identity, Member, Seal, Status};
 
 use super::ClusterOptions;
 use super::effects::FlightCounts;
-use super::lifecycle::Stage;
-use super::view::Rings;
+use spanloom_ring::lifecycle::Stage;
 
 /// What was known when the task last had news, and what it counts.
 pub(crate) struct Snapshot {

@@ -1,10 +1,14 @@
 //! When a node takes which step on the ring: time and what is seen of the others in, decisions out.
 //!
 //! The ring keeps its promise to readers while steps that change who owns ranges **now** and steps that change who
-//! will own them **next** do not meet (`spanloom_ring`, "Readers find what a majority took"). Nobody acknowledges that
+//! will own them **next** do not meet (the crate, "Readers find what a majority took"). Nobody acknowledges that
 //! it has seen a step, so a node waits instead: it takes a step of one kind when it has seen none of the other kind
 //! for [`Settings::settle_ms`], its own included. Two nodes that take steps of both kinds within the time that gossip
 //! needs are not kept apart by this.
+//!
+//! A node comes only while most of those who own ranges are up. Otherwise one that comes on the smaller side of a
+//! partition would take spans there, in place of those that are not reached, of which the larger side knows nothing: it
+//! would call answers whole that lack them.
 //!
 //! | file | what |
 //! |---|---|
@@ -21,7 +25,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-use spanloom_ring::{MemberState, Moved, NodeName, Ring, RingMember, RingOptions, Roles, Zone};
+use crate::{MemberState, Moved, NodeName, Ring, RingMember, RingOptions, Roles, Zone};
 
 pub use removal::ForgetError;
 use seen::Quiet;

@@ -1,6 +1,6 @@
 //! What is seen of the others, and since when who owns ranges is as it is.
 
-use spanloom_ring::{MemberState, NodeName, RingMember};
+use crate::{MemberState, NodeName, RingMember};
 
 /// Another node.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,13 @@ impl View {
     pub(super) fn is_removed_as(&self) -> Option<MemberState> {
         let removed = self.held.as_ref().filter(|held| held.is_news && held.is_removed);
         removed.map(|held| held.state)
+    }
+
+    /// Whether more than half of the others who own ranges now are up, or nobody does.
+    pub(super) fn most_are_up(&self) -> bool {
+        let owners = self.others.iter().filter(|seen| seen.member.owns_now());
+        let (up, all) = owners.fold((0, 0), |(up, all), seen| (up + usize::from(seen.is_up), all + 1));
+        up * 2 > all || all == 0
     }
 }
 

@@ -1,8 +1,7 @@
 //! This node's own steps: looking, joining, staying or going.
 
-use spanloom_ring::{MemberState, choose_tokens, moved};
-
 use super::{Decision, Lifecycle, Seen, Stage, View, Work};
+use crate::{MemberState, choose_tokens, moved};
 
 impl Lifecycle {
     pub(super) fn own_step(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
@@ -45,7 +44,7 @@ impl Lifecycle {
     /// A node that has no place takes one.
     fn come(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
         let is_first = !view.others.iter().any(|seen| seen.member.owns_now());
-        if !is_first && !self.quiet.now_is(now_ms, self.settings.settle_ms) {
+        if !is_first && !(view.most_are_up() && self.quiet.now_is(now_ms, self.settings.settle_ms)) {
             return None;
         }
         let mut tokens = std::mem::take(&mut self.tokens);
@@ -75,7 +74,7 @@ impl Lifecycle {
         if is_first {
             return Some(self.announce(Stage::Active, MemberState::Active, self.tokens.clone()));
         }
-        if !self.quiet.next_is(now_ms, self.settings.settle_ms) {
+        if !view.most_are_up() || !self.quiet.next_is(now_ms, self.settings.settle_ms) {
             return None;
         }
         match work {
@@ -99,7 +98,8 @@ impl Lifecycle {
             }
             // Its ranges are others' by now: it comes as a new one does.
             Some(MemberState::Left) if self.takes_spans() => {
-                return self.quiet.now_is(now_ms, settle_ms).then(|| {
+                let may_come = view.most_are_up() && self.quiet.now_is(now_ms, settle_ms);
+                return may_come.then(|| {
                     let stage = Stage::Joining(Work::NotBefore(now_ms));
                     self.announce(stage, MemberState::Joining, self.tokens.clone())
                 });

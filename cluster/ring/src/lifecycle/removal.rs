@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spanloom_ring::{MemberState, Moved, NodeName, Ring, moved};
+use crate::{MemberState, Moved, NodeName, Ring, moved};
 
 use super::{Decision, Lifecycle, Seen, Settings, Stage, View, Work};
 

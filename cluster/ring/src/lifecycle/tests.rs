@@ -114,6 +114,21 @@ fn nobody_goes_by_a_view_that_lacks_something() {
 }
 
 #[test]
+fn nobody_comes_while_most_owners_are_down() {
+    let active = |is_up: [bool; 3]| {
+        let others = ["b", "c", "d"].iter().zip(is_up);
+        met(others.map(|(name, is_up)| seen(name, MemberState::Active, is_up)).collect())
+    };
+    let (few, most) = (active([true, false, false]), active([true, true, false]));
+    let (mut life, mut now) = (Lifecycle::new(0, settings("a"), vec![]), 0);
+    assert_eq!(wait(&mut life, &mut now, &few, 60_000), None);
+    let comes = wait(&mut life, &mut now, &most, 3_000);
+    assert!(matches!(comes, Some(Decision::Announce(MemberState::Joining, _))), "{comes:?}");
+    assert_eq!(wait(&mut life, &mut now, &few, 60_000), None);
+    assert!(matches!(wait(&mut life, &mut now, &most, 3_000), Some(Decision::TakeOver(_))));
+}
+
+#[test]
 fn a_step_of_the_other_kind_is_waited_for() {
     let (mut life, mut now) = (Lifecycle::new(0, settings("a"), vec![]), 0);
     let view = met(vec![seen("b", MemberState::Active, true)]);
