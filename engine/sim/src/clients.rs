@@ -2,6 +2,7 @@
 //! is twice in any.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use bytes::Bytes;
 use rand::RngExt;
@@ -23,6 +24,8 @@ const GIVE_UP_MS: u64 = 8_000;
 #[derive(Default)]
 pub struct Promises {
     traces: Vec<Promised>,
+    /// Traces before this one are retired: nobody asks for them any more.
+    retired: usize,
     pushes: BTreeMap<u64, Request>,
     reads: BTreeMap<u64, Question>,
     /// Traces of which something was acknowledged since all of them were read.
@@ -67,9 +70,15 @@ impl Promises {
         self.reads.clear();
     }
 
-    /// How many traces there are.
-    pub fn traces(&self) -> usize {
-        self.traces.len()
+    /// The traces that are not retired.
+    pub fn traces(&self) -> Range<usize> {
+        self.retired..self.traces.len()
+    }
+
+    /// All traces that there are now are retired.
+    pub fn retire(&mut self) {
+        self.retired = self.traces.len();
+        self.unread.clear();
     }
 }
 
@@ -110,10 +119,10 @@ impl World {
     pub(crate) fn client_pushes(&mut self) {
         let mut spans = Vec::new();
         for _ in 0..self.rng.random_range(1..5) {
-            let known = self.promises.traces.len();
-            let is_late = known > 0 && self.rng.random_range(0..5) == 0;
-            let trace = if is_late { self.rng.random_range(0..known) } else { known };
-            if trace == known {
+            let known = self.promises.traces();
+            let is_late = !known.is_empty() && self.rng.random_range(0..5) == 0;
+            let trace = if is_late { self.rng.random_range(known.clone()) } else { known.end };
+            if trace == known.end {
                 let id = trace_id(self.settings.seed, trace);
                 self.promises.traces.push(Promised { id, acknowledged: Vec::new() });
             }
@@ -189,12 +198,12 @@ impl World {
 
     /// Somebody reads a trace, of the last ones as a rule.
     pub(crate) fn client_reads(&mut self) {
-        let known = self.promises.traces.len();
-        if known == 0 {
+        let known = self.promises.traces();
+        if known.is_empty() {
             return;
         }
-        let back = if self.rng.random_range(0..4) == 0 { known } else { known.min(50) };
-        let trace = known - 1 - self.rng.random_range(0..back);
+        let back = if self.rng.random_range(0..4) == 0 { known.len() } else { known.len().min(50) };
+        let trace = known.end - 1 - self.rng.random_range(0..back);
         self.client_reads_this(trace, false);
     }
 

@@ -21,6 +21,9 @@ struct Args {
     /// Simulated hours of each.
     #[arg(long, default_value_t = 1.0)]
     hours: f64,
+    /// Let nodes leave for good as well: finds what `docs/TESTING.md` says is known.
+    #[arg(long)]
+    leaves: bool,
     /// Run each seed twice and compare.
     #[arg(long)]
     twice: bool,
@@ -35,7 +38,7 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(trace) = args.watch {
-        World::new(Settings::of(args.seed, args.hours), Some(trace_id(args.seed, trace)))
+        World::new(settings_of(args.seed, &args), Some(trace_id(args.seed, trace)))
             .run(|_| {})
             .lines
             .iter()
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
     let (begun, mut ms, mut wrong) = (Instant::now(), 0, 0);
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
         bar.set_message(format!("seed {seed}"));
-        let settings = Settings::of(seed, args.hours);
+        let settings = settings_of(seed, &args);
         let ended = run(&settings, |now_ms| bar.set_position((ms + now_ms) / 60_000));
         let differs = args.twice && run(&settings, |_| {}).hash != ended.hash;
         ms += ended.ms;
@@ -75,10 +78,15 @@ fn main() -> ExitCode {
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn settings_of(seed: u64, args: &Args) -> Settings {
+    Settings { leaves: args.leaves, ..Settings::of(seed, args.hours) }
+}
+
 /// What led to it, and how to see it again.
 fn tell(settings: &Settings, ended: &Ended, args: &Args) {
     for line in watched(settings, ended) {
         println!("    {line}");
     }
-    println!("    again: cargo xtask sim --seeds 1 --seed {} --hours {}", settings.seed, args.hours);
+    let leaves = if args.leaves { " --leaves" } else { "" };
+    println!("    again: cargo xtask sim --seeds 1 --seed {} --hours {}{leaves}", settings.seed, args.hours);
 }

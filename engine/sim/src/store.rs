@@ -212,6 +212,12 @@ impl Store {
         Ok(ids)
     }
 
+    /// Retires all blocks, as retention does with those that came long ago.
+    pub fn retire(&self) -> Result<(), SimError> {
+        let blocks: Vec<_> = self.bucket.blocks(&self.tenant).iter().map(|listed| listed.id).collect();
+        Ok(self.bucket.remove(&self.tenant, &blocks)?)
+    }
+
     /// Bytes of the log, and those of its spans that no block has.
     pub fn log_figures(&self) -> spanloom_wal::LedgerFigures {
         self.log.ledger().figures()

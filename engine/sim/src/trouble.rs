@@ -60,6 +60,9 @@ pub enum Kind {
 /// Fewest nodes that a leave leaves.
 const FEWEST: usize = 3;
 
+/// With more traces all of them are retired, so that long runs stay fast.
+const TRACES_MOST: usize = 2_500;
+
 /// Questions at once, when all is read.
 const READS_AT_ONCE: usize = 16;
 
@@ -94,11 +97,29 @@ impl World {
             }
             Phase::Resting { until_ms } if now_ms < until_ms => next_ms = (until_ms - now_ms).min(60_000),
             Phase::Resting { .. } if now_ms >= self.settings.until_ms => self.phase = Phase::Over,
-            Phase::Resting { .. } => self.begin_storm(),
+            Phase::Resting { .. } => {
+                if self.promises.traces().len() > TRACES_MOST
+                    && self.promises.pushes() + self.promises.reads() == 0
+                {
+                    self.retire();
+                }
+                self.begin_storm();
+            }
             Phase::Storm { .. } | Phase::Over => {}
         }
         self.check_bounds();
         self.queue.put(now_ms + next_ms, Event::Outside(Outside::Look));
+    }
+
+    /// All that is there is retired, on all nodes.
+    fn retire(&mut self) {
+        self.promises.retire();
+        for on in 0..self.machines.len() {
+            let Some(process) = &self.machines[on].process else { continue };
+            if let Err(error) = process.store.retire() {
+                return self.breaks(error);
+            }
+        }
     }
 
     fn begin_storm(&mut self) {
@@ -134,8 +155,9 @@ impl World {
 
     /// Some traces of long ago are read after the next storm as well.
     fn old_traces_next(&mut self) {
-        for _ in 0..20.min(self.promises.traces()) {
-            let trace = self.rng.random_range(0..self.promises.traces());
+        let known = self.promises.traces();
+        for _ in 0..20.min(known.len()) {
+            let trace = self.rng.random_range(known.clone());
             self.promises.unread.insert(trace);
         }
     }
@@ -236,7 +258,7 @@ impl World {
 
     fn leave(&mut self, on: MachineId) {
         let stays = |machine: &&Machine| !machine.is_gone && !machine.is_leaving;
-        if self.machines.iter().filter(stays).count() > FEWEST {
+        if self.settings.leaves && self.machines.iter().filter(stays).count() > FEWEST {
             self.told_to_leave(on);
         }
     }

@@ -1,4 +1,4 @@
-//! The chores of the house: `cargo xtask tidy | test | clients | export | stores | config-docs | fuzz | fuzz-seeds`.
+//! The chores of the house: `cargo xtask tidy | test | sim | clients | export | stores | config-docs | fuzz | fuzz-seeds`.
 //!
 //! | file | holds |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | `stores.rs` | the servers of stores and caches, and the tests that need them |
 //! | `install.rs` | Python environments and Node modules in pinned versions |
 //! | `generated.rs` | files that the binary writes and the repository keeps |
+//! | `sim.rs` | the simulated cluster |
 //! | `fuzz.rs` | fuzz targets and their seeds |
 //!
 //! **Invariant:** nothing here is part of the product; no other crate depends on it.
@@ -23,6 +24,7 @@ mod fuzz;
 mod generated;
 mod install;
 mod repo;
+mod sim;
 mod steps;
 mod stores;
 mod tidy;
@@ -44,6 +46,8 @@ usage: cargo xtask COMMAND
   stores PROGRAM [ARGUMENT]...
                            run a program beside servers of S3, Google's and Azure's stores, memcached and
                            Redis, which its environment names (`stores env` prints them)
+  sim [--seeds N] [--seed S] [--hours H] [--twice] [--leaves] [--watch TRACE] [--quiet]
+                           simulate clusters, by N seeds from S on, H simulated hours each
   crash [ROUNDS]           kill -9 under load, restart, read everything back; 200 rounds by default
   overload [SECONDS]       far more load than the memory budget can take; 60 seconds by default
   config-docs [--check]    write docs/CONFIG.md from the binary, or compare the two
@@ -74,6 +78,7 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["clients", rest @ ..] => clients::command(&repo, rest),
         ["export", rest @ ..] => export::command(&repo, rest),
         ["stores", rest @ ..] => stores::command(&repo, rest),
+        ["sim", rest @ ..] => sim::command(&repo, rest),
         ["crash"] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", "200"),
         ["crash", rounds] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", rounds),
         ["overload"] => checks::server_test(&repo, "overload", "SPANLOOM_OVERLOAD_SECONDS", "60"),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::repo::Repo;
-use crate::{checks, clients, export, generated, stores, tidy};
+use crate::{checks, clients, export, generated, sim, stores, tidy};
 
 /// One step.
 pub struct Step {
@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
     quick("clippy", "no lint complains", &["tools"], checks::clippy),
     quick("build", "everything builds, for tests", &[], checks::build),
     quick("unit", "unit and integration tests pass", &["build"], checks::unit),
+    quick("sim", "simulated clusters keep their promises", &["build"], sim::step),
     full("doc", "examples in the documentation run", &["build"], checks::doc),
     full("examples", "example programs run", &["build"], checks::examples),
     full("generated", "generated files are fresh", &["build"], generated::check),
@@ -221,7 +222,7 @@ mod tests {
         check(&["--only", "tidy"], &["tidy"]);
         check(&["--only", "clients"], &["build", "clients"]);
         check(&["--only", "clients", "--skip", "build"], &["clients"]);
-        check(&["--quick", "--skip", "unit"], &["tools", "fmt", "tidy", "clippy", "build"]);
+        check(&["--quick", "--skip", "unit"], &["tools", "fmt", "tidy", "clippy", "build", "sim"]);
         assert_eq!(STEPS.iter().filter(|step| Wanted::default().includes(step)).count(), STEPS.len());
     }
 
