@@ -178,7 +178,8 @@ fn a_configuration_is_checked() {
     check("data_dir: ${SPANLOOM_NOT_SET}", Err(&["line 1", "SPANLOOM_NOT_SET"]));
     check("data_dir: ${SPANLOOM_NOT_SET:-here}", Ok(()));
     check("log_level: '='", Err(&["log_level is \"=\"", "a level such as info"]));
-    let file = "cluster: {enabled: true, tls: {cert_file: /nowhere/c, key_file: /nowhere/k, ca_file: /nowhere/a}}";
+    let file =
+        "cluster: {enabled: true, tls: {cert_file: /nowhere/c, key_file: /nowhere/k, ca_file: /nowhere/a}}";
     check(file, Err(&["cluster.tls.cert_file", "/nowhere/c"]));
     check("cluster: {enabled: true, tls: {cert_file: /nowhere/c}}", Err(&["cluster.tls", "all three"]));
     let (code, _, error) = spanloom(&["--check-config", "--config", "/nowhere/spanloom.yaml"]);

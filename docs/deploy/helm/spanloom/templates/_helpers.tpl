@@ -92,9 +92,12 @@ cluster:
   {{- end }}
 {{- end -}}
 
-{{/* The file. The keys are put in as text, since one variable holds several of them, with commas. */}}
+{{/*
+The file. What one variable holds several of, with commas, is put in as text, and what may be empty gets its quotation
+marks back, which `toYaml` leaves out.
+*/}}
 {{- define "spanloom.config" -}}
 {{- $base := include "spanloom.baseConfig" . | fromYaml -}}
 {{- $text := mergeOverwrite $base (deepCopy .Values.config) | toYaml -}}
-{{- $text | replace "secret: GOSSIP_KEYS" "secret: [${GOSSIP_KEYS}]" -}}
+{{- $text | replace "secret: GOSSIP_KEYS" "secret: [${GOSSIP_KEYS}]" | replace "zone: ${ZONE:-}" "zone: \"${ZONE:-}\"" -}}
 {{- end -}}
