@@ -22,7 +22,7 @@ VALUES = {
         "gossip": {"existingSecret": "keys-of-mine", "existingSecretKey": "keys"},
         "tls": {"enabled": True, "secretName": "certificates"},
         "zone": {"value": "eu-1a"},
-        "memory": {"budgetMiB": 4096},
+        "memory": {"budgetMiB": 132},
         "shutdown": {"drainSeconds": 60, "leaveSeconds": 600},
         "config": {"store": {"backend": "s3", "s3": {"bucket": "traces", "access_key_id": "${ID}", "secret_access_key": "${ID}"}}},
         "env": [{"name": "ID", "value": "id"}],
@@ -51,7 +51,7 @@ VALUES = {
 WRONG = {
     "no key": ({}, "gossip.keys is empty"),
     "an unknown value": ({**KEYS, "replica": 3}, "replica"),
-    "too little memory": ({**KEYS, "memory": {"budgetMiB": 64}}, "96"),
+    "too little memory": ({**KEYS, "memory": {"budgetMiB": 131}}, "132"),
     "TLS without certificates": ({**KEYS, "tls": {"enabled": True}}, "secretName"),
 }
 
