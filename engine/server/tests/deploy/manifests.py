@@ -204,8 +204,9 @@ def unanswered(deploy, container):
         asked = container[probe]["httpGet"]
         if f'endpoint("{asked["path"]}", "GET"' not in answered or asked["port"] not in ports:
             problems.append(f"{probe} asks {asked}")
-    if container["livenessProbe"]["httpGet"]["path"] == "/ready":
-        problems.append("livenessProbe asks /ready, which is 503 while spans are refused: the pod would be killed for it")
+    for probe in ("startupProbe", "livenessProbe"):
+        if container[probe]["httpGet"]["path"] == "/ready":
+            problems.append(f"{probe} asks /ready, which is 503 while spans are refused: the pod would be killed for it")
     return "\n".join(problems) or None
 
 
