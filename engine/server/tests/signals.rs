@@ -158,7 +158,7 @@ fn a_configuration_is_checked() {
                 );
             }
             Err(parts) => {
-                assert_eq!((code, out.as_str()), (Some(1), ""), "{text}: {error}");
+                assert_eq!((code, out.as_str()), (Some(2), ""), "{text}: {error}");
                 assert!(parts.iter().all(|part| error.contains(part)), "{text}: {error}");
             }
         }
@@ -177,8 +177,13 @@ fn a_configuration_is_checked() {
     check("receive: {datagrams: {tenant: a/b}}", Err(&["receive.datagrams.tenant", "a/b"]));
     check("data_dir: ${SPANLOOM_NOT_SET}", Err(&["line 1", "SPANLOOM_NOT_SET"]));
     check("data_dir: ${SPANLOOM_NOT_SET:-here}", Ok(()));
+    check("log_level: '='", Err(&["log_level is \"=\"", "a level such as info"]));
+    let file =
+        "cluster: {enabled: true, tls: {cert_file: /nowhere/c, key_file: /nowhere/k, ca_file: /nowhere/a}}";
+    check(file, Err(&["cluster.tls.cert_file", "/nowhere/c"]));
+    check("cluster: {enabled: true, tls: {cert_file: /nowhere/c}}", Err(&["cluster.tls", "all three"]));
     let (code, _, error) = spanloom(&["--check-config", "--config", "/nowhere/spanloom.yaml"]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(error.contains("/nowhere/spanloom.yaml cannot be read"), "{error}");
 }
 

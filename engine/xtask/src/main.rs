@@ -1,4 +1,5 @@
-//! The chores of the house: `cargo xtask tidy | test | sim | clients | export | stores | config-docs | fuzz | fuzz-seeds`.
+//! The chores of the house: `cargo xtask tidy | test | sim | clients | export | deploy | stores | config-docs | fuzz |
+//! fuzz-seeds`.
 //!
 //! | file | holds |
 //! |---|---|
@@ -8,6 +9,7 @@
 //! | `checks.rs` | the steps that are cargo commands: format, lints, builds, tests |
 //! | `clients.rs`, `clients/` | real senders: installs them in pinned versions and runs them against a `spanloom` |
 //! | `export.rs` | readers of others, which read what is exported |
+//! | `deploy.rs` | what `docs/deploy` gives to copy, rendered, linted, and its configurations read |
 //! | `stores.rs` | the servers of stores and caches, and the tests that need them |
 //! | `install.rs` | Python environments and Node modules in pinned versions |
 //! | `generated.rs` | files that the binary writes and the repository keeps |
@@ -19,6 +21,7 @@
 
 mod checks;
 mod clients;
+mod deploy;
 mod export;
 mod fuzz;
 mod generated;
@@ -43,6 +46,7 @@ usage: cargo xtask COMMAND
                            OpenTelemetry, Jaeger, Zipkin and OpenCensus clients send traces to a running
                            spanloom, which are read back; NAME stands for all that begin so
   export [--spanloom PATH] DuckDB, pyarrow and pandas read what `spanloom block export` writes
+  deploy [--spanloom PATH] render and lint what docs/deploy has, and have spanloom read its configurations
   stores PROGRAM [ARGUMENT]...
                            run a program beside servers of S3, Google's and Azure's stores, memcached and
                            Redis, which its environment names (`stores env` prints them)
@@ -77,6 +81,7 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["test", rest @ ..] => steps::run(&repo, rest),
         ["clients", rest @ ..] => clients::command(&repo, rest),
         ["export", rest @ ..] => export::command(&repo, rest),
+        ["deploy", rest @ ..] => deploy::command(&repo, rest),
         ["stores", rest @ ..] => stores::command(&repo, rest),
         ["sim", rest @ ..] => sim::command(&repo, rest),
         ["crash"] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", "200"),

@@ -104,7 +104,7 @@ struct ServeFlags {
     /// host's].
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
-    /// Read the configuration, say what is wrong with it, and end.
+    /// Read the configuration, say what is wrong with it, and end: with 0 if it is good, with 2 if not.
     #[arg(long)]
     check_config: bool,
 }
@@ -155,7 +155,8 @@ impl ServeFlags {
     }
 }
 
-/// Reads the arguments, does what they say, and yields the exit code: 0 done, 1 failed, 2 wrong usage.
+/// Reads the arguments, does what they say, and yields the exit code: 0 done, 1 failed, 2 wrong usage or a
+/// wrong configuration.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.print_config_docs {

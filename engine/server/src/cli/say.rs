@@ -14,7 +14,17 @@ pub(super) fn out(text: &str) -> ExitCode {
 
 /// Prints a failure.
 pub(super) fn failed(error: impl Display) -> ExitCode {
+    tell(error);
+    ExitCode::FAILURE
+}
+
+/// Prints what is wrong with what was given; nothing was begun, and trying again changes nothing.
+pub(super) fn refused(error: impl Display) -> ExitCode {
+    tell(error);
+    ExitCode::from(2)
+}
+
+fn tell(error: impl Display) {
     // With standard error gone there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "spanloom: {error}");
-    ExitCode::FAILURE
 }

@@ -12,17 +12,13 @@ use crate::config::Config;
 use crate::engine::Engine;
 
 pub(super) fn run(flags: ServeFlags) -> ExitCode {
-    let config = match flags.config() {
-        Ok(config) => config,
-        Err(error) => return say::failed(error),
+    let (config, filter) = match read(&flags) {
+        Ok(read) => read,
+        Err(error) => return say::refused(error),
     };
     if flags.check_config {
         return say::out("the configuration is good\n");
     }
-    let filter = EnvFilter::try_new(&config.log_level);
-    let Ok(filter) = filter else {
-        return say::failed(format!("log_level is {:?}, expected a level such as info", config.log_level));
-    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -37,6 +33,19 @@ pub(super) fn run(flags: ServeFlags) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => say::failed(error),
     }
+}
+
+/// The configuration and which log lines it asks for: everything that can be wrong with it, found before anything is
+/// started.
+fn read(flags: &ServeFlags) -> Result<(Config, EnvFilter), String> {
+    let config = flags.config().map_err(|error| error.to_string())?;
+    // Not a part of `Config::check`: commands that look at blocks need no key of the node's.
+    if config.cluster.is_on() {
+        config.cluster_tls().map_err(|error| error.to_string())?;
+    }
+    let wrong = |_| format!("log_level is {:?}, expected a level such as info", config.log_level);
+    let filter = EnvFilter::try_new(&config.log_level).map_err(wrong)?;
+    Ok((config, filter))
 }
 
 async fn serve(config: Config) -> Result<(), String> {
