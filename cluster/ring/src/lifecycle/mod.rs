@@ -204,7 +204,8 @@ impl Lifecycle {
     /// A node that has no place takes one.
     fn come(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
         let is_first = !view.others.iter().any(|seen| seen.member.owns_now());
-        if !is_first && !(view.most_are_up() && self.quiet.now_is(now_ms, self.settings.settle_ms)) {
+        let may_come = view.most_are_up() && self.quiet.now_is(now_ms, self.settings.settle_ms);
+        if !is_first && !may_come {
             return None;
         }
         let mut tokens = std::mem::take(&mut self.tokens);
