@@ -52,10 +52,10 @@ pub struct Settings {
 }
 
 /// [`Settings::agree_within_ms`] with the preset `lan`.
-pub const AGREE_WITHIN_LAN_MS: u64 = 90_000;
+pub const AGREE_WITHIN_LAN_MS: u64 = 30_000;
 
-/// The same with the preset `wan`, whose timers are some five times as long.
-pub const AGREE_WITHIN_WAN_MS: u64 = 300_000;
+/// The same with the preset `wan`, whose timers are three to eight times as long.
+pub const AGREE_WITHIN_WAN_MS: u64 = 90_000;
 
 impl Settings {
     /// What a seed is like: one of four has the preset `lan`, one of four is sealed.

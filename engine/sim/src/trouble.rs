@@ -102,8 +102,9 @@ impl World {
                     && self.promises.pushes() + self.promises.reads() == 0
                 {
                     self.retire();
+                } else {
+                    self.begin_storm();
                 }
-                self.begin_storm();
             }
             Phase::Storm { .. } | Phase::Over => {}
         }
@@ -111,15 +112,24 @@ impl World {
         self.queue.put(now_ms + next_ms, Event::Outside(Outside::Look));
     }
 
-    /// All that is there is retired, on all nodes.
+    /// All that is there is retired, on all nodes; then those leave that are more than there were at first, so that
+    /// others can join.
     fn retire(&mut self) {
         self.promises.retire();
+        self.course.say(self.now_ms, None, || "all is retired".into());
         for on in 0..self.machines.len() {
             let Some(process) = &self.machines[on].process else { continue };
             if let Err(error) = process.store.retire() {
                 return self.breaks(error);
             }
         }
+        let there = (0..self.machines.len()).filter(|on| self.runs(*on));
+        let mut there: Vec<MachineId> = there.collect();
+        while there.len() > self.settings.nodes {
+            let one = there.swap_remove(self.rng.random_range(0..there.len()));
+            self.told_to_leave(one);
+        }
+        self.phase = Phase::Healing { since_ms: self.now_ms };
     }
 
     fn begin_storm(&mut self) {

@@ -14,6 +14,6 @@ pub fn command(repo: &Repo, words: &[&str]) -> Result<bool, String> {
 pub fn step(repo: &Repo) -> Result<Outcome, String> {
     let name = format!("spanloom-sim{}", std::env::consts::EXE_SUFFIX);
     let binary = repo.target().join("debug").join(name);
-    repo.command(binary).args(["--seeds", "8", "--seed", "1", "--hours", "0.02"]).run()?;
+    repo.command(binary).args(["--seeds", "8", "--seed", "1", "--hours", "0.1", "--twice"]).run()?;
     Ok(Outcome::PASSED)
 }

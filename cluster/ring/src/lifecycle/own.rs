@@ -44,7 +44,10 @@ impl Lifecycle {
     /// A node that has no place takes one.
     fn come(&mut self, now_ms: u64, view: &View) -> Option<Decision> {
         let is_first = !view.others.iter().any(|seen| seen.member.owns_now());
-        if !is_first && !(view.most_are_up() && self.quiet.now_is(now_ms, self.settings.settle_ms)) {
+        let may_come = view.most_are_up() && self.quiet.now_is(now_ms, self.settings.settle_ms);
+        // Somebody is there who has said something that has not come here: it is not for this node to begin.
+        let may_begin = is_first && !view.is_lacking;
+        if !may_begin && (is_first || !may_come) {
             return None;
         }
         let mut tokens = std::mem::take(&mut self.tokens);

@@ -111,6 +111,11 @@ fn nobody_goes_by_a_view_that_lacks_something() {
     let (mut life, mut now) = (Lifecycle::new(0, settings("a"), vec![]), 0);
     assert!(wait(&mut life, &mut now, &view, 60_000).is_some());
     assert_eq!(now, 10_000);
+    // And nobody begins a cluster where somebody is who has one.
+    let lacking = View { is_lacking: true, ..met(vec![]) };
+    let (mut life, mut now) = (Lifecycle::new(0, settings("a"), vec![]), 0);
+    assert_eq!(wait(&mut life, &mut now, &lacking, 60_000), None);
+    assert!(wait(&mut life, &mut now, &met(vec![]), 100).is_some());
 }
 
 #[test]
