@@ -8,6 +8,7 @@
 //! | `steps.rs` | the table of steps that `cargo xtask test` runs, and the runner |
 //! | `checks.rs` | the steps that are cargo commands: format, lints, builds, tests |
 //! | `clients.rs`, `clients/` | real senders: installs them in pinned versions and runs them against a `spanloom` |
+//! | `script.rs` | checks that are written in Python |
 //! | `export.rs` | readers of others, which read what is exported |
 //! | `deploy.rs` | what `docs/deploy` gives to copy, rendered, linted, and its configurations read |
 //! | `stores.rs` | the servers of stores and caches, and the tests that need them |
@@ -27,6 +28,7 @@ mod fuzz;
 mod generated;
 mod install;
 mod repo;
+mod script;
 mod sim;
 mod steps;
 mod stores;
@@ -80,8 +82,8 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["tidy"] => tidy::report(&repo),
         ["test", rest @ ..] => steps::run(&repo, rest),
         ["clients", rest @ ..] => clients::command(&repo, rest),
-        ["export", rest @ ..] => export::command(&repo, rest),
-        ["deploy", rest @ ..] => deploy::command(&repo, rest),
+        ["export", rest @ ..] => export::EXPORT.command(&repo, rest),
+        ["deploy", rest @ ..] => deploy::DEPLOY.command(&repo, rest),
         ["stores", rest @ ..] => stores::command(&repo, rest),
         ["sim", rest @ ..] => sim::command(&repo, rest),
         ["crash"] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", "200"),

@@ -77,7 +77,8 @@ section! {
         /// Each look is one small request for each tenant.
         poll: Time = s(5),
         /// How long a block that was replaced or retired stays in the store, since a question may be reading it: longer
-        /// than `poll`, `query.timeout` and what the nodes' clocks differ by together. The same on all nodes.
+        /// than `poll`, `query.timeout` and what the nodes' clocks differ by together, and at least 2s in a folder, 5m in a
+        /// cloud. The same on all nodes.
         grace: Time = s(3600),
         /// How long an object may lie in the store that no list names: what a node left that died. Longer than any
         /// compaction takes. The same on all nodes.

@@ -76,19 +76,20 @@ def versions(tools):
 
 def main():
     arguments = argparse.ArgumentParser()
-    for name in ("spanloom", "root", "home", "result"):
+    for name in ("spanloom", "result"):
         arguments.add_argument(f"--{name}", required=True, type=pathlib.Path)
     given = arguments.parse_args()
-    tools = given.home / "tools"
+    root = pathlib.Path(__file__).resolve().parents[4]
+    tools = given.result.parent / "tools"
     unpack(tools)
     print("by", versions(tools))
     with tempfile.TemporaryDirectory() as made:
         folder = pathlib.Path(made) / "deploy"
-        shutil.copytree(given.root / "docs/deploy", folder)
+        shutil.copytree(root / "docs/deploy", folder)
         # What owners have put beside the files is theirs.
         for name in ("compose/.env", "kubernetes/secrets.env"):
             (folder / name).unlink(missing_ok=True)
-        deploy = Deploy(given.root, folder, str(given.spanloom), tools, pathlib.Path(sys.executable).parent)
+        deploy = Deploy(root, folder, str(given.spanloom), tools, pathlib.Path(sys.executable).parent)
         outcomes = [outcome for check in CHECKS for outcome in check(deploy)]
         outcomes += planted.check(deploy)
     failed = 0
