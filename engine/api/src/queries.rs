@@ -131,6 +131,9 @@ pub enum QueryError {
     /// The configuration does not allow it.
     #[error("{0}")]
     Forbidden(String),
+    /// Another node answers such questions: this one has no part in it.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The answer is larger than allowed.
     #[error("{0}")]
     TooLarge(String),
@@ -162,6 +165,7 @@ impl QueryError {
             QueryError::Invalid(_) | QueryError::OverLimit { .. } => StatusCode::BAD_REQUEST,
             QueryError::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             QueryError::Forbidden(_) => StatusCode::FORBIDDEN,
+            QueryError::Elsewhere(_) => StatusCode::NOT_IMPLEMENTED,
             QueryError::TooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
             QueryError::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             QueryError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -176,6 +180,7 @@ impl QueryError {
             QueryError::Invalid(_) | QueryError::OverLimit { .. } => Code::InvalidArgument,
             QueryError::Unauthenticated(_) => Code::Unauthenticated,
             QueryError::Forbidden(_) => Code::PermissionDenied,
+            QueryError::Elsewhere(_) => Code::Unimplemented,
             QueryError::TooLarge(_) | QueryError::Busy { .. } => Code::ResourceExhausted,
             QueryError::Timeout(_) => Code::DeadlineExceeded,
             QueryError::Unavailable(_) => Code::Unavailable,
@@ -190,7 +195,10 @@ impl QueryError {
             QueryError::TooLarge(_) => Some("query.max_answer_bytes"),
             QueryError::Busy { limit, .. } => *limit,
             QueryError::Timeout(_) => Some("query.timeout"),
-            QueryError::Invalid(_) | QueryError::Unauthenticated(_) | QueryError::Forbidden(_) => None,
+            QueryError::Invalid(_)
+            | QueryError::Unauthenticated(_)
+            | QueryError::Forbidden(_)
+            | QueryError::Elsewhere(_) => None,
             QueryError::Unavailable(_) | QueryError::Internal(_) => None,
         }
     }

@@ -11,8 +11,8 @@ use spanloom_api::{
 };
 use spanloom_ingest::Refusal as Refused;
 use spanloom_query::{
-    Answers, MetricsPart, MetricsRequest, SearchPart, SearchRequest, TagValues, TagValuesRequest, Tags,
-    TagsRequest,
+    Answers, MetricsPart, MetricsRequest, Querier, SearchPart, SearchRequest, TagValues, TagValuesRequest,
+    Tags, TagsRequest,
 };
 use spanloom_receive as receive;
 use spanloom_receive::jaeger::AgentPort;
@@ -20,6 +20,7 @@ use spanloom_receive::{
     Accepted, DatagramSocket, Datagrams, Held, Jaeger, OpenCensus, Otlp, Protocol, ReceiveMetrics, Receiver,
     Refusal, Sink, Zipkin,
 };
+use spanloom_ring::Roles;
 use spanloom_span::{Tenant, join};
 use tokio::net::TcpListener;
 
@@ -75,9 +76,14 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
         ("receive.opencensus.ports", &receive.opencensus.ports, Served::OpenCensus),
         ("query.port", std::slice::from_ref(&config.query.port), Served::Query),
     ];
+    let takes_spans = config.cluster.has_role(Roles::DISTRIBUTOR);
+    if !takes_spans {
+        tracing::info!("the ports for spans stay closed: this node is no distributor (cluster.roles)");
+    }
     let mut bound = Vec::new();
     for (key, ports, protocol) in streams {
-        for &port in ports {
+        let is_open = takes_spans || matches!(protocol, Served::Query);
+        for &port in ports.iter().filter(|_| is_open) {
             let address = config.address(port)?;
             let listener =
                 receive::bind(address).map_err(|source| StartError::Listen { key, address, source })?;
@@ -93,6 +99,9 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
             AgentPort::ZipkinCompact,
         ),
     ];
+    if !takes_spans {
+        return Ok(bound);
+    }
     let buffer_bytes = receive.datagrams.socket_buffer_bytes.0 as usize;
     let Some(tenant) = config.datagram_tenant()? else {
         tracing::warn!(
@@ -220,6 +229,18 @@ impl Sink for Engine {
     }
 }
 
+/// The querier, if questions are this node's part.
+fn querier(engine: &Engine) -> Result<&Querier, QueryError> {
+    let cluster = &engine.config().cluster;
+    if cluster.has_role(Roles::QUERIER) {
+        return Ok(&engine.inner().querier);
+    }
+    let roles = cluster.roles.join(",");
+    Err(QueryError::Elsewhere(format!(
+        "this node's roles are {roles} (cluster.roles): ask one that is a querier"
+    )))
+}
+
 impl Queries for Engine {
     async fn trace(&self, query: TraceQuery) -> Result<TraceAnswer, QueryError> {
         let sources = match query.sources {
@@ -227,10 +248,11 @@ impl Queries for Engine {
             Sources::Live => spanloom_query::Sources::Live,
             Sources::Blocks => spanloom_query::Sources::Blocks,
         };
+        let querier = querier(self)?;
         let mut parts = Vec::with_capacity(query.tenants.len());
         let mut missing = None;
         for tenant in &query.tenants {
-            let found = self.inner().querier.find_trace_in(sources, tenant, query.id).await?;
+            let found = querier.find_trace_in(sources, tenant, query.id).await?;
             parts.extend(found.trace);
             // The same nodes are silent, whoever is asked for.
             missing = missing.or(found.partial);
@@ -243,19 +265,19 @@ impl Queries for Engine {
     }
 
     async fn search(&self, request: SearchRequest) -> Result<Answers<SearchPart>, QueryError> {
-        Ok(self.inner().querier.search(request).await?)
+        Ok(querier(self)?.search(request).await?)
     }
 
     async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
-        Ok(self.inner().querier.metrics(request).await?)
+        Ok(querier(self)?.metrics(request).await?)
     }
 
     async fn tags(&self, request: TagsRequest) -> Result<Tags, QueryError> {
-        Ok(self.inner().querier.tags(request).await?)
+        Ok(querier(self)?.tags(request).await?)
     }
 
     async fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, QueryError> {
-        Ok(self.inner().querier.tag_values(request).await?)
+        Ok(querier(self)?.tag_values(request).await?)
     }
 
     async fn flush(&self) -> Result<(), QueryError> {

@@ -4,6 +4,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use spanloom_api::{BuildInfo, ConfigMode, Section, StatusPage};
+use spanloom_ring::Roles;
 
 use crate::cluster::ClusterHandle;
 use crate::config::Config;
@@ -34,6 +35,10 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
     let metrics = &inner.metrics;
     let config = engine.config();
     let state = |ok: bool| if ok { "running" } else { "failed" }.to_owned();
+    let part = |role, state: String| match config.cluster.has_role(role) {
+        true => state,
+        false => "not a role of this node (cluster.roles)".to_owned(),
+    };
     let log = match &live.refusing {
         Some(refusing) if live.log_ok => format!("refusing: {}", refusing.reason),
         _ => state(live.log_ok),
@@ -41,11 +46,11 @@ pub(crate) fn page(engine: &Engine) -> StatusPage {
     let services = section(
         "services",
         [
-            ("receivers", state(!engine.is_stopping())),
+            ("receivers", part(Roles::DISTRIBUTOR, state(!engine.is_stopping()))),
             ("log", log),
             ("shards", format!("{} running", config.ingest_options().shards)),
             ("head and sealer", state(live.threads_ok)),
-            ("querier", state(true)),
+            ("querier", part(Roles::QUERIER, state(true))),
         ],
     );
     let now = section(

@@ -29,17 +29,28 @@ struct Nodes {
     gossip: Vec<u16>,
     peer: Vec<u16>,
     houses: Vec<Option<House>>,
+    roles: Vec<&'static str>,
     more: String,
 }
 
 impl Nodes {
     /// Starts so many nodes and waits until all own their ranges.
     fn start(count: usize, more: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut nodes =
-            Self { dir, gossip: Vec::new(), peer: Vec::new(), houses: Vec::new(), more: more.to_owned() };
-        (0..count).for_each(|_| nodes.add());
-        nodes.wait_for(count);
+        Self::of_roles(&vec!["all"; count], more)
+    }
+
+    /// The same, each with roles of its own.
+    fn of_roles(roles: &[&'static str], more: &str) -> Self {
+        let mut nodes = Self {
+            dir: tempfile::tempdir().unwrap(),
+            gossip: Vec::new(),
+            peer: Vec::new(),
+            houses: Vec::new(),
+            roles: Vec::new(),
+            more: more.to_owned(),
+        };
+        roles.iter().for_each(|roles| nodes.add_with(roles));
+        nodes.wait_for(roles.len());
         nodes
     }
 
@@ -49,7 +60,12 @@ impl Nodes {
 
     /// Starts one more.
     fn add(&mut self) {
+        self.add_with("all");
+    }
+
+    fn add_with(&mut self, roles: &'static str) {
         let node = self.houses.len();
+        self.roles.push(roles);
         self.gossip.push(UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
         self.peer.push(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
         std::fs::create_dir_all(self.folder(node)).unwrap();
@@ -62,11 +78,12 @@ impl Nodes {
         let seeds: Vec<String> = self.gossip.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
         let config = format!(
             "{EAGER}\n{}\ncluster: {{enabled: true, node_name: n{node}, gossip_port: {}, peer_port: {}, join: [{}], \
-             settle: 500ms, join_wait: 2s}}\n",
+             settle: 500ms, join_wait: 2s, roles: [{}]}}\n",
             self.more,
             self.gossip[node],
             self.peer[node],
-            seeds.join(", ")
+            seeds.join(", "),
+            self.roles[node]
         );
         self.houses[node] = Some(House::start_with(&self.folder(node), "max_metrics_range: 0s", &config));
     }
@@ -222,4 +239,61 @@ fn one_copy_of_a_trace_goes_to_a_shared_store() {
     });
     nodes.check(&all, "when its part was brought by others");
     nodes.counts(&all, "when its part was brought by others");
+}
+
+#[test]
+fn each_node_does_what_its_roles_are() {
+    let store = tempfile::tempdir().unwrap();
+    let store = format!("store: {{backend: folder, folder: {}, poll: 100ms}}", store.path().display());
+    let roles = ["distributor, compactor", "ingester", "ingester", "ingester", "querier"];
+    let mut nodes = Nodes::of_roles(&roles, &store);
+    let querier = |nodes: &Nodes, spans: &Spans, when: &str| {
+        check(nodes.house(4), &some_traces(spans, MOST), when);
+        let count = counted(nodes.house(4));
+        assert!(count >= spans.len(), "{when}: {count} of {}", spans.len());
+    };
+    let mut all = load(nodes.house(0), 100, 3_000);
+    querier(&nodes, &all, "live");
+    // What is not a node's part it does not do, and says so.
+    for node in 1..5 {
+        let refused = std::net::TcpStream::connect(("127.0.0.1", nodes.house(node).otlp));
+        assert_eq!(refused.map(drop).unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused, "{node}");
+    }
+    for (node, roles) in [(0, "distributor,compactor"), (1, "ingester")] {
+        let expected = format!("this node's roles are {roles} (cluster.roles): ask one that is a querier\n");
+        for path in
+            ["/api/search?q=%7B%7D", "/api/search/tags", "/api/traces/5b8efff798038103d269b633813fc60c"]
+        {
+            assert_eq!(nodes.house(node).says(path), (501, expected.clone()), "{node} {path}");
+        }
+        assert_eq!(nodes.house(node).says("/ready").0, 200);
+    }
+    assert_eq!(nodes.house(0).metric("spanloom_blocks_sealed_total"), 0, "a distributor holds nothing");
+    // Without any querier spans are taken, and found by one that comes.
+    nodes.stop(4);
+    all.extend(load(nodes.house(0), 200, 3_000));
+    nodes.begin(4);
+    nodes.wait_for(5);
+    querier(&nodes, &all, "with a querier again");
+    // All in turn, and one ingester dies.
+    for node in [0, 1] {
+        nodes.stop(node);
+        nodes.begin(node);
+        nodes.wait_for(5);
+    }
+    querier(&nodes, &all, "after restarts");
+    nodes.houses[2].take().unwrap().kill();
+    all.extend(load(nodes.house(0), 300, 3_000));
+    querier(&nodes, &all, "with two ingesters");
+    let flushed = |node: usize| {
+        nodes.house(node).flush();
+        nodes.house(node).wait_until("all is in the store", || {
+            let zero = |name| nodes.house(node).metric(name) == 0;
+            zero("spanloom_live_traces")
+                && zero("spanloom_blocks_unshipped")
+                && zero("spanloom_blocks_standing_by")
+        });
+    };
+    [1, 3].into_iter().for_each(flushed);
+    querier(&nodes, &all, "from the store");
 }

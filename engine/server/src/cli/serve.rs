@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use spanloom_ring::Roles;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -112,15 +113,25 @@ fn greeting(engine: &Engine) -> String {
         ("OpenCensus (gRPC, HTTP) to", &receive.opencensus.ports),
     ];
     let has_datagrams = config.datagram_tenant().is_ok_and(|tenant| tenant.is_some());
-    let is_open = |what: &str| has_datagrams || !what.contains("UDP");
+    let takes_spans = config.cluster.has_role(Roles::DISTRIBUTOR);
+    let is_open = |what: &str| takes_spans && (has_datagrams || !what.contains("UDP"));
     let open = doors.into_iter().filter(|(what, open)| !open.is_empty() && is_open(what));
-    let doors: Vec<String> = open.map(|(what, open)| format!("{what} {}", ports(open))).collect();
+    let mut doors: Vec<String> = open.map(|(what, open)| format!("{what} {}", ports(open))).collect();
+    if !takes_spans {
+        doors.push("a distributor: this node is none (cluster.roles)".to_owned());
+    }
     let query = address(config.query.port);
+    let ask = match config.cluster.has_role(Roles::QUERIER) {
+        true => {
+            format!("http://{query}/api/traces/<trace id>  (a Tempo data source for Grafana: http://{query})")
+        }
+        false => "a querier: this node is none (cluster.roles)".to_owned(),
+    };
     let started = engine.started();
     format!(
         "Spanloom {version}\n\
          \x20 send   {doors}\n\
-         \x20 ask    http://{query}/api/traces/<trace id>  (a Tempo data source for Grafana: http://{query})\n\
+         \x20 ask    {ask}\n\
          \x20 look   http://{query}/status  http://{query}/metrics\n\
          {cluster}\x20 data   {dir}: {blocks} blocks, {frames} requests replayed from the log in {took:?}\n\
          \x20 acknowledged when: {durability}\n",

@@ -53,6 +53,11 @@ impl ClusterSection {
         }
     }
 
+    /// Whether this node has a role. One that is alone has all.
+    pub fn has_role(&self, role: Roles) -> bool {
+        !self.is_on() || self.roles().is_ok_and(|roles| roles.has(role))
+    }
+
     fn keys(&self) -> Result<Vec<Key>, ConfigError> {
         let expected = "32 bytes in base64, or a text of at least 16 characters";
         let mut keys = Vec::new();
