@@ -25,12 +25,22 @@ pub fn load_for(
     seed: u64,
     meanwhile: impl FnOnce(&dyn Fn() -> usize),
 ) -> Spans {
+    load_to(("127.0.0.1", port), tenant, seed, meanwhile)
+}
+
+/// The same, to a server at another address.
+pub fn load_to(
+    to: (&str, u16),
+    tenant: Option<&'static str>,
+    seed: u64,
+    meanwhile: impl FnOnce(&dyn Fn() -> usize),
+) -> Spans {
     let acknowledged: Mutex<Spans> = Mutex::default();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for sender in 0..4 {
             let (acknowledged, stop) = (&acknowledged, &stop);
-            scope.spawn(move || send(tenant, port, seed + sender, acknowledged, stop));
+            scope.spawn(move || send(to, tenant, seed + sender, acknowledged, stop));
         }
         meanwhile(&|| acknowledged.lock().unwrap().len());
         stop.store(true, Ordering::Relaxed);
@@ -38,8 +48,14 @@ pub fn load_for(
     acknowledged.into_inner().unwrap()
 }
 
-fn send(tenant: Option<&'static str>, port: u16, seed: u64, acknowledged: &Mutex<Spans>, stop: &AtomicBool) {
-    let Ok(client) = Client::connect(port) else { return };
+fn send(
+    (host, port): (&str, u16),
+    tenant: Option<&'static str>,
+    seed: u64,
+    acknowledged: &Mutex<Spans>,
+    stop: &AtomicBool,
+) {
+    let Ok(client) = Client::connect_to(host, port) else { return };
     let mut client = client.of(tenant);
     let options = GeneratorOptions { spans_per_request: 60, ..GeneratorOptions::new(Profile::Default, seed) };
     let sampler = spanloom_load::sample::Sample::new(0).1;

@@ -4,6 +4,8 @@
 pub mod grpc;
 pub mod json;
 pub mod load;
+pub mod network;
+pub mod nodes;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,6 +25,8 @@ fn program() -> std::ffi::OsString {
 /// A running server with its data directory.
 pub struct House {
     child: Child,
+    /// The address that it listens on.
+    pub host: String,
     pub otlp: u16,
     pub query: u16,
     pub dir: PathBuf,
@@ -51,13 +55,18 @@ impl House {
 
     /// The same, run by another program, which is given the server's program and arguments and becomes it.
     pub fn start_within(dir: &Path, within: &[String], query_keys: &str, config: &str) -> Self {
+        Self::start_at("127.0.0.1", dir, within, query_keys, config)
+    }
+
+    /// The same, listening on another address.
+    pub fn start_at(host: &str, dir: &Path, within: &[String], query_keys: &str, config: &str) -> Self {
         let mut tries = 0;
         loop {
             let [otlp, query] = free_ports();
             let file = dir.join("spanloom.yaml");
             let data = dir.join("data");
             let text = format!(
-                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, {query_keys}}}\n{config}",
+                "data_dir: {}\nlisten_host: {host}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, {query_keys}}}\n{config}",
                 data.display()
             );
             std::fs::write(&file, text).unwrap();
@@ -65,8 +74,8 @@ impl House {
                 dir,
                 within,
                 &["serve", "--config", file.to_str().unwrap()],
-                otlp,
-                query,
+                host,
+                (otlp, query),
             ) {
                 Ok(house) => return house,
                 // A port that was free may be another test's by now.
@@ -78,15 +87,15 @@ impl House {
 
     /// Starts a server with these arguments and waits until it is ready; what it wrote if it ended before.
     pub fn launch(dir: &Path, args: &[&str], otlp: u16, query: u16) -> Result<Self, String> {
-        Self::launch_within(dir, &[], args, otlp, query)
+        Self::launch_within(dir, &[], args, "127.0.0.1", (otlp, query))
     }
 
     fn launch_within(
         dir: &Path,
         within: &[String],
         args: &[&str],
-        otlp: u16,
-        query: u16,
+        host: &str,
+        (otlp, query): (u16, u16),
     ) -> Result<Self, String> {
         let log = std::fs::File::options().create(true).append(true).open(dir.join("server.log")).unwrap();
         let before = log.metadata().unwrap().len() as usize;
@@ -99,7 +108,7 @@ impl House {
             }
         };
         let child = command.args(args).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let mut house = Self { child, otlp, query, dir: dir.to_owned() };
+        let mut house = Self { child, host: host.to_owned(), otlp, query, dir: dir.to_owned() };
         match house.wait_until_ready() {
             true => Ok(house),
             false => Err(house.log().split_off(before)),
@@ -113,7 +122,7 @@ impl House {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if Client::connect(self.query).is_ok_and(|client| self.is_mine(client)) {
+            if Client::connect_to(&self.host, self.query).is_ok_and(|client| self.is_mine(client)) {
                 return true;
             }
             assert!(Instant::now() < given_up, "the server is not ready:\n{}", self.log());
@@ -140,12 +149,12 @@ impl House {
 
     /// A connection to the query API.
     pub fn client(&self) -> Client {
-        Client::connect(self.query).unwrap()
+        Client::connect_to(&self.host, self.query).unwrap()
     }
 
     /// A connection for spans.
     pub fn sender(&self) -> Client {
-        Client::connect(self.otlp).unwrap()
+        Client::connect_to(&self.host, self.otlp).unwrap()
     }
 
     /// The value of a metric without labels.
@@ -261,7 +270,11 @@ pub struct Client {
 
 impl Client {
     pub fn connect(port: u16) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        Self::connect_to("127.0.0.1", port)
+    }
+
+    pub fn connect_to(host: &str, port: u16) -> std::io::Result<Self> {
+        let stream = TcpStream::connect((host, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         Ok(Self { stream: BufReader::new(stream), tenant: None })
