@@ -201,9 +201,28 @@ impl Ingest {
     /// request holds.
     pub async fn push(&self, tenant: &Tenant, request: Bytes, held: Held) -> Result<Accepted, Refusal> {
         let begun = Instant::now();
+        self.inner.metrics.requests.inc();
+        let result = self.take(tenant, self.inner.distributor.slice(request), held, begun).await;
+        self.told(result, begun)
+    }
+
+    /// As [`Self::push`], for a request that another node has sliced: with its slices.
+    pub async fn push_sliced(
+        &self,
+        tenant: &Tenant,
+        request: Bytes,
+        index: &[u8],
+        held: Held,
+    ) -> Result<Accepted, Refusal> {
+        let begun = Instant::now();
+        self.inner.metrics.requests.inc();
+        let batch = Batch::indexed(request, index).map_err(|error| Refusal::Invalid(error.to_string()));
+        let result = self.take(tenant, batch, held, begun).await;
+        self.told(result, begun)
+    }
+
+    fn told(&self, result: Result<Accepted, Refusal>, begun: Instant) -> Result<Accepted, Refusal> {
         let metrics = &self.inner.metrics;
-        metrics.requests.inc();
-        let result = self.take(tenant, request, held, begun).await;
         match &result {
             Ok(_) => metrics.acknowledge_seconds.observe(begun.elapsed()),
             Err(refusal) => metrics.refused(refusal.reason()),
@@ -214,14 +233,14 @@ impl Ingest {
     async fn take(
         &self,
         tenant: &Tenant,
-        request: Bytes,
+        batch: Result<Batch, Refusal>,
         held: Held,
         begun: Instant,
     ) -> Result<Accepted, Refusal> {
         if self.inner.stopping.load(Ordering::Acquire) {
             return Err(Refusal::Stopping);
         }
-        let batch = self.sliced(request)?;
+        let batch = self.held(batch?);
         drop(held);
         let metrics = &self.inner.metrics;
         metrics.slice_seconds.observe(begun.elapsed());
@@ -230,10 +249,13 @@ impl Ingest {
 
     /// Stop 2: a request's bytes checked and sliced, with room in the budget for as long as somebody holds it.
     pub(crate) fn sliced(&self, request: Bytes) -> Result<Arc<Batch>, Refusal> {
-        let inner = &self.inner;
-        let batch = inner.distributor.slice(request)?;
-        let permit = inner.budget.force(batch.held_bytes());
-        Ok(Arc::new(batch.with_permit(Box::new(permit))))
+        Ok(self.held(self.inner.distributor.slice(request)?))
+    }
+
+    /// A batch with room in the budget for as long as somebody holds it.
+    pub(crate) fn held(&self, batch: Batch) -> Arc<Batch> {
+        let permit = self.inner.budget.force(batch.held_bytes());
+        Arc::new(batch.with_permit(Box::new(permit)))
     }
 
     /// What slicing left out of a batch, counted.

@@ -10,9 +10,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use foldhash::HashMap;
 use parking_lot::Mutex;
-use spanloom_block::{BlockBuilder, BuilderOptions};
+use spanloom_block::{BlockBuilder, BlockError, BuilderOptions};
 use spanloom_bucket::{Bucket, BucketError};
+use spanloom_span::slice::slice;
 use spanloom_span::{Tenant, TraceId, TracePart};
 use spanloom_stage::{Budget, Clock, Door};
 use spanloom_wal::SegmentLedger;
@@ -268,9 +270,40 @@ impl Sealer {
         tracing::error!(%error, retry_in = ?pause, "a block could not be written; its spans stay live and in the log");
     }
 
-    fn seal(&mut self, cut: Vec<CutTrace>) -> Result<(), BucketError> {
-        let mut by_tenant: BTreeMap<Tenant, Vec<CutTrace>> = BTreeMap::new();
+    fn seal(&mut self, mut cut: Vec<CutTrace>) -> Result<(), BucketError> {
+        match self.seal_all(&cut) {
+            Err(BucketError::Block(BlockError::Span { .. } | BlockError::Proto(_)))
+                if self.leave_out_unreadable(&mut cut) =>
+            {
+                self.seal_all(&cut)
+            }
+            sealed => sealed,
+        }
+    }
+
+    /// Takes out what another node said it had checked and cannot be read; whether there was any. It stays in the log:
+    /// the log is not told that it is sealed, and a start that meets it says so again.
+    fn leave_out_unreadable(&self, cut: &mut [CutTrace]) -> bool {
+        let mut known: HashMap<usize, bool> = HashMap::default();
         for trace in cut {
+            trace.parts.retain(|part| {
+                let is_readable = known.entry(Arc::as_ptr(&part.batch).addr()).or_insert_with(|| {
+                    let read = slice(part.batch.bytes().clone(), &self.parts.options.slice);
+                    if let Err(error) = &read {
+                        self.parts.metrics.frames_unreadable.inc();
+                        tracing::error!(seq = part.seq, %error, "a request of another node cannot be read; it stays in the log");
+                    }
+                    read.is_ok()
+                });
+                *is_readable
+            });
+        }
+        known.values().any(|is_readable| !is_readable)
+    }
+
+    fn seal_all(&mut self, cut: &[CutTrace]) -> Result<(), BucketError> {
+        let mut by_tenant: BTreeMap<Tenant, Vec<&CutTrace>> = BTreeMap::new();
+        for trace in cut.iter().filter(|trace| !trace.parts.is_empty()) {
             by_tenant.entry(trace.tenant.clone()).or_default().push(trace);
         }
         let mut sealed = Vec::new();
@@ -278,7 +311,7 @@ impl Sealer {
             traces.sort_unstable_by_key(|trace| trace.id);
             // What other nodes bring to the store lies apart, so that it can be let go of when they have.
             let (ours, others): (Vec<&CutTrace>, Vec<&CutTrace>) =
-                traces.iter().partition(|trace| self.parts.bucket.ships(&tenant, &trace.id));
+                traces.iter().copied().partition(|trace| self.parts.bucket.ships(&tenant, &trace.id));
             for traces in [ours, others].into_iter().filter(|traces| !traces.is_empty()) {
                 self.seal_tenant(&tenant, &traces)?;
             }

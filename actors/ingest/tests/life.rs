@@ -10,6 +10,7 @@ use spanloom_bucket::Bucket;
 use spanloom_ingest::{Durability, Hosting, Ingest, IngestMetrics, IngestOptions, Refusal};
 use spanloom_query::{FoundTrace, Querier, QueryOptions};
 use spanloom_span::model::{Resource, ResourceSpans, ScopeSpans, Span, Trace};
+use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{SpanId, Tenant, TraceId, encode};
 use spanloom_stage::{RealClock, Stage};
 use spanloom_wal::ReplayReport;
@@ -347,4 +348,39 @@ async fn a_full_disk_refuses_and_goes_on_by_itself() {
     let house = House::open(Arc::new(disk), None, options());
     assert_eq!(house.ids(1).await, [10, 12]);
     house.drop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_node_should_have_checked_keeps_nobody_from_being_sealed() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::on(dir.path());
+    house.push(&[(1, 10), (2, 20)]).await.unwrap();
+    let mut bad = request(&[(1, 11)]).to_vec();
+    let index = slice(bad.clone().into(), &SliceLimits::default()).unwrap().index();
+    let name = bad.windows(7).position(|part| part == b"span 11").unwrap();
+    bad[name - 1] = 200; // longer than the span
+    let push = |bytes: Vec<u8>, index: Vec<u8>| async {
+        let held = house.ingest.admit(1).await.unwrap();
+        let tenant = Tenant::default();
+        let pushed = house.ingest.push_sliced(&tenant, bytes.into(), &{ index }, Box::new(held)).await;
+        pushed.map(|accepted| accepted.spans)
+    };
+    assert_eq!(push(bad, index).await, Ok(1));
+    let good = request(&[(2, 21)]);
+    let index = slice(good.clone(), &SliceLimits::default()).unwrap().index();
+    assert_eq!(push(good.to_vec(), index.clone()).await, Ok(1));
+    let Err(Refusal::Invalid(message)) = push(request(&[(3, 21)]).to_vec(), index).await else {
+        panic!("slices of another request are taken")
+    };
+    assert_eq!(message, "the slices that came with the request do not fit it: a span is of another trace");
+
+    house.ingest.flush().await.unwrap();
+    assert_eq!((house.ingest.status().traces, house.metrics.frames_unreadable.get()), (0, 1));
+    assert_eq!((house.ids(1).await, house.ids(2).await), (vec![10], vec![20, 21]));
+    house.drop_all().await;
+
+    let house = House::on(dir.path());
+    assert_eq!(house.metrics.frames_unreadable.get(), 1, "the log has kept it");
+    assert_eq!((house.ids(1).await, house.ids(2).await), (vec![10], vec![20, 21]));
+    house.ingest.stop().await.unwrap();
 }

@@ -32,7 +32,8 @@ pub use error::PeerError;
 pub use live::{FindTrace, FoundParts, Live, LiveRequest};
 pub use members::{Cluster, Members, Node};
 pub use node::{
-    BlockList, ListBlocks, MAX_RANGES, MAX_READ_BYTES, Peer, PeerBlock, Push, Pushed, ReadBlock, TraceCopy,
+    BlockList, ListBlocks, MAX_RANGES, MAX_READ_BYTES, Peer, PeerBlock, Push, PushSliced, Pushed, ReadBlock,
+    TraceCopy,
 };
 pub use remote::{Deadlines, DialOptions, Dialer};
 pub use serve::{PeerService, ServeCounters, ServeOptions, Served, serve};

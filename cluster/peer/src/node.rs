@@ -24,6 +24,17 @@ pub struct Push {
     pub request: Bytes,
 }
 
+/// "Keep these spans, which I have sliced."
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushSliced {
+    /// Whose spans.
+    pub tenant: Tenant,
+    /// As of [`Push::request`].
+    pub request: Bytes,
+    /// Its slices, as `Batch::index` writes them, so that the one asked need not walk the request.
+    pub index: Bytes,
+}
+
 /// Spans that are kept, at the durability of the one asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pushed {
@@ -97,6 +108,11 @@ pub struct ReadBlock {
 pub trait Peer: Send + Sync + 'static {
     /// Keeps spans; the answer is their acknowledgement.
     fn push(&self, spans: Push) -> Answer<'_, Pushed>;
+
+    /// The same; the one asked may slice the request itself.
+    fn push_sliced(&self, spans: PushSliced) -> Answer<'_, Pushed> {
+        self.push(Push { tenant: spans.tenant, request: spans.request })
+    }
 
     /// A node's copy of a trace.
     fn find_trace(&self, question: FindTrace) -> Answer<'_, TraceCopy>;

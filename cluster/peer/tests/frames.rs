@@ -15,7 +15,8 @@ use spanloom_peer::frame::{
     FrameError, KnownHere, KnownThere, MAGIC, Message, Pieces, VERSION, decode, encode,
 };
 use spanloom_peer::{
-    BlockList, FindTrace, ListBlocks, MAX_RANGES, PeerBlock, PeerError, Push, Pushed, ReadBlock, TraceCopy,
+    BlockList, FindTrace, ListBlocks, MAX_RANGES, PeerBlock, PeerError, Push, PushSliced, Pushed, ReadBlock,
+    TraceCopy,
 };
 use spanloom_span::{Tenant, TraceId};
 
@@ -63,8 +64,9 @@ proptest! {
 
     #[test]
     fn pushes_are_read_as_written(
-        tenant in tenant(), request in bytes(), spans in any::<u64>(), refused_spans in any::<u64>(), message in ".{0,60}"
+        tenant in tenant(), request in bytes(), index in bytes(), spans in any::<u64>(), refused_spans in any::<u64>(), message in ".{0,60}"
     ) {
+        check(PushSliced { tenant: tenant.clone(), request: request.clone(), index })?;
         check(Push { tenant, request })?;
         check(Pushed { spans, refused_spans, message })?;
     }

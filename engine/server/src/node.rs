@@ -6,7 +6,7 @@ use bytes::Bytes;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Ingest, Replicator};
 use spanloom_peer::{
-    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, Pushed, ReadBlock, TraceCopy,
+    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock, TraceCopy,
 };
 use spanloom_query::Serving;
 use spanloom_ring::Moved;
@@ -39,6 +39,15 @@ impl Peer for ThisNode {
         Box::pin(async move {
             let held = self.ingest.admit(spans.request.len()).await?;
             let kept = self.ingest.push(&spans.tenant, spans.request, Box::new(held)).await?;
+            Ok(Pushed { spans: kept.spans, refused_spans: kept.refused_spans, message: kept.message })
+        })
+    }
+
+    fn push_sliced(&self, spans: PushSliced) -> Answer<'_, Pushed> {
+        Box::pin(async move {
+            let held = self.ingest.admit(spans.request.len() + spans.index.len()).await?;
+            let PushSliced { tenant, request, index } = spans;
+            let kept = self.ingest.push_sliced(&tenant, request, &index, Box::new(held)).await?;
             Ok(Pushed { spans: kept.spans, refused_spans: kept.refused_spans, message: kept.message })
         })
     }

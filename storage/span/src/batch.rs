@@ -10,7 +10,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::TraceId;
-use crate::proto::{put_bytes, put_message, put_text};
 
 /// A stretch of the batch's bytes. Requests are below 4 GiB (the receivers' limit is far lower).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -154,55 +153,6 @@ impl Batch {
             + self.scopes.capacity() * size_of::<ScopeSlice>()
             + self.spans.capacity() * size_of::<SpanSlice>()
             + self.groups.capacity() * size_of::<TraceGroup>()
-    }
-
-    /// A request of its own with the spans of one group alone, so that they no longer hold the whole batch.
-    pub fn extract(&self, group: &TraceGroup) -> Bytes {
-        self.request_of(self.group_spans(group), group.bytes as usize)
-    }
-
-    /// A request of its own with the spans of some groups alone; resources and scopes that they share come once.
-    pub fn extract_all<'g>(&self, groups: impl Iterator<Item = &'g TraceGroup>) -> Bytes {
-        let (mut spans, mut bytes) = (Vec::new(), 0);
-        for group in groups {
-            spans.extend_from_slice(self.group_spans(group));
-            bytes += group.bytes as usize;
-        }
-        // Stable, so the spans of a trace in a scope stay in order of arrival.
-        spans.sort_by_key(|span| span.scope);
-        self.request_of(&spans, bytes)
-    }
-
-    /// A request of these spans, of which those of a scope, and of a resource, stand together.
-    fn request_of(&self, spans: &[SpanSlice], bytes: usize) -> Bytes {
-        let mut out = Vec::with_capacity(bytes + bytes / 8 + 512);
-        let mut at = 0;
-        while at < spans.len() {
-            let resource_at = self.scopes[spans[at].scope as usize].resource;
-            let resource = &self.resources[resource_at as usize];
-            put_message(&mut out, 1, |out| {
-                put_bytes(out, 1, self.get(resource.resource));
-                while at < spans.len() && self.scopes[spans[at].scope as usize].resource == resource_at {
-                    at = self.extract_scope(spans, at, out);
-                }
-                put_text(out, 3, self.get(resource.schema_url));
-            });
-        }
-        out.into()
-    }
-
-    fn extract_scope(&self, spans: &[SpanSlice], mut at: usize, out: &mut Vec<u8>) -> usize {
-        let scope_at = spans[at].scope;
-        let scope = &self.scopes[scope_at as usize];
-        put_message(out, 2, |out| {
-            put_bytes(out, 1, self.get(scope.scope));
-            while at < spans.len() && spans[at].scope == scope_at {
-                put_bytes(out, 2, self.get(spans[at].body));
-                at += 1;
-            }
-            put_text(out, 3, self.get(scope.schema_url));
-        });
-        at
     }
 
     /// Ties a memory permit to the batch, so that it is given back when the last holder lets the batch go.

@@ -10,6 +10,8 @@
 //! | `tenant.rs` | whose spans they are |
 //! | `proto.rs` | protobuf wire format: a bounded reader, a writer |
 //! | `batch.rs` | a checked request, its bytes as they came, sliced by trace |
+//! | `extract.rs` | some of its traces as a request of its own |
+//! | `index.rs` | its slices as bytes, for whoever is sent the request |
 //! | `slice.rs` | stop 2 of the walk: bytes in, batch out |
 //! | `view.rs` | a span's fields read in place |
 //! | `model.rs` | owned spans, resources, traces: what an answer is made of |
@@ -22,7 +24,9 @@
 pub mod batch;
 pub mod decode;
 pub mod encode;
+mod extract;
 pub mod id;
+pub mod index;
 pub mod join;
 pub mod model;
 pub mod proto;

@@ -116,7 +116,7 @@ pub fn slice(bytes: Bytes, limits: &SliceLimits) -> Result<Batch, SliceError> {
 }
 
 /// Sorts spans by trace, keeping their order within a trace (a counting sort).
-fn gather(found: &[(SpanSlice, u32)], groups: &mut [TraceGroup]) -> Vec<SpanSlice> {
+pub(crate) fn gather(found: &[(SpanSlice, u32)], groups: &mut [TraceGroup]) -> Vec<SpanSlice> {
     let mut next = 0;
     for group in groups.iter_mut() {
         group.first = next;
@@ -381,7 +381,7 @@ impl<'a> Walk<'a> {
         let at = self.at(body);
         let trace_id = id_of(trace_id).map_err(|found| SliceError::TraceId { found, at })?;
         let _: [u8; 8] = id_of(span_id).map_err(|found| SliceError::SpanId { found, at })?;
-        let root = parent.is_empty() || parent == SpanId::default().0;
+        let root = is_root_parent(parent);
         Ok(SpanFacts { trace_id: TraceId(trace_id), start, end, error, root })
     }
 
@@ -522,6 +522,11 @@ struct SpanFacts {
     root: bool,
 }
 
+/// Whether a span with this parent has none.
+pub(crate) fn is_root_parent(parent: &[u8]) -> bool {
+    parent.is_empty() || parent == SpanId::default().0
+}
+
 /// An id of `N` bytes, not all zero; else what was found.
 fn id_of<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
     match <[u8; N]>::try_from(bytes) {
@@ -551,4 +556,4 @@ fn is_ascii(text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

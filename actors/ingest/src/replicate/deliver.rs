@@ -1,12 +1,12 @@
 //! Drives a request: sends its shares, waits, and tells what [`Spread`] says.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use spanloom_peer::{Cluster, Peer, PeerError, Push, Pushed};
+use spanloom_peer::{Cluster, Peer, PeerError, PushSliced, Pushed};
 use spanloom_ring::{NodeName, Tokens};
 use spanloom_span::{Batch, Tenant};
 use tokio::sync::oneshot;
@@ -23,6 +23,8 @@ pub(super) struct Job {
     pub tenant: Tenant,
     pub tokens: Tokens,
     pub batch: Arc<Batch>,
+    /// Its slices, made once for all who get the whole of it.
+    pub index: OnceLock<Bytes>,
 }
 
 /// What happens to a request.
@@ -104,29 +106,35 @@ impl Job {
         let is_all = share.groups.len() == self.batch.groups().len();
         if Some(share.node) == self.cluster.me {
             let batch = match is_all {
-                true => Ok(self.batch.clone()),
-                false => self.inner.ingest.sliced(self.request_of(share)),
+                true => self.batch.clone(),
+                false => self.inner.ingest.held(self.batch_of(share)),
             };
-            let kept = match batch {
-                Ok(batch) => self.inner.ingest.keep(&self.tenant, batch).await,
-                Err(refusal) => Err(refusal),
-            };
-            let kept = kept.map_err(PeerError::from)?;
+            let kept = self.inner.ingest.keep(&self.tenant, batch).await.map_err(PeerError::from)?;
             return Ok(Pushed {
                 spans: kept.spans,
                 refused_spans: kept.refused_spans,
                 message: kept.message,
             });
         }
-        let request = if is_all { self.batch.bytes().clone() } else { self.request_of(share) };
+        let (request, index) = match is_all {
+            true => {
+                let index = self.index.get_or_init(|| self.batch.index().into());
+                (self.batch.bytes().clone(), index.clone())
+            }
+            false => {
+                let batch = self.batch_of(share);
+                (batch.bytes().clone(), batch.index().into())
+            }
+        };
         let node = self.cluster.node(share.node);
-        let _room = OnTheWay::new(&self.inner, &node.name, request.len())?;
+        let _room = OnTheWay::new(&self.inner, &node.name, request.len() + index.len())?;
         let peer: &Arc<dyn Peer> = &node.peer;
-        peer.push(Push { tenant: self.tenant.clone(), request }).await
+        peer.push_sliced(PushSliced { tenant: self.tenant.clone(), request, index }).await
     }
 
-    fn request_of(&self, share: &Share) -> Bytes {
-        self.batch.extract_all(share.groups.iter().map(|group| &self.batch.groups()[*group as usize]))
+    fn batch_of(&self, share: &Share) -> Batch {
+        let groups = share.groups.iter().map(|group| &self.batch.groups()[*group as usize]);
+        self.batch.extract_batch(&groups.collect::<Vec<_>>())
     }
 }
 

@@ -22,7 +22,7 @@ mod metrics;
 pub mod plan;
 pub mod spread;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -139,7 +139,14 @@ impl Replicator {
             return Err(too_few(&cluster));
         }
         drop(ring);
-        let job = Arc::new(Job { inner: inner.clone(), cluster, tenant: tenant.clone(), tokens, batch });
+        let job = Arc::new(Job {
+            inner: inner.clone(),
+            cluster,
+            tenant: tenant.clone(),
+            tokens,
+            batch,
+            index: OnceLock::new(),
+        });
         let (tell, told) = oneshot::channel();
         // A task of its own: the last copies are brought whether or not the sender waits.
         tokio::spawn(job.clone().run(plan, tell));

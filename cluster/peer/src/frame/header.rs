@@ -44,6 +44,8 @@ pub enum Kind {
     ReadBlock = 4,
     /// "This is what I know of the members; what do you?"
     ExchangeMembers = 5,
+    /// "Keep these spans, which I have sliced."
+    PushSliced = 16,
     /// Spans are kept.
     Pushed = 129,
     /// All that is held of a trace.

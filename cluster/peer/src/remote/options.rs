@@ -87,7 +87,7 @@ impl Default for Deadlines {
 impl Deadlines {
     pub(super) fn of(&self, method: Method) -> Duration {
         match method {
-            Method::Push => self.push,
+            Method::Push | Method::PushSliced => self.push,
             Method::FindTrace => self.find_trace,
             Method::ListBlocks => self.list_blocks,
             Method::ReadBlock => self.read_block,

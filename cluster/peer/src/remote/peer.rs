@@ -13,7 +13,9 @@ use super::DialOptions;
 use super::link::{Link, Target};
 use crate::frame::{KnownHere, KnownThere, Message, Pieces};
 use crate::grpc::Method;
-use crate::{Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, Pushed, ReadBlock, TraceCopy};
+use crate::{
+    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock, TraceCopy,
+};
 
 /// A node elsewhere.
 pub(super) struct Remote {
@@ -61,6 +63,10 @@ impl Remote {
 impl Peer for Remote {
     fn push(&self, spans: Push) -> Answer<'_, Pushed> {
         self.answer(Method::Push, spans, Ok)
+    }
+
+    fn push_sliced(&self, spans: PushSliced) -> Answer<'_, Pushed> {
+        self.answer(Method::PushSliced, spans, Ok)
     }
 
     fn find_trace(&self, question: FindTrace) -> Answer<'_, TraceCopy> {

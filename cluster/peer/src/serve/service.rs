@@ -95,6 +95,9 @@ impl PeerService {
         let peer = &self.peer;
         match method {
             Method::Push => self.ask(question, permits, |spans| peer.push(spans), |done| done).await,
+            Method::PushSliced => {
+                self.ask(question, permits, |spans| peer.push_sliced(spans), |done| done).await
+            }
             Method::FindTrace => self.ask(question, permits, |q| peer.find_trace(q), |copy| copy).await,
             Method::ListBlocks => self.ask(question, permits, |q| peer.list_blocks(q), |list| list).await,
             Method::ReadBlock => {

@@ -7,7 +7,7 @@ use crc_fast::{CrcAlgorithm, Digest, crc32_iscsi};
 use spanloom_peer::frame::{
     FrameError, HEADER_BYTES, Header, KnownHere, KnownThere, Message, Pieces, decode, encode,
 };
-use spanloom_peer::{BlockList, FindTrace, ListBlocks, Push, Pushed, ReadBlock, TraceCopy};
+use spanloom_peer::{BlockList, FindTrace, ListBlocks, Push, PushSliced, Pushed, ReadBlock, TraceCopy};
 
 /// What must hold for any bytes.
 pub fn holds(data: &[u8]) {
@@ -21,6 +21,7 @@ pub fn holds(data: &[u8]) {
 fn frame_holds(frame: &Bytes) {
     let decoded = [
         is_canonical::<Push>(frame),
+        is_canonical::<PushSliced>(frame),
         is_canonical::<Pushed>(frame),
         is_canonical::<FindTrace>(frame),
         is_canonical::<TraceCopy>(frame),

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use spanloom_peer::frame::{KnownHere, KnownThere, Message, Pieces, encode};
-use spanloom_peer::{BlockList, FindTrace, ListBlocks, PeerBlock, Push, Pushed, ReadBlock, TraceCopy};
+use spanloom_peer::{
+    BlockList, FindTrace, ListBlocks, PeerBlock, Push, PushSliced, Pushed, ReadBlock, TraceCopy,
+};
 use spanloom_span::{Tenant, TraceId};
 
 /// A frame of each kind, by name.
@@ -18,7 +20,12 @@ pub fn frames() -> Vec<(&'static str, Bytes)> {
         ("block-list", frame(BlockList { run: 0x0102_0304_0506_0708, blocks: blocks() })),
         (
             "read-block",
-            frame(ReadBlock { tenant, run: 9, name: "000a".into(), ranges: vec![0..16, 40..40, 64..1000] }),
+            frame(ReadBlock {
+                tenant: tenant.clone(),
+                run: 9,
+                name: "000a".into(),
+                ranges: vec![0..16, 40..40, 64..1000],
+            }),
         ),
         (
             "pieces",
@@ -26,7 +33,12 @@ pub fn frames() -> Vec<(&'static str, Bytes)> {
         ),
         ("exchange-members", frame(KnownHere(Bytes::from_static(b"here")))),
         ("members", frame(KnownThere(Bytes::from_static(b"there")))),
+        ("push-sliced", frame(sliced(tenant))),
     ]
+}
+
+fn sliced(tenant: Tenant) -> PushSliced {
+    PushSliced { tenant, request: Bytes::from_static(b"spans"), index: Bytes::from_static(b"slices") }
 }
 
 fn blocks() -> Vec<PeerBlock> {

@@ -76,7 +76,7 @@ fn span() -> impl Strategy<Value = otlp::Span> {
     })
 }
 
-fn request() -> impl Strategy<Value = ExportTraceServiceRequest> {
+pub(crate) fn request() -> impl Strategy<Value = ExportTraceServiceRequest> {
     let scope = (attributes(), proptest::collection::vec(span(), 0..4)).prop_map(|(attributes, spans)| {
         let scope = common::InstrumentationScope { name: "s".into(), attributes, ..Default::default() };
         otlp::ScopeSpans { scope: Some(scope), spans, schema_url: "u".into() }
