@@ -157,3 +157,18 @@ fn each_node_does_what_its_roles_are() {
     [1, 3].into_iter().for_each(flushed);
     querier(&nodes, &all, "from the store");
 }
+
+#[test]
+fn nodes_speak_ipv6() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let mut nodes = Nodes::on_ipv6(2, "");
+    let all = load(nodes.house(1), 100, 1_000);
+    nodes.check(&all, "on IPv6");
+    nodes.stop(0);
+    nodes.begin(0);
+    nodes.wait_for(2);
+    nodes.check(&all, "after a restart");
+    nodes.counts(&all, "after a restart");
+}

@@ -58,15 +58,19 @@ impl House {
         Self::start_at("127.0.0.1", dir, within, query_keys, config)
     }
 
-    /// The same, listening on another address.
+    /// The same, to be reached at another address; it listens there unless the configuration has a `listen_host`.
     pub fn start_at(host: &str, dir: &Path, within: &[String], query_keys: &str, config: &str) -> Self {
         let mut tries = 0;
         loop {
             let [otlp, query] = free_ports();
             let file = dir.join("spanloom.yaml");
             let data = dir.join("data");
+            let listen = match config.contains("listen_host:") {
+                true => String::new(),
+                false => format!("listen_host: '{host}'\n"),
+            };
             let text = format!(
-                "data_dir: {}\nlisten_host: {host}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, {query_keys}}}\n{config}",
+                "data_dir: {}\n{listen}log_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, {query_keys}}}\n{config}",
                 data.display()
             );
             std::fs::write(&file, text).unwrap();

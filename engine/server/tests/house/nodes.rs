@@ -26,6 +26,7 @@ pub struct Nodes {
     peer: Vec<u16>,
     pub houses: Vec<Option<House>>,
     roles: Vec<&'static str>,
+    is_ipv6: bool,
     /// If each node has a host to itself.
     pub network: Option<Network>,
     more: String,
@@ -42,6 +43,15 @@ impl Nodes {
         Self::begun(None, roles, more)
     }
 
+    /// As [`Nodes::start`], on IPv6.
+    pub fn on_ipv6(count: usize, more: &str) -> Self {
+        let mut nodes = Self::begun(None, &[], more);
+        nodes.is_ipv6 = true;
+        (0..count).for_each(|_| nodes.add());
+        nodes.wait_for(count);
+        nodes
+    }
+
     /// As [`Nodes::start`], each on a host to itself.
     pub fn on(network: Network, count: usize, more: &str) -> Self {
         Self::begun(Some(network), &vec!["all"; count], more)
@@ -54,6 +64,7 @@ impl Nodes {
             peer: Vec::new(),
             houses: Vec::new(),
             roles: Vec::new(),
+            is_ipv6: false,
             network,
             more: more.to_owned(),
         };
@@ -84,7 +95,7 @@ impl Nodes {
 
     /// Starts one that is down.
     pub fn begin(&mut self, node: usize) {
-        let hosts = (0..).map(|node| self.host(node));
+        let hosts = (0..).map(|node| self.seed(node));
         let seeds: Vec<String> =
             self.gossip.iter().zip(hosts).map(|(port, host)| format!("'{host}:{port}'")).collect();
         let config = format!(
@@ -102,7 +113,21 @@ impl Nodes {
     }
 
     fn host(&self, node: usize) -> String {
-        if self.network.is_some() { Network::address(node) } else { "127.0.0.1".to_owned() }
+        match &self.network {
+            Some(_) => Network::address(node),
+            None if self.is_ipv6 => "::1".to_owned(),
+            None => "127.0.0.1".to_owned(),
+        }
+    }
+
+    /// As others find it.
+    fn seed(&self, node: usize) -> String {
+        match &self.network {
+            Some(_) => Network::address(node),
+            None if self.is_ipv6 => "[::1]".to_owned(),
+            // Looked up, as the name of a service would be.
+            None => "localhost".to_owned(),
+        }
     }
 
     pub fn house(&self, node: usize) -> &House {
