@@ -28,8 +28,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use spanloom_query::{
-    Answers, MetricsPart, MetricsRequest, SearchPart, SearchRequest, SearchStats, TagScope, TagType,
-    TagValues, TagValuesRequest, Tags, TagsRequest,
+    Answers, GraphEdge, GraphNode, GraphRequest, MetricsPart, MetricsRequest, NodeKind, SearchPart,
+    SearchRequest, SearchStats, ServiceGraph, TagScope, TagType, TagValues, TagValuesRequest, Tags,
+    TagsRequest,
 };
 use spanloom_receive::{Trigger, bind, serve, shutdown};
 use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
@@ -54,6 +55,7 @@ struct Fake {
     series: Asked<MetricsRequest, MetricsPart>,
     names: Arc<Mutex<Vec<TagsRequest>>>,
     values: Arc<Mutex<Vec<TagValuesRequest>>>,
+    graphs: Arc<Mutex<Vec<GraphRequest>>>,
     redactions: Arc<Mutex<Vec<RedactRequest>>>,
     cluster: ClusterPage,
 }
@@ -139,6 +141,26 @@ impl Queries for Fake {
 
     async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
         Ok(self.series.answer(request))
+    }
+
+    async fn service_graph(&self, request: GraphRequest) -> Result<ServiceGraph, QueryError> {
+        let partial = self.missing.lock().unwrap().clone();
+        self.graphs.lock().unwrap().push(request);
+        let node = |name: &str, kind, spans| GraphNode { name: name.into(), kind, spans, errors: 1 };
+        let edge = |client: &str, server: &str, calls| GraphEdge {
+            client: client.into(),
+            server: server.into(),
+            calls,
+            errors: 2,
+            p50: 1_234_567,
+            p95: 9_000_000,
+        };
+        Ok(ServiceGraph {
+            nodes: vec![node("a", NodeKind::Service, 9), node("db", NodeKind::Database, 4)],
+            edges: vec![edge("a", "db", 4)],
+            traces: 3,
+            partial,
+        })
     }
 
     async fn tags(&self, request: TagsRequest) -> Result<Tags, QueryError> {

@@ -57,7 +57,7 @@ impl House {
             let file = dir.join("spanloom.yaml");
             let data = dir.join("data");
             let text = format!(
-                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, {query_keys}}}\n{config}",
+                "data_dir: {}\nlog_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, jaeger_ports: [], {query_keys}}}\n{config}",
                 data.display()
             );
             std::fs::write(&file, text).unwrap();
