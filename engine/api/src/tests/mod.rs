@@ -10,14 +10,19 @@
 //! | `tags.rs` | names and values |
 //! | `series.rs` | metrics |
 //! | `stream.rs` | the same over gRPC |
+//! | `jaeger.rs`, `zipkin.rs` | the APIs of Jaeger and Zipkin |
+//! | `graph.rs` | the graph of services |
 
 mod basics;
 mod cluster;
+mod graph;
+mod jaeger;
 mod redact;
 mod search;
 mod series;
 mod stream;
 mod tags;
+mod zipkin;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -253,12 +258,31 @@ struct Running {
 }
 
 fn start(config: ApiConfig, fake: Fake) -> Running {
+    start_as(config, fake, Api::new)
+}
+
+/// A server of one of the APIs.
+fn start_as<S>(
+    config: ApiConfig,
+    fake: Fake,
+    api: impl FnOnce(Fake, ApiConfig, BuildInfo, ApiMetrics) -> S,
+) -> Running
+where
+    S: hyper::service::Service<
+            Request<hyper::body::Incoming>,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+        > + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+{
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
     let (trigger, waits) = shutdown();
     let build = BuildInfo { version: "1.2.3".into(), ..BuildInfo::default() };
     let metrics = ApiMetrics::default();
-    let api = Api::new(fake.clone(), config.clone(), build, metrics.clone());
+    let api = api(fake.clone(), config.clone(), build, metrics.clone());
     let counts = metrics.serve.clone();
     let task = tokio::spawn(async move { serve(listener, api, &config.serve, counts, waits).await });
     Running { address, fake, metrics, trigger, task }

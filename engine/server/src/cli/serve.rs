@@ -96,6 +96,13 @@ fn cluster_line(engine: &Engine, query: &str) -> String {
     })
 }
 
+/// Where readers of other backends ask.
+fn others(config: &Config, ports: &impl Fn(&[u16]) -> String) -> String {
+    let apis = [("Jaeger", &config.query.jaeger_ports), ("Zipkin", &config.receive.zipkin.ports)];
+    let open = apis.into_iter().filter(|(_, open)| !open.is_empty());
+    open.map(|(name, open)| format!("         as {name}'s readers do: {}\n", ports(open))).collect()
+}
+
 /// Where to send and where to look.
 fn greeting(engine: &Engine) -> String {
     let config = engine.config();
@@ -116,11 +123,13 @@ fn greeting(engine: &Engine) -> String {
     let open = doors.into_iter().filter(|(what, open)| !open.is_empty() && is_open(what));
     let doors: Vec<String> = open.map(|(what, open)| format!("{what} {}", ports(open))).collect();
     let query = address(config.query.port);
+    let others = others(config, &ports);
     let started = engine.started();
     format!(
         "Spanloom {version}\n\
          \x20 send   {doors}\n\
          \x20 ask    http://{query}/api/traces/<trace id>  (a Tempo data source for Grafana: http://{query})\n\
+         {others}\
          \x20 look   http://{query}/status  http://{query}/metrics\n\
          {cluster}\x20 data   {dir}: {blocks} blocks, {frames} requests replayed from the log in {took:?}\n\
          \x20 acknowledged when: {durability}\n",

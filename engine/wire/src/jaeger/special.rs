@@ -189,8 +189,11 @@ const KINDS: [(&str, u64); 5] = [
     ("consumer", kind::CONSUMER),
 ];
 
+/// That nothing is said of the status.
+pub(super) const UNSET: &str = "UNSET";
+
 /// What the tag `otel.status_code` says.
-const CODES: [(&str, u64); 3] = [("UNSET", 0), ("OK", status::OK), ("ERROR", status::ERROR)];
+const CODES: [(&str, u64); 3] = [(UNSET, 0), ("OK", status::OK), ("ERROR", status::ERROR)];
 
 /// Kinds are in lower case by the specification; some senders write the enum's names.
 fn kind_of(text: &[u8]) -> Option<u64> {
@@ -222,7 +225,7 @@ fn http_status(tag: &Tag<'_>) -> Option<i64> {
 
 /// Whether a status of HTTP makes the span failed: 4xx unless it was the server that sent it, and whatever is
 /// not 1xx to 4xx (semantic conventions for HTTP spans, "Status").
-fn is_http_error(code: i64, kind: u64) -> bool {
+pub(super) fn is_http_error(code: i64, kind: u64) -> bool {
     match code {
         100..400 => false,
         400..500 => kind != kind::SERVER,

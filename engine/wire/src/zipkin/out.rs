@@ -190,8 +190,9 @@ impl<'a> Tags<'a> {
     ) -> Self {
         let mut tags = Self::default();
         for attribute in &span.attributes {
-            let is_mark = [START_ABSENT, SHARED].contains(&&*attribute.key);
-            if !(is_mark && attribute.value == AnyValue::Bool(true)) && !sides.has_taken(&attribute.key) {
+            let is_true = attribute.value == AnyValue::Bool(true);
+            let is_mark = is_true && [START_ABSENT, SHARED].contains(&&*attribute.key);
+            if !is_mark && !sides.has_taken(&attribute.key) {
                 tags.put(&attribute.key, text_of(&attribute.value));
             }
         }
@@ -200,12 +201,13 @@ impl<'a> Tags<'a> {
             tags.put("span.kind", "internal");
         }
         tags.put_status(span);
-        for (key, text) in [
-            ("otel.scope.name", &scope.name),
-            ("otel.scope.version", &scope.version),
-            ("w3c.tracestate", &span.trace_state),
+        for (key, older, text) in [
+            ("otel.scope.name", "otel.library.name", &scope.name),
+            ("otel.scope.version", "otel.library.version", &scope.version),
+            ("w3c.tracestate", "", &span.trace_state),
         ] {
-            if !text.is_empty() {
+            // Nothing is said, too, where an older name would be taken for it.
+            if !text.is_empty() || tags.keys.contains(older) {
                 tags.put(key, text.as_str());
             }
         }
@@ -245,8 +247,9 @@ impl<'a> Tags<'a> {
         let is_plain = !matches!(message, "true" | "false") && !self.keys.contains("error");
         match span.status.code {
             2 if is_plain => self.put("error", if message.is_empty() { "true" } else { message }),
-            code @ 1..=2 => {
-                self.put("otel.status_code", if code == 1 { "OK" } else { "ERROR" });
+            0 if message.is_empty() => {}
+            code @ 0..=2 => {
+                self.put("otel.status_code", ["UNSET", "OK", "ERROR"][code as usize]);
                 if !message.is_empty() {
                     self.put("otel.status_description", message);
                 }

@@ -102,8 +102,9 @@ pub(crate) fn put_moment(out: &mut Vec<u8>, nanos: u64) {
 }
 
 /// `google.protobuf.Duration {1 seconds, 2 nanos}`, both of the same sign.
-fn put_length(out: &mut Vec<u8>, nanos: i64) {
-    put_seconds(out, nanos / 1_000_000_000, nanos % 1_000_000_000);
+fn put_length(out: &mut Vec<u8>, nanos: i128) {
+    // Both fit: it is less than 64 bits and a sign.
+    put_seconds(out, (nanos / 1_000_000_000) as i64, (nanos % 1_000_000_000) as i64);
 }
 
 fn put_seconds(out: &mut Vec<u8>, seconds: i64, nanos: i64) {
