@@ -8,10 +8,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
+use spanloom_span::model::Trace;
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{Tenant, TraceId, TracePart, decode};
 use spanloom_wire::jaeger::answer::{Trouble, envelope};
-use spanloom_wire::jaeger::out::trace_json;
+use spanloom_wire::jaeger::out::{trace_json, with_unique_ids};
 use spanloom_wire::{json_out, otlp_json};
 
 use super::asked::{Asked, trace_id, units, wanted};
@@ -42,7 +43,7 @@ struct Written {
 }
 
 impl Written {
-    fn push(&mut self, trace: &spanloom_span::model::Trace, warnings: &[&str]) {
+    fn push(&mut self, trace: &Trace, warnings: &[&str]) {
         if self.count > 0 {
             self.traces.push(b',');
         }
@@ -84,7 +85,8 @@ pub(super) async fn find<Q: Queries>(
     let params = Params(params);
     let tenants = tenants_of(&inner, &headers)?;
     let asked = Asked::from_params(&params, time::now())?;
-    let written = inner.within_time(found_or_named(&inner, &tenants, asked)).await?;
+    let is_raw = params.flag("raw")?;
+    let written = inner.within_time(found_or_named(&inner, &tenants, asked, is_raw)).await?;
     written.response(&inner, &headers, &params).await
 }
 
@@ -92,13 +94,14 @@ async fn found_or_named<Q: Queries>(
     inner: &Arc<Inner<Q>>,
     tenants: &[Tenant],
     asked: Asked,
+    is_raw: bool,
 ) -> Result<Written, QueryError> {
     match asked {
-        Asked::Ids(ids) => gather(inner, tenants, ids, true).await,
+        Asked::Ids(ids) => gather(inner, tenants, ids, true, is_raw).await,
         Asked::Find(asked) => {
             let part = found::search(inner, tenants, wanted(asked, time::now())?).await?;
             let ids = part.traces.iter().map(|trace| trace.id).collect();
-            let mut written = gather(inner, tenants, ids, false).await?;
+            let mut written = gather(inner, tenants, ids, false, is_raw).await?;
             written.partial = part.partial.or(written.partial);
             Ok(written)
         }
@@ -111,6 +114,7 @@ async fn gather<Q: Queries>(
     tenants: &[Tenant],
     ids: Vec<TraceId>,
     named: bool,
+    is_raw: bool,
 ) -> Result<Written, QueryError> {
     let (asked, most) = (ids.len(), inner.config.limits.max_answer_bytes);
     let mut written = Written::default();
@@ -119,6 +123,7 @@ async fn gather<Q: Queries>(
         let found = found?;
         match found.trace {
             Some(trace) => {
+                let trace = shown(trace, is_raw);
                 let warnings: Vec<&str> = found.missing.as_deref().into_iter().collect();
                 written.push(&trace, &warnings);
             }
@@ -140,7 +145,15 @@ async fn gather<Q: Queries>(
     Ok(written)
 }
 
-/// `/api/traces/{id}`. There is nothing that `raw` would leave out: times are shown as they came.
+/// A trace as the page shows it, or as it is. Times are as they came in either case.
+fn shown(mut trace: Trace, is_raw: bool) -> Trace {
+    if !is_raw {
+        with_unique_ids(&mut trace);
+    }
+    trace
+}
+
+/// `/api/traces/{id}`.
 pub(super) async fn one<Q: Queries>(
     State(inner): State<Arc<Inner<Q>>>,
     Path(id): Path<String>,
@@ -158,10 +171,10 @@ pub(super) async fn one<Q: Queries>(
     let found = inner.within_time(inner.queries.trace(query)).await?;
     let Some(trace) = found.trace else { return Err(Failed::NoTrace) };
     let missing = found.missing;
-    let is_large = trace.span_count() > crate::answer::MANY_SPANS;
+    let (is_large, is_raw) = (trace.span_count() > crate::answer::MANY_SPANS, params.flag("raw")?);
     let written = beside(is_large, move || {
         let mut written = Written::default();
-        written.push(&trace, &missing.as_deref().into_iter().collect::<Vec<_>>());
+        written.push(&shown(trace, is_raw), &missing.as_deref().into_iter().collect::<Vec<_>>());
         written.partial = missing;
         written
     });

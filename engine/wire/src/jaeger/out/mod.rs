@@ -9,6 +9,7 @@
 //! | `span.rs` | a span as Jaeger has it |
 //! | `process.rs` | a resource as a process |
 //! | `tag.rs` | an attribute as a tag |
+//! | `unique.rs` | ids that two spans share |
 //! | `json.rs` | as the JSON of Jaeger's page |
 //! | `proto.rs` | as messages of `api_v2/model.proto` |
 
@@ -17,11 +18,13 @@ mod process;
 mod proto;
 mod span;
 mod tag;
+mod unique;
 
 pub use json::trace_json;
 pub use process::NO_SERVICE;
 pub use proto::SpanChunks;
 pub(super) use proto::put_moment;
+pub use unique::with_unique_ids;
 
 use std::collections::{BTreeMap, HashSet};
 
