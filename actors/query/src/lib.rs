@@ -12,6 +12,7 @@
 //! | `search.rs` | the newest traces that a query finds |
 //! | `select.rs` | the ids of all traces or spans that a query matches |
 //! | `series.rs` | the series that a query makes of spans over time |
+//! | `graph/` | which service calls which |
 //! | `columns.rs` | what the columns of a block say to a plan |
 //! | `listing.rs` | which attributes there are, and which values a field has |
 //! | `explain.rs` | how an answer was found |
@@ -35,6 +36,7 @@ mod desk;
 mod explain;
 mod far;
 mod find;
+mod graph;
 mod listing;
 mod live;
 mod options;
@@ -54,6 +56,7 @@ pub use ask::{
     SearchStats, TagScope, TagType, TagValues, TagValuesRequest, Tags, TagsRequest,
 };
 pub use find::{FoundTrace, QueryError, Sources};
+pub use graph::{GraphEdge, GraphNode, GraphRequest, NodeKind, ServiceGraph};
 pub use options::QueryOptions;
 pub use querier::Querier;
 pub use select::{SelectRequest, Selected, SelectedSpan};

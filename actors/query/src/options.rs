@@ -21,6 +21,8 @@ pub struct QueryOptions {
     pub max_series: usize,
     /// Most bytes of the names or values of tags.
     pub max_tag_bytes: usize,
+    /// Most traces that a graph of services is made of.
+    pub max_graph_traces: u64,
     /// In a cluster: how long other nodes are waited for that are not needed for a whole answer.
     pub straggler_wait: Duration,
     /// In a cluster: how long what was listed for another node stays there for it to be read.
@@ -44,6 +46,7 @@ impl Default for QueryOptions {
             max_answer_bytes: 64 << 20,
             max_series: 1000,
             max_tag_bytes: 1_000_000,
+            max_graph_traces: 200_000,
             straggler_wait: Duration::from_millis(100),
             hold_listed: Duration::from_secs(120),
             max_held: 4096,

@@ -227,7 +227,7 @@ fn plan_for_traces(query: &str) -> Result<Plan, QueryError> {
 }
 
 /// Makes a query ready to run; errors say where it is wrong.
-fn plan(query: &str) -> Result<Plan, QueryError> {
+pub(crate) fn plan(query: &str) -> Result<Plan, QueryError> {
     let invalid = |error: &dyn std::fmt::Display| QueryError::Invalid(error.to_string());
     let query = spanloom_traceql::read(query).map_err(|error| invalid(&error))?;
     Plan::new(&query).map_err(|error| invalid(&error))

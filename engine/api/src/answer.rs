@@ -122,11 +122,16 @@ impl IntoResponse for QueryError {
         if let Some(limit) = self.limit() {
             response.extensions_mut().insert(LimitMet(limit));
         }
-        if let Some(retry_after) = self.retry_after() {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-        }
+        hint(&self, &mut response);
         response
+    }
+}
+
+/// Says when asking again makes sense.
+pub(crate) fn hint(error: &QueryError, response: &mut Response) {
+    if let Some(retry_after) = error.retry_after() {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
 }
 

@@ -67,6 +67,13 @@ pub struct QueryLimits {
     pub max_intervals: u64,
     /// Exemplars of an answer when none are asked for, and most that can be asked for.
     pub max_exemplars: usize,
+    /// Most bytes of traces in an answer to a reader of Jaeger or Zipkin; what is over is left out, and the answer
+    /// says so.
+    #[serde(with = "text::size")]
+    pub max_answer_bytes: usize,
+    /// How far back the names of services and operations are looked for, where readers cannot say.
+    #[serde(with = "text::duration")]
+    pub names_within: Duration,
 }
 
 impl Default for QueryLimits {
@@ -80,6 +87,8 @@ impl Default for QueryLimits {
             max_metrics_range: Duration::from_secs(24 * 3600),
             max_intervals: 10_000,
             max_exemplars: 100,
+            max_answer_bytes: 64 << 20,
+            names_within: Duration::from_secs(72 * 3600),
         }
     }
 }
@@ -133,6 +142,13 @@ impl QueryLimits {
             if !(1..=most).contains(&found) {
                 return Err(ConfigError { key, found: found.to_string(), expected });
             }
+        }
+        if self.names_within.is_zero() {
+            return Err(ConfigError {
+                key: "query.names_within",
+                found: "0".into(),
+                expected: "more than 0",
+            });
         }
         if self.recent.is_zero() {
             return Err(ConfigError { key: "query.recent", found: "0".into(), expected: "more than 0" });

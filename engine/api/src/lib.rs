@@ -10,7 +10,13 @@
 //! | `search/` | `/api/search` |
 //! | `tags/` | names of attributes and their values |
 //! | `series/` | `/api/metrics/query_range`, `/api/metrics/query` |
+//! | `graph.rs` | `/api/service-graph` |
 //! | `stream/` | the same over gRPC, as streams |
+//! | `jaeger/` | the query API of Jaeger, on ports of its own |
+//! | `zipkin/` | the query API of Zipkin, on the ports that take Zipkin's spans |
+//! | `foreign/` | what these two share |
+//! | `beside.rs` | ports on which spans come in, too |
+//! | `conditions.rs` | conditions on spans as TraceQL |
 //! | `params.rs` | parameters, and what is said of wrong ones |
 //! | `time.rs` | points in time, durations, steps |
 //! | `language.rs` | a query's text, looked at before it is handed on |
@@ -29,9 +35,14 @@
 
 mod admin;
 mod answer;
+mod beside;
 mod cluster;
+mod conditions;
 pub mod config;
 mod endpoints;
+mod foreign;
+mod graph;
+mod jaeger;
 mod language;
 pub mod metrics;
 mod params;
@@ -50,9 +61,12 @@ mod tenants;
 mod tests;
 pub mod time;
 mod traces;
+mod zipkin;
 
+pub use beside::Beside;
 pub use cluster::{ClusterMember, ClusterPage, GossipCounts};
 pub use config::{ApiConfig, QueryLimits};
+pub use jaeger::JaegerApi;
 pub use metrics::ApiMetrics;
 pub use partial::PARTIAL;
 pub use queries::{
@@ -61,3 +75,5 @@ pub use queries::{
 pub use redact::{RedactRequest, RedactWhat, Redacted, RewrittenBlock};
 pub use search::NEXT_CURSOR;
 pub use service::Api;
+use time::rfc3339_point;
+pub use zipkin::ZipkinApi;

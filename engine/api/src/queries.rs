@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use spanloom_query::{
-    Answers, MetricsPart, MetricsRequest, SearchPart, SearchRequest, TagValues, TagValuesRequest, Tags,
-    TagsRequest,
+    Answers, GraphRequest, MetricsPart, MetricsRequest, SearchPart, SearchRequest, ServiceGraph, TagValues,
+    TagValuesRequest, Tags, TagsRequest,
 };
 use spanloom_span::model::Trace;
 use spanloom_span::{Tenant, TraceId};
@@ -31,6 +31,12 @@ pub trait Queries: Clone + Send + Sync + 'static {
         &self,
         request: MetricsRequest,
     ) -> impl Future<Output = Result<Answers<MetricsPart>, QueryError>> + Send;
+
+    /// Makes the graph of services that call each other.
+    fn service_graph(
+        &self,
+        request: GraphRequest,
+    ) -> impl Future<Output = Result<ServiceGraph, QueryError>> + Send;
 
     /// Names of attributes.
     fn tags(&self, request: TagsRequest) -> impl Future<Output = Result<Tags, QueryError>> + Send;

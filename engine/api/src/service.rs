@@ -20,8 +20,8 @@ use tower::Service as _;
 use crate::answer::{LimitMet, text};
 use crate::endpoints::{label, near};
 use crate::{
-    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, cluster, metrics, redact, search, series,
-    status, stream, tags, traces,
+    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, cluster, graph, metrics, redact, search,
+    series, status, stream, tags, traces,
 };
 
 /// The query API, for `spanloom_receive::serve`. Cheap to clone.
@@ -71,24 +71,31 @@ impl<Q: Queries> Service<Request<Incoming>> for Api<Q> {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let began = Instant::now();
         let inner = self.inner.clone();
         if is_grpc(request.headers()) {
             return Box::pin(async move { Ok(stream::answer(inner, request).await) });
         }
         let path = request.uri().path();
         let endpoint = label(path.strip_prefix(&*inner.config.path_prefix).unwrap_or(path));
-        // A router is always ready, as its own documentation says.
-        let answer = self.router.clone().call(request.map(Body::new));
-        Box::pin(async move {
-            let response = answer.await?;
-            if let Some(LimitMet(limit)) = response.extensions().get() {
-                inner.metrics.limited(limit);
-            }
-            inner.metrics.answered(endpoint, response.status(), began.elapsed().as_secs_f64());
-            Ok(response)
-        })
+        Box::pin(routed(self.router.clone(), inner.metrics.clone(), endpoint, request))
     }
+}
+
+/// Answers a request over HTTP and counts it.
+pub(crate) async fn routed(
+    mut router: Router,
+    metrics: ApiMetrics,
+    endpoint: &'static str,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let began = Instant::now();
+    // A router is always ready, as its own documentation says.
+    let response = router.call(request.map(Body::new)).await?;
+    if let Some(LimitMet(limit)) = response.extensions().get() {
+        metrics.limited(limit);
+    }
+    metrics.answered(endpoint, response.status(), began.elapsed().as_secs_f64());
+    Ok(response)
 }
 
 fn router<Q: Queries>(inner: &Arc<Inner<Q>>) -> Router {
@@ -102,6 +109,7 @@ fn router<Q: Queries>(inner: &Arc<Inner<Q>>) -> Router {
         .route("/api/v2/search/tag/{tag}/values", get(tags::values_v2::<Q>))
         .route("/api/metrics/query_range", get(series::range::<Q>))
         .route("/api/metrics/query", get(series::instant::<Q>))
+        .route("/api/service-graph", get(graph::graph::<Q>))
         .route("/api/redact", post(redact::redact::<Q>))
         .route("/api/echo", get(admin::echo))
         .route("/api/status/buildinfo", get(admin::build_info::<Q>))

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::answer::text;
-use crate::endpoints::{ENDPOINTS, Endpoint, GRPC};
+use crate::endpoints::{ENDPOINTS, Endpoint, GRPC, JAEGER, JAEGER_GRPC, ZIPKIN};
 use crate::service::Inner;
 use crate::{ConfigMode, Queries, QueryError, Section};
 
@@ -84,7 +84,8 @@ fn endpoints_section<Q>(inner: &Inner<Q>) -> Section {
     let prefix = inner.config.path_prefix.as_str();
     let row = |prefix: &str, e: &Endpoint| (format!("{} {prefix}{}", e.methods, e.path), e.about.to_owned());
     let http = ENDPOINTS.iter().map(|e| row(prefix, e));
-    Section { title: "endpoints".into(), rows: http.chain(GRPC.iter().map(|e| row("", e))).collect() }
+    let others = [&GRPC[..], &JAEGER, &JAEGER_GRPC, &ZIPKIN].into_iter().flatten();
+    Section { title: "endpoints".into(), rows: http.chain(others.map(|e| row("", e))).collect() }
 }
 
 /// Sections as text: names in one column, values in the next.

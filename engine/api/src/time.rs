@@ -42,6 +42,11 @@ pub fn point(text: &str) -> Option<u64> {
         let nanos = parsed.scaled(if is_nanos { 1 } else { SECOND });
         return Some(u64::try_from(nanos).unwrap_or(u64::MAX));
     }
+    rfc3339_point(text)
+}
+
+/// A point in time as in RFC 3339, nanoseconds since 1970.
+pub(crate) fn rfc3339_point(text: &str) -> Option<u64> {
     let (seconds, nanos) = rfc3339::parse(text.as_bytes())?;
     let seconds = u64::try_from(seconds).ok()?;
     Some(seconds.saturating_mul(SECOND).saturating_add(u64::try_from(nanos).ok()?))

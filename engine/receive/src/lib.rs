@@ -35,7 +35,7 @@ pub mod zipkin;
 
 pub use config::{ReceiveConfig, ServeConfig};
 pub use datagram::{DatagramSocket, Datagrams};
-pub use jaeger::{Jaeger, Strategies};
+pub use jaeger::{Jaeger, JaegerStorage, Strategies};
 pub use metrics::{DatagramMetrics, ReceiveMetrics, ServeMetrics};
 pub use opencensus::OpenCensus;
 pub use otlp::Otlp;

@@ -48,8 +48,8 @@ pub use redact::RedactError;
 pub use spanloom_api::{RedactRequest, RedactWhat, Redacted, RewrittenBlock};
 pub use spanloom_ingest::{Accepted, Refusal};
 pub use spanloom_query::{
-    Answers, Cursor, Explain, ExplainSource, FoundTrace, MetricsPart, MetricsRequest, QueryError, SearchPart,
-    SearchRequest, SearchStats,
+    Answers, Cursor, Explain, ExplainSource, FoundTrace, GraphEdge, GraphNode, GraphRequest, MetricsPart,
+    MetricsRequest, NodeKind, QueryError, SearchPart, SearchRequest, SearchStats, ServiceGraph,
 };
 pub use spanloom_span::{SpanId, Tenant, TraceId, model};
 pub use spanloom_traceql::answer;

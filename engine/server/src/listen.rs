@@ -6,19 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use spanloom_api::{
-    Api, ApiConfig, ApiMetrics, ClusterPage, ConfigMode, Queries, QueryError, RedactRequest, Redacted,
-    Sources, StatusPage, TraceAnswer, TraceQuery,
+    Api, ApiConfig, ApiMetrics, Beside, ClusterPage, ConfigMode, JaegerApi, Queries, QueryError,
+    RedactRequest, Redacted, Sources, StatusPage, TraceAnswer, TraceQuery, ZipkinApi,
 };
 use spanloom_ingest::Refusal as Refused;
 use spanloom_query::{
-    Answers, MetricsPart, MetricsRequest, Querier, SearchPart, SearchRequest, TagValues, TagValuesRequest,
-    Tags, TagsRequest,
+    Answers, GraphRequest, MetricsPart, MetricsRequest, Querier, SearchPart, SearchRequest, ServiceGraph,
+    TagValues, TagValuesRequest, Tags, TagsRequest,
 };
 use spanloom_receive as receive;
 use spanloom_receive::jaeger::AgentPort;
 use spanloom_receive::{
-    Accepted, DatagramSocket, Datagrams, Held, Jaeger, OpenCensus, Otlp, Protocol, ReceiveMetrics, Receiver,
-    Refusal, Sink, Zipkin,
+    Accepted, DatagramSocket, Datagrams, Held, Jaeger, JaegerStorage, OpenCensus, Otlp, Protocol,
+    ReceiveMetrics, Receiver, Refusal, Sink, Zipkin,
 };
 use spanloom_ring::Roles;
 use spanloom_span::{Tenant, join};
@@ -62,6 +62,7 @@ pub(crate) enum Served {
     Zipkin(Zipkin),
     OpenCensus,
     Query,
+    JaegerQuery,
 }
 
 /// Opens every port of the configuration.
@@ -69,12 +70,13 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
     let receive = &config.receive;
     let jaeger = Jaeger { strategies: Arc::new(config.strategies()?) };
     let zipkin = Zipkin { parse_string_tags: receive.zipkin.parse_string_tags };
-    let streams: [(_, &[u16], _); 5] = [
+    let streams: [(_, &[u16], _); 6] = [
         ("receive.otlp_ports", &receive.otlp_ports, Served::Otlp),
         ("receive.jaeger.ports", &receive.jaeger.ports, Served::Jaeger(jaeger)),
         ("receive.zipkin.ports", &receive.zipkin.ports, Served::Zipkin(zipkin)),
         ("receive.opencensus.ports", &receive.opencensus.ports, Served::OpenCensus),
         ("query.port", std::slice::from_ref(&config.query.port), Served::Query),
+        ("query.jaeger_ports", &config.query.jaeger_ports, Served::JaegerQuery),
     ];
     let takes_spans = config.cluster.has_role(Roles::DISTRIBUTOR);
     if !takes_spans {
@@ -82,7 +84,11 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
     }
     let mut bound = Vec::new();
     for (key, ports, protocol) in streams {
-        let is_open = takes_spans || matches!(protocol, Served::Query);
+        let is_open = match protocol {
+            Served::Query => true,
+            Served::JaegerQuery => config.cluster.has_role(Roles::QUERIER),
+            _ => takes_spans,
+        };
         for &port in ports.iter().filter(|_| is_open) {
             let address = config.address(port)?;
             let listener =
@@ -159,31 +165,73 @@ fn serve_stream(
     protocol: Served,
     metrics: &Metrics,
 ) -> Result<(), StartError> {
-    let config = engine.config();
     match protocol {
         Served::Otlp => serve_protocol(engine, listener, port, Otlp, metrics),
         Served::Jaeger(jaeger) => serve_protocol(engine, listener, port, jaeger, metrics),
-        Served::Zipkin(zipkin) => serve_protocol(engine, listener, port, zipkin, metrics),
         Served::OpenCensus => serve_protocol(engine, listener, port, OpenCensus, metrics),
+        Served::Zipkin(zipkin) => {
+            let api = ZipkinApi::new(
+                engine.clone(),
+                api_config(engine, port)?,
+                status::build_info(),
+                metrics.api.clone(),
+            );
+            let spans = receiver(engine, port, zipkin, metrics)?;
+            let config = engine.config().receive_config(port)?.serve;
+            let service = Beside::zipkin(spans, api);
+            let (counts, shutdown) = (metrics.receive.serve.clone(), engine.shutdown());
+            engine.served_by(tokio::spawn(async move {
+                receive::serve(listener, service, &config, counts, shutdown).await;
+            }));
+            Ok(())
+        }
         Served::Query => {
-            let api_config = ApiConfig {
-                address: config.address(port)?,
-                multitenancy: config.multitenancy,
-                timeout: config.query.timeout.0,
-                limits: config.query_limits(),
-                redact_traces: config.redaction.http.then_some(config.redaction.max_traces as usize),
-                serve: config.serve_config(config.query.max_connections),
-                ..ApiConfig::default()
-            };
-            let serve_config = api_config.serve.clone();
-            let service = Api::new(engine.clone(), api_config, status::build_info(), metrics.api.clone());
+            let config = api_config(engine, port)?;
+            let serve = config.serve.clone();
+            let api = Api::new(engine.clone(), config, status::build_info(), metrics.api.clone());
             let (counts, shutdown) = (metrics.api.serve.clone(), engine.shutdown());
             engine.served_by(tokio::spawn(async move {
-                receive::serve(listener, service, &serve_config, counts, shutdown).await;
+                receive::serve(listener, api, &serve, counts, shutdown).await;
+            }));
+            Ok(())
+        }
+        Served::JaegerQuery => {
+            let config = api_config(engine, port)?;
+            let serve = config.serve.clone();
+            let api = JaegerApi::new(engine.clone(), config, status::build_info(), metrics.api.clone());
+            let spans = receiver(engine, port, JaegerStorage, metrics)?;
+            let service = Beside::jaeger(spans, api);
+            let (counts, shutdown) = (metrics.api.serve.clone(), engine.shutdown());
+            engine.served_by(tokio::spawn(async move {
+                receive::serve(listener, service, &serve, counts, shutdown).await;
             }));
             Ok(())
         }
     }
+}
+
+/// What the APIs on a port are given.
+fn api_config(engine: &Engine, port: u16) -> Result<ApiConfig, StartError> {
+    let config = engine.config();
+    Ok(ApiConfig {
+        address: config.address(port)?,
+        multitenancy: config.multitenancy,
+        timeout: config.query.timeout.0,
+        limits: config.query_limits(),
+        redact_traces: config.redaction.http.then_some(config.redaction.max_traces as usize),
+        serve: config.serve_config(config.query.max_connections),
+        ..ApiConfig::default()
+    })
+}
+
+fn receiver<P: Protocol>(
+    engine: &Engine,
+    port: u16,
+    protocol: P,
+    metrics: &Metrics,
+) -> Result<Receiver<P, Engine>, StartError> {
+    let config = engine.config().receive_config(port)?;
+    Ok(Receiver::new(protocol, engine.clone(), config, metrics.receive.clone(), engine.shutdown()))
 }
 
 fn serve_protocol(
@@ -193,13 +241,11 @@ fn serve_protocol(
     protocol: impl Protocol,
     metrics: &Metrics,
 ) -> Result<(), StartError> {
-    let config = engine.config().receive_config(port)?;
-    let serve_config = config.serve.clone();
-    let shutdown = engine.shutdown();
-    let service = Receiver::new(protocol, engine.clone(), config, metrics.receive.clone(), shutdown.clone());
-    let counts = metrics.receive.serve.clone();
+    let service = receiver(engine, port, protocol, metrics)?;
+    let config = engine.config().receive_config(port)?.serve;
+    let (counts, shutdown) = (metrics.receive.serve.clone(), engine.shutdown());
     engine.served_by(tokio::spawn(async move {
-        receive::serve(listener, service, &serve_config, counts, shutdown).await;
+        receive::serve(listener, service, &config, counts, shutdown).await;
     }));
     Ok(())
 }
@@ -270,6 +316,10 @@ impl Queries for Engine {
 
     async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
         Ok(querier(self)?.metrics(request).await?)
+    }
+
+    async fn service_graph(&self, request: GraphRequest) -> Result<ServiceGraph, QueryError> {
+        Ok(querier(self)?.service_graph(request).await?)
     }
 
     async fn tags(&self, request: TagsRequest) -> Result<Tags, QueryError> {

@@ -14,6 +14,7 @@ use spanloom_span::{SpanId, TraceId};
 
 const OTLP: [u16; 4] = [4317, 4318, 55680, 55681];
 const QUERY: u16 = 3200;
+const JAEGER_QUERY: [u16; 2] = [16685, 16686];
 
 /// Starts a server with its defaults, all ports shifted to a range that is free; yields the shift, too.
 fn start(dir: &Path) -> (House, u16) {
@@ -24,7 +25,7 @@ fn start(dir: &Path) -> (House, u16) {
     for at in 0..4000 {
         let offset = 5700 + (first + at * 7) % 4000;
         let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port + offset)).is_ok();
-        if !OTLP.iter().chain([&QUERY]).all(|port| is_free(*port)) {
+        if !OTLP.iter().chain([&QUERY]).chain(&JAEGER_QUERY).all(|port| is_free(*port)) {
             continue;
         }
         let offset_text = offset.to_string();

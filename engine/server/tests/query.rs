@@ -77,7 +77,7 @@ impl Shop {
             let mut config =
                 Config { data_dir: dir.path().to_string_lossy().into_owned(), ..Config::default() };
             config.receive = ReceiveSection::closed();
-            config.query.port = port;
+            (config.query.port, config.query.jaeger_ports) = (port, Vec::new());
             // A port that was free may be another test's by now.
             match Engine::builder().config(config).listeners(true).start().await {
                 Ok(engine) => break (engine, port),

@@ -109,7 +109,9 @@ fn a_data_directory_has_one_server() {
     let file = other.path().join("spanloom.yaml");
     let (code, out, error) = loop {
         let free = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let text = format!("receive: {{otlp_ports: [], {NO_OTHER_PORTS}}}\nquery: {{port: {free}}}\n");
+        let text = format!(
+            "receive: {{otlp_ports: [], {NO_OTHER_PORTS}}}\nquery: {{port: {free}, jaeger_ports: []}}\n"
+        );
         std::fs::write(&file, text).unwrap();
         let answer = spanloom(&["--config", file.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]);
         // A port that was free may be another test's by now.

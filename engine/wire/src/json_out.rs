@@ -220,6 +220,50 @@ impl<'o> Object<'o> {
     }
 }
 
+/// JSON text over several lines, four spaces a level; text that is no JSON comes out as some text.
+pub fn pretty(json: &[u8]) -> Vec<u8> {
+    fn line(out: &mut Vec<u8>, level: usize) {
+        out.push(b'\n');
+        out.resize(out.len() + level * 4, b' ');
+    }
+    let mut out = Vec::with_capacity(json.len() * 2);
+    let (mut level, mut quoted, mut escaped) = (0usize, false, false);
+    for (at, &byte) in json.iter().enumerate() {
+        let is_closed = matches!(json.get(at + 1), Some(b']' | b'}'));
+        match byte {
+            _ if quoted => {
+                out.push(byte);
+                (quoted, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
+            }
+            b'{' | b'[' => {
+                out.push(byte);
+                level += 1;
+                if !is_closed {
+                    line(&mut out, level);
+                }
+            }
+            b'}' | b']' => {
+                level = level.saturating_sub(1);
+                if !matches!(out.last(), Some(b'{' | b'[')) {
+                    line(&mut out, level);
+                }
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(&mut out, level);
+            }
+            b':' => out.extend_from_slice(b": "),
+            _ => {
+                quoted = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+    out.push(b'\n');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +293,26 @@ mod tests {
             assert_eq!(written(|o| integer(o, value)), value.to_string());
         }
         assert_eq!(written(|o| integer(o, u64::MAX)), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn text_over_several_lines_says_the_same() {
+        let check = |json: &str, expected: &str| {
+            assert_eq!(String::from_utf8(pretty(json.as_bytes())).unwrap(), expected);
+        };
+        check("{}", "{}\n");
+        check("[]", "[]\n");
+        check(
+            r#"{"a":[1,{"b":null}],"c":{}}"#,
+            concat!(
+                "{\n    \"a\": [\n        1,\n        {\n            \"b\": null\n        }\n    ],\n",
+                "    \"c\": {}\n}\n"
+            ),
+        );
+        check(r#"{"a,{\\":"\"[:"}"#, "{\n    \"a,{\\\\\": \"\\\"[:\"\n}\n");
+        for wrong in ["}}]", "{\"a", "\\"] {
+            pretty(wrong.as_bytes());
+        }
     }
 
     proptest! {

@@ -55,6 +55,18 @@ pub fn otlp(trace: &Trace, out: &mut Vec<u8>) {
     top.end();
 }
 
+/// Appends the `ResourceSpans` of a trace in OTLP/JSON with commas between, for a list that others go on with.
+pub fn otlp_elements(trace: &Trace, out: &mut Vec<u8>) {
+    for (index, one) in trace.resource_spans.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let mut o = Object::begin(out);
+        one_resource_spans(&mut o, one, Dialect::Otlp);
+        o.end();
+    }
+}
+
 /// How ids and enums are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
@@ -118,15 +130,17 @@ pub fn status_name(code: i32) -> Option<&'static str> {
 }
 
 fn resource_spans(object: &mut Object<'_>, name: &str, trace: &Trace, dialect: Dialect) {
-    object.list(name, &trace.resource_spans, |o, one: &ResourceSpans| {
-        o.object("resource", |o| resource(o, &one.resource));
-        o.list("scopeSpans", &one.scope_spans, |o, one: &ScopeSpans| {
-            o.object("scope", |o| scope(o, &one.scope));
-            o.list("spans", &one.spans, |o, one| span(o, one, dialect));
-            o.text("schemaUrl", &one.schema_url);
-        });
+    object.list(name, &trace.resource_spans, |o, one: &ResourceSpans| one_resource_spans(o, one, dialect));
+}
+
+fn one_resource_spans(o: &mut Object<'_>, one: &ResourceSpans, dialect: Dialect) {
+    o.object("resource", |o| resource(o, &one.resource));
+    o.list("scopeSpans", &one.scope_spans, |o, one: &ScopeSpans| {
+        o.object("scope", |o| scope(o, &one.scope));
+        o.list("spans", &one.spans, |o, one| span(o, one, dialect));
         o.text("schemaUrl", &one.schema_url);
     });
+    o.text("schemaUrl", &one.schema_url);
 }
 
 fn resource(o: &mut Object<'_>, resource: &Resource) {
@@ -221,7 +235,7 @@ fn plain_map(o: &mut Object<'_>, attributes: &[KeyValue]) {
     }
 }
 
-fn plain_value(out: &mut Vec<u8>, value: &AnyValue) {
+pub(crate) fn plain_value(out: &mut Vec<u8>, value: &AnyValue) {
     match value {
         AnyValue::Empty => out.extend_from_slice(b"null"),
         AnyValue::Str(text) => crate::json_out::string(out, text),

@@ -6,7 +6,7 @@
 
 use spanloom_span::encode;
 use spanloom_span::model::Trace;
-use spanloom_span::proto::{put_bytes, put_message, put_uint};
+use spanloom_span::proto::{put_bytes, put_message, put_text, put_uint};
 
 use crate::trace_json::TraceReport;
 
@@ -15,6 +15,45 @@ const PARTIAL: u64 = 1;
 /// The answer of `/api/traces/{id}`.
 pub fn v1(trace: &Trace) -> Vec<u8> {
     encode::traces_data(trace)
+}
+
+/// A trace as `TracesData` messages one after the other, none of which is much larger than `bytes`, unless a span is; none
+/// is empty. Each scope stands with its resource, and both again where its spans go on in the next message.
+pub fn chunks(trace: &Trace, bytes: usize) -> Vec<Vec<u8>> {
+    let mut chunks = Vec::new();
+    let mut chunk = Vec::new();
+    let mut spans = Vec::new();
+    for part in &trace.resource_spans {
+        for scope in &part.scope_spans {
+            let mut flush = |spans: &mut Vec<u8>, chunk: &mut Vec<u8>| {
+                put_message(chunk, 1, |out| {
+                    put_message(out, 1, |out| encode::put_resource(out, &part.resource));
+                    put_message(out, 2, |out| {
+                        put_message(out, 1, |out| encode::put_scope(out, &scope.scope));
+                        out.append(spans);
+                        put_text(out, 3, scope.schema_url.as_bytes());
+                    });
+                    put_text(out, 3, part.schema_url.as_bytes());
+                });
+                if chunk.len() >= bytes {
+                    chunks.push(std::mem::take(chunk));
+                }
+            };
+            for span in &scope.spans {
+                put_message(&mut spans, 2, |out| encode::put_span(out, span));
+                if chunk.len() + spans.len() >= bytes {
+                    flush(&mut spans, &mut chunk);
+                }
+            }
+            if !spans.is_empty() {
+                flush(&mut spans, &mut chunk);
+            }
+        }
+    }
+    if !chunk.is_empty() {
+        chunks.push(chunk);
+    }
+    chunks
 }
 
 /// The answer of `/api/v2/traces/{id}`. The `trace` field is there even when the trace is empty: clients read it
@@ -66,6 +105,33 @@ mod tests {
         backend_reads: u64,
         #[prost(uint64, tag = "3")]
         backend_bytes: u64,
+    }
+
+    #[test]
+    fn a_trace_in_several_messages_has_the_same_spans() {
+        let span = |name: usize| Span { name: name.to_string(), ..Span::default() };
+        let scope = |from: usize| ScopeSpans {
+            spans: (from..from + 10).map(span).collect(),
+            schema_url: from.to_string(),
+            ..ScopeSpans::default()
+        };
+        let resource = |from: usize| ResourceSpans {
+            scope_spans: vec![scope(from), scope(from + 10)],
+            schema_url: "r".into(),
+            ..ResourceSpans::default()
+        };
+        let trace = Trace { resource_spans: vec![resource(0), resource(20)] };
+        for bytes in [1, 30, 100, 1000, 100_000] {
+            let chunks = chunks(&trace, bytes);
+            assert!(chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() < bytes + 100));
+            let read: Vec<TracesData> = chunks.iter().map(|c| TracesData::decode(&c[..]).unwrap()).collect();
+            let scopes = read.iter().flat_map(|data| &data.resource_spans).flat_map(|r| &r.scope_spans);
+            let names: Vec<_> = scopes.flat_map(|s| s.spans.iter().map(|span| span.name.clone())).collect();
+            let expected: Vec<_> = (0..40).map(|name| name.to_string()).collect();
+            assert_eq!(names, expected, "{bytes}");
+        }
+        assert_eq!(chunks(&trace, usize::MAX).len(), 1);
+        assert!(chunks(&Trace::default(), 1).is_empty());
     }
 
     #[test]

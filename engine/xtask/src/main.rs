@@ -1,5 +1,5 @@
-//! The chores of the house: `cargo xtask tidy | test | sim | clients | export | deploy | stores | config-docs | fuzz |
-//! fuzz-seeds`.
+//! The chores of the house: `cargo xtask tidy | test | sim | clients | query-clients | export | deploy | stores |
+//! config-docs | fuzz | fuzz-seeds`.
 //!
 //! | file | holds |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `checks.rs` | the steps that are cargo commands: format, lints, builds, tests |
 //! | `clients.rs`, `clients/` | real senders: installs them in pinned versions and runs them against a `spanloom` |
 //! | `script.rs` | checks that are written in Python |
+//! | `query_clients.rs` | readers of Jaeger and Zipkin, which ask a `spanloom` |
 //! | `export.rs` | readers of others, which read what is exported |
 //! | `deploy.rs` | what `docs/deploy` gives to copy, rendered, linted, and its configurations read |
 //! | `stores.rs` | the servers of stores and caches, and the tests that need them |
@@ -27,6 +28,7 @@ mod export;
 mod fuzz;
 mod generated;
 mod install;
+mod query_clients;
 mod repo;
 mod script;
 mod sim;
@@ -47,6 +49,8 @@ usage: cargo xtask COMMAND
   clients [--spanloom PATH] [--only NAME]
                            OpenTelemetry, Jaeger, Zipkin and OpenCensus clients send traces to a running
                            spanloom, which are read back; NAME stands for all that begin so
+  query-clients [--spanloom PATH]
+                           readers of Jaeger and Zipkin ask a running spanloom for what real senders sent
   export [--spanloom PATH] DuckDB, pyarrow and pandas read what `spanloom block export` writes
   deploy [--spanloom PATH] render and lint what docs/deploy has, and have spanloom read its configurations
   stores PROGRAM [ARGUMENT]...
@@ -82,6 +86,7 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["tidy"] => tidy::report(&repo),
         ["test", rest @ ..] => steps::run(&repo, rest),
         ["clients", rest @ ..] => clients::command(&repo, rest),
+        ["query-clients", rest @ ..] => query_clients::QUERY_CLIENTS.command(&repo, rest),
         ["export", rest @ ..] => export::EXPORT.command(&repo, rest),
         ["deploy", rest @ ..] => deploy::DEPLOY.command(&repo, rest),
         ["stores", rest @ ..] => stores::command(&repo, rest),

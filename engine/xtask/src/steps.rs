@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::repo::Repo;
-use crate::{checks, clients, deploy, export, generated, sim, stores, tidy};
+use crate::{checks, clients, deploy, export, generated, query_clients, sim, stores, tidy};
 
 /// One step.
 pub struct Step {
@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     full("generated", "generated files are fresh", &["build"], generated::check),
     full("stores", "stores of objects keep their promises", &["build"], stores::step),
     full("clients", "real senders are read back", &["build"], clients::step),
+    full("query-clients", "readers of Jaeger and Zipkin find it", &["build"], query_clients::step),
     full("export", "DuckDB and pandas read exports", &["build"], export::step),
     full("deploy", "deployments to copy are sound", &["build"], deploy::step),
 ];

@@ -11,8 +11,8 @@ use spanloom_bucket::Bucket;
 use spanloom_ingest::{Hosting, Ingest, IngestMetrics, IngestOptions};
 use spanloom_peer::{Answer, FindTrace, FoundParts, Live, LiveRequest, Members};
 use spanloom_query::{
-    Answers, Cursor, MetricsRequest, Querier, QueryError, QueryOptions, SearchRequest, Serving, TagValues,
-    TagValuesRequest, Tags, TagsRequest,
+    Answers, Cursor, GraphRequest, MetricsRequest, Querier, QueryError, QueryOptions, SearchRequest,
+    ServiceGraph, Serving, TagValues, TagValuesRequest, Tags, TagsRequest,
 };
 use spanloom_span::{Tenant, TraceId, join, model};
 use spanloom_stage::{RealClock, Stage};
@@ -38,6 +38,8 @@ pub trait Store {
     fn metrics(&self, request: MetricsRequest) -> Result<(Vec<Series>, Option<String>), Refused>;
     fn tags(&self, request: TagsRequest) -> Result<Tags, Refused>;
     fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Refused>;
+    /// The graph of services.
+    fn graph(&self, request: GraphRequest) -> Result<ServiceGraph, Refused>;
     /// A trace by its id.
     fn trace(&self, tenants: &[Tenant], id: TraceId) -> Result<Option<model::Trace>, Refused>;
 }
@@ -305,6 +307,10 @@ impl Store for House {
 
     fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, Refused> {
         self.answered(async || Ok(self.asked().tag_values(request.clone()).await?))
+    }
+
+    fn graph(&self, request: GraphRequest) -> Result<ServiceGraph, Refused> {
+        self.answered(async || Ok(self.asked().service_graph(request.clone()).await?))
     }
 
     fn trace(&self, tenants: &[Tenant], id: TraceId) -> Result<Option<model::Trace>, Refused> {

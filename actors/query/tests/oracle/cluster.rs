@@ -15,7 +15,8 @@ use spanloom_peer::{
     ReadBlock, TraceCopy,
 };
 use spanloom_query::{
-    Cursor, MetricsRequest, Querier, SearchRequest, Serving, TagValues, TagValuesRequest, Tags, TagsRequest,
+    Cursor, GraphRequest, MetricsRequest, Querier, SearchRequest, ServiceGraph, Serving, TagValues,
+    TagValuesRequest, Tags, TagsRequest,
 };
 use spanloom_ring::{MemberState, NodeName, Ring, RingMember, RingOptions, Roles, Tokens, Zone, quorum};
 use spanloom_span::{Tenant, TraceId, encode, join, model};
@@ -347,6 +348,12 @@ impl Store for AskedNode<'_> {
         let values = self.ask(async |querier| Ok(querier.tag_values(request).await?))?;
         self.note(values.partial.clone());
         Ok(values)
+    }
+
+    fn graph(&self, request: GraphRequest) -> Result<ServiceGraph, Refused> {
+        let graph = self.ask(async |querier| Ok(querier.service_graph(request).await?))?;
+        self.note(graph.partial.clone());
+        Ok(graph)
     }
 
     fn trace(&self, tenants: &[Tenant], id: TraceId) -> Result<Option<model::Trace>, Refused> {

@@ -13,6 +13,7 @@
 //! | `series.rs`, `contrast.rs` | naive metrics; `compare` |
 //! | `sum.rs` | sums that are exact |
 //! | `tags.rs` | naive names and values |
+//! | `graph.rs` | the graph of services, made naively |
 //! | `generate_traces.rs`, `generate_queries.rs` | random stores and questions |
 //! | `question.rs` | a question of any sort, put to both |
 //! | `filled.rs` | a store that was pushed, and what the judge knows of it |
@@ -44,6 +45,7 @@ mod field;
 mod filled;
 mod generate_queries;
 mod generate_traces;
+mod graph;
 mod judge;
 mod judged;
 mod model;

@@ -1,6 +1,8 @@
 //! A question of any sort, put to the engine and to the judge.
 
-use spanloom_query::{Cursor, MetricsRequest, SearchRequest, TagScope, TagValuesRequest, TagsRequest};
+use spanloom_query::{
+    Cursor, GraphRequest, MetricsRequest, SearchRequest, TagScope, TagValuesRequest, TagsRequest,
+};
 use spanloom_span::TraceId;
 use spanloom_traceql::answer::{Exemplar, FoundTrace};
 
@@ -11,7 +13,7 @@ use crate::filled::{Filled, Judged};
 use crate::generate_queries::{self, Scene};
 use crate::query::{Expr, Field, Metrics, Spans, Spelling, Stage, pipeline_text};
 use crate::series::Range;
-use crate::{differ, judge, series, shrink, tags};
+use crate::{differ, graph, judge, series, shrink, tags};
 
 /// Earliest and latest time asked for.
 pub type Times = (Option<u64>, Option<u64>);
@@ -61,6 +63,8 @@ pub enum Asks {
         /// 0 is no limit.
         limit: usize,
     },
+    /// The graph of services.
+    Graph(Times),
     /// A trace by its id.
     Trace(TraceId),
 }
@@ -154,6 +158,7 @@ impl Question {
             Asks::Metrics { .. } => "metrics",
             Asks::Names { .. } => "names of tags",
             Asks::Values { .. } => "values of tags",
+            Asks::Graph(_) => "graphs",
             Asks::Trace(_) => "a trace by id",
         }
     }
@@ -187,7 +192,7 @@ impl Asks {
             2 => " with(trace_sample=true)",
             _ => "",
         };
-        match dice.weighted(&[54, 34, 4, 6, 2]) {
+        match dice.weighted(&[51, 34, 4, 6, 2, 3]) {
             0 => {
                 let limit = if dice.percent(60) { 1000 } else { dice.between(1, 30) };
                 let spans_per_spanset = if dice.percent(60) { 100 } else { dice.between(1, 4) };
@@ -221,7 +226,8 @@ impl Asks {
                 let times = generate_queries::times(dice, scene);
                 Self::Values { condition, field, times, limit: dice.below(10).saturating_sub(6) }
             }
-            _ => Self::Trace(dice.one(&scene.traces).1),
+            4 => Self::Trace(dice.one(&scene.traces).1),
+            _ => Self::Graph(generate_queries::times(dice, scene)),
         }
     }
 
@@ -232,6 +238,7 @@ impl Asks {
             Self::Names { condition, .. } | Self::Values { condition, .. } => {
                 filter(condition).unwrap_or_default()
             }
+            Self::Graph(_) => String::new(),
             Self::Trace(id) => id.to_string(),
         }
     }
@@ -252,6 +259,7 @@ impl Asks {
             Self::Values { field, times, limit, .. } => {
                 format!("values of {} times {times:?} limit {limit}", field.text(Spelling::Canonical))
             }
+            Self::Graph(times) => format!("the graph of services, times {times:?}"),
             Self::Trace(_) => "a trace by id".to_owned(),
         };
         format!("{}\n  {around}", self.text())
@@ -302,7 +310,8 @@ impl Asks {
                     |condition, times| Self::Values { condition, field: field.clone(), times, limit: *limit };
                 smaller_listing(condition, *times).map(|(condition, times)| with(condition, times)).collect()
             }
-            Self::Trace(_) => Vec::new(),
+            Self::Graph((None, None)) | Self::Trace(_) => Vec::new(),
+            Self::Graph(_) => vec![Self::Graph((None, None))],
         }
     }
 
@@ -365,6 +374,12 @@ impl Asks {
                 let found = house.tag_values(request)?;
                 let agrees = tags::field_values(&found, judged, condition.as_ref(), *times, field, *limit);
                 Ok(Outcome::of(agrees, !found.values.is_empty()))
+            }
+            Self::Graph((start, end)) => {
+                let (start, end) = (start.unwrap_or(0), end.unwrap_or(u64::MAX));
+                let found = house.graph(GraphRequest { tenants, start, end })?;
+                let expected = graph::expected(&judged.traces, start, end);
+                Ok(Outcome::of(expected.compare(&found), expected.is_full()))
             }
             Self::Trace(id) => {
                 let found = house.trace(&tenants, *id)?;

@@ -7,6 +7,7 @@ use spanloom_traceql::ast::{
 };
 
 use crate::QueryError;
+use crate::conditions::{all, compare, equal, join, typed};
 use crate::language::attribute;
 use crate::params::wrong;
 
@@ -46,22 +47,6 @@ impl Durations {
     }
 }
 
-fn all(conditions: Vec<FieldExpr>) -> Option<FieldExpr> {
-    conditions.into_iter().reduce(|left, right| join(BinaryOp::And, left, right))
-}
-
-fn join(op: BinaryOp, left: FieldExpr, right: FieldExpr) -> FieldExpr {
-    FieldExpr::Binary { op, left: Box::new(left), right: Box::new(right) }
-}
-
-fn compare(field: Field, op: BinaryOp, literal: Literal) -> FieldExpr {
-    join(op, FieldExpr::Field(field), FieldExpr::Literal(literal))
-}
-
-fn equal(field: Field, literal: Literal) -> FieldExpr {
-    compare(field, BinaryOp::Equal, literal)
-}
-
 /// The field behind a tag that is no attribute, or one of a certain scope.
 pub(crate) fn known_field(tag: &str) -> Option<Field> {
     Some(match tag {
@@ -95,21 +80,6 @@ fn condition(key: &str, value: &str) -> Result<FieldExpr, QueryError> {
             Ok(typed.into_iter().fold(is_text, |left, right| join(BinaryOp::Or, left, right)))
         }
     }
-}
-
-/// What a value may mean besides its text.
-fn typed(value: &str) -> Option<Literal> {
-    if let Ok(flag) = value.parse() {
-        return Some(Literal::Bool(flag));
-    }
-    // Only as numbers are written: not "+1", "1_000", "inf".
-    let is_number = value.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-        && value.bytes().all(|b| b.is_ascii_digit() || b"-.eE".contains(&b));
-    if !is_number {
-        return None;
-    }
-    let int = value.parse().ok().map(Literal::Int);
-    int.or_else(|| value.parse().ok().filter(|float: &f64| float.is_finite()).map(Literal::Float))
 }
 
 #[cfg(test)]

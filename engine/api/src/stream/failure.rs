@@ -12,11 +12,10 @@ use spanloom_wire::{Code, Status};
 
 use crate::QueryError;
 use crate::config::MAX_QUERY_BYTES;
-use crate::endpoints::SERVICE;
 
 /// A status that is not OK.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     code: Code,
     message: String,
     retry_after: Option<Duration>,
@@ -39,15 +38,31 @@ impl Failure {
     }
 
     /// There is no such method.
-    pub fn unknown(path: &str) -> Self {
+    pub fn unknown(path: &str, service: &str) -> Self {
         let path = crate::params::shown(path);
         Self {
             code: Code::Unimplemented,
-            message: format!("{path} is not served here, expected a method of {SERVICE}"),
+            message: format!("{path} is not served here, expected a method of {service}"),
             retry_after: None,
             limit: None,
             http: StatusCode::NOT_FOUND,
         }
+    }
+
+    /// What was asked for is not there.
+    pub fn not_found(message: &str) -> Self {
+        Self {
+            code: Code::NotFound,
+            message: message.to_owned(),
+            retry_after: None,
+            limit: None,
+            http: StatusCode::NOT_FOUND,
+        }
+    }
+
+    /// The method is known, and there is nothing behind it here.
+    pub fn unimplemented(message: &str) -> Self {
+        Self { code: Code::Unimplemented, http: StatusCode::NOT_IMPLEMENTED, ..Self::not_found(message) }
     }
 
     /// As headers or trailers.

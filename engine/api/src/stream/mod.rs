@@ -1,4 +1,5 @@
-//! `tempopb.StreamingQuerier`: the same questions over gRPC, on the same port; answers come as they are found.
+//! `tempopb.StreamingQuerier`: the same questions over gRPC, on the same port; answers come as they are found. The
+//! services of Jaeger are answered by the same means.
 //!
 //! | file | holds |
 //! |---|---|
@@ -10,17 +11,17 @@
 //!
 //! A client that goes away drops the body, and with it the answers and the work on them.
 
-mod failure;
+pub(crate) mod failure;
 mod found;
 mod grown;
-mod reply;
+pub(crate) mod reply;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{FutureExt, stream};
@@ -29,7 +30,7 @@ use spanloom_span::Tenant;
 use spanloom_wire::query::request;
 use tokio::time::Instant;
 
-use crate::endpoints::{self, SERVICE};
+use crate::endpoints::{self, Endpoint, SERVICE};
 use crate::search::asked::Asked as SearchAsked;
 use crate::series::asked::{Asked as SeriesAsked, Shape};
 use crate::service::Inner;
@@ -56,11 +57,24 @@ where
     }
     let path = request.uri().path().to_owned();
     let Some(endpoint) = endpoints::grpc(&path) else {
-        return Failure::unknown(&path).into_response();
+        return Failure::unknown(&path, SERVICE).into_response();
     };
-    let mut counted = Counted::begin(inner.metrics.clone(), endpoint.path);
+    answer_by(&inner, endpoint, request, |request| begin(&inner, endpoint.path, request)).await
+}
+
+/// Answers a request to a method that is known, by what `begin` makes of it.
+pub(crate) async fn answer_by<Q, B, F>(
+    inner: &Inner<Q>,
+    endpoint: &'static Endpoint,
+    request: Request<B>,
+    begin: impl FnOnce(Request<B>) -> F,
+) -> Response
+where
+    F: Future<Output = Result<Parts, Failure>>,
+{
+    let mut counted = Counted::begin(inner.metrics.clone(), endpoint.label());
     let (time, work) = match question::deadline(request.headers()) {
-        Ok(deadline) => (Time::of(inner.config.timeout, deadline), begin(&inner, endpoint.path, request)),
+        Ok(deadline) => (Time::of(inner.config.timeout, deadline), begin(request)),
         Err(refusal) => {
             let failure = Failure::from(refusal);
             counted.failed(&failure);
@@ -76,9 +90,24 @@ where
     }
 }
 
+/// The one message of a request, and on whose behalf it comes.
+pub(crate) async fn taken<Q, B>(inner: &Inner<Q>, request: Request<B>) -> Result<(HeaderMap, Bytes), Failure>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let (head, body) = request.into_parts();
+    let limits = QuestionLimits {
+        bytes: inner.config.limits.max_query_bytes + OTHER_BYTES,
+        stall: inner.config.serve.header_read_timeout,
+    };
+    let message = question::take(&head.headers, body, limits).await?;
+    Ok((head.headers, message))
+}
+
 /// How long an answer may take.
 #[derive(Debug, Clone, Copy)]
-enum Time {
+pub(crate) enum Time {
     /// As long as it takes.
     Any,
     /// So long, as the configuration says.
@@ -131,13 +160,8 @@ where
     B: hyper::body::Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let (head, body) = request.into_parts();
-    let tenants = tenants::of(&head.headers, inner.config.multitenancy)?;
-    let limits = QuestionLimits {
-        bytes: inner.config.limits.max_query_bytes + OTHER_BYTES,
-        stall: inner.config.serve.header_read_timeout,
-    };
-    let message = question::take(&head.headers, body, limits).await?;
+    let tenants = tenants::of(request.headers(), inner.config.multitenancy)?;
+    let (_, message) = taken(inner, request).await?;
     match path.strip_prefix(SERVICE).unwrap_or(path) {
         "Search" => search(inner, &message, tenants).await,
         "SearchTags" => names(inner, &message, tenants, 1).await,
@@ -146,7 +170,7 @@ where
         "SearchTagValuesV2" => values(inner, &message, tenants, 2).await,
         "MetricsQueryRange" => metrics(inner, Shape::Range, &message, tenants).await,
         "MetricsQueryInstant" => metrics(inner, Shape::Instant, &message, tenants).await,
-        _ => Err(Failure::unknown(path)),
+        _ => Err(Failure::unknown(path, SERVICE)),
     }
 }
 
@@ -216,6 +240,6 @@ async fn values<Q: Queries>(
 }
 
 /// An answer of one message.
-fn one(message: Message) -> Parts {
+pub(crate) fn one(message: Message) -> Parts {
     Box::pin(std::future::ready(Ok(message)).into_stream())
 }

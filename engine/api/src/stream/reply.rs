@@ -19,11 +19,11 @@ use super::{Failure, Time};
 use crate::{ApiMetrics, QueryError, partial};
 
 /// Messages of an answer.
-pub(super) type Parts = Pin<Box<dyn Stream<Item = Result<Message, QueryError>> + Send>>;
+pub(crate) type Parts = Pin<Box<dyn Stream<Item = Result<Message, QueryError>> + Send>>;
 
 /// A message of an answer.
 #[derive(Debug, Default)]
-pub(super) struct Message {
+pub(crate) struct Message {
     pub bytes: Vec<u8>,
     /// What is missing from the answer, as far as it is known.
     pub partial: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct Message {
 const WENT_AWAY: u16 = 499;
 
 /// Counts an answer when it ends, or when nobody waits for it any more.
-pub(super) struct Counted {
+pub(crate) struct Counted {
     metrics: ApiMetrics,
     endpoint: &'static str,
     began: Instant,
@@ -69,7 +69,7 @@ impl Drop for Counted {
 }
 
 /// A body that is written as parts come.
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// `None` after the status.
     parts: Option<Parts>,
     time: Time,

@@ -10,14 +10,19 @@
 //! | `tags.rs` | names and values |
 //! | `series.rs` | metrics |
 //! | `stream.rs` | the same over gRPC |
+//! | `jaeger.rs`, `zipkin.rs` | the APIs of Jaeger and Zipkin |
+//! | `graph.rs` | the graph of services |
 
 mod basics;
 mod cluster;
+mod graph;
+mod jaeger;
 mod redact;
 mod search;
 mod series;
 mod stream;
 mod tags;
+mod zipkin;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -28,8 +33,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use spanloom_query::{
-    Answers, MetricsPart, MetricsRequest, SearchPart, SearchRequest, SearchStats, TagScope, TagType,
-    TagValues, TagValuesRequest, Tags, TagsRequest,
+    Answers, GraphEdge, GraphNode, GraphRequest, MetricsPart, MetricsRequest, NodeKind, SearchPart,
+    SearchRequest, SearchStats, ServiceGraph, TagScope, TagType, TagValues, TagValuesRequest, Tags,
+    TagsRequest,
 };
 use spanloom_receive::{Trigger, bind, serve, shutdown};
 use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
@@ -54,6 +60,7 @@ struct Fake {
     series: Asked<MetricsRequest, MetricsPart>,
     names: Arc<Mutex<Vec<TagsRequest>>>,
     values: Arc<Mutex<Vec<TagValuesRequest>>>,
+    graphs: Arc<Mutex<Vec<GraphRequest>>>,
     redactions: Arc<Mutex<Vec<RedactRequest>>>,
     cluster: ClusterPage,
 }
@@ -139,6 +146,26 @@ impl Queries for Fake {
 
     async fn metrics(&self, request: MetricsRequest) -> Result<Answers<MetricsPart>, QueryError> {
         Ok(self.series.answer(request))
+    }
+
+    async fn service_graph(&self, request: GraphRequest) -> Result<ServiceGraph, QueryError> {
+        let partial = self.missing.lock().unwrap().clone();
+        self.graphs.lock().unwrap().push(request);
+        let node = |name: &str, kind, spans| GraphNode { name: name.into(), kind, spans, errors: 1 };
+        let edge = |client: &str, server: &str, calls| GraphEdge {
+            client: client.into(),
+            server: server.into(),
+            calls,
+            errors: 2,
+            p50: 1_234_567,
+            p95: 9_000_000,
+        };
+        Ok(ServiceGraph {
+            nodes: vec![node("a", NodeKind::Service, 9), node("db", NodeKind::Database, 4)],
+            edges: vec![edge("a", "db", 4)],
+            traces: 3,
+            partial,
+        })
     }
 
     async fn tags(&self, request: TagsRequest) -> Result<Tags, QueryError> {
@@ -231,12 +258,31 @@ struct Running {
 }
 
 fn start(config: ApiConfig, fake: Fake) -> Running {
+    start_as(config, fake, Api::new)
+}
+
+/// A server of one of the APIs.
+fn start_as<S>(
+    config: ApiConfig,
+    fake: Fake,
+    api: impl FnOnce(Fake, ApiConfig, BuildInfo, ApiMetrics) -> S,
+) -> Running
+where
+    S: hyper::service::Service<
+            Request<hyper::body::Incoming>,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+        > + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+{
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
     let (trigger, waits) = shutdown();
     let build = BuildInfo { version: "1.2.3".into(), ..BuildInfo::default() };
     let metrics = ApiMetrics::default();
-    let api = Api::new(fake.clone(), config.clone(), build, metrics.clone());
+    let api = api(fake.clone(), config.clone(), build, metrics.clone());
     let counts = metrics.serve.clone();
     let task = tokio::spawn(async move { serve(listener, api, &config.serve, counts, waits).await });
     Running { address, fake, metrics, trigger, task }

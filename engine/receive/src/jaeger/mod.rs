@@ -1,8 +1,10 @@
 //! Jaeger: batches of spans in Thrift over HTTP (14268) and in protobuf over gRPC (14250), sampling strategies over
-//! both and for the agent's port (5778). Every port answers all of it. Datagrams are `agent.rs`.
+//! both and for the agent's port (5778). Every port answers all of it. Datagrams are `agent.rs`; `storage.rs` is for those who
+//! have their storage here.
 //! Sources: `jaeger.thrift`, `agent.thrift`, `collector.proto`, `sampling.proto` of jaeger-idl.
 
 mod agent;
+mod storage;
 mod strategies;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use crate::request::intake::Load;
 use crate::request::{Port, Protocol, Reply, grpc, http as shared};
 use crate::{Refusal, Sink};
 pub use agent::{AgentPort, translate};
+pub use storage::JaegerStorage;
 pub use strategies::{Strategies, StrategiesError};
 
 const POST_SPANS: &str = "/jaeger.api_v2.CollectorService/PostSpans";

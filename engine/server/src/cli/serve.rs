@@ -97,6 +97,13 @@ fn cluster_line(engine: &Engine, query: &str) -> String {
     })
 }
 
+/// Where readers of other backends ask.
+fn others(config: &Config, ports: &impl Fn(&[u16]) -> String) -> String {
+    let apis = [("Jaeger", &config.query.jaeger_ports), ("Zipkin", &config.receive.zipkin.ports)];
+    let open = apis.into_iter().filter(|(_, open)| !open.is_empty());
+    open.map(|(name, open)| format!("         as {name}'s readers do: {}\n", ports(open))).collect()
+}
+
 /// Where to send and where to look.
 fn greeting(engine: &Engine) -> String {
     let config = engine.config();
@@ -127,11 +134,13 @@ fn greeting(engine: &Engine) -> String {
         }
         false => "a querier: this node is none (cluster.roles)".to_owned(),
     };
+    let others = others(config, &ports);
     let started = engine.started();
     format!(
         "Spanloom {version}\n\
          \x20 send   {doors}\n\
          \x20 ask    {ask}\n\
+         {others}\
          \x20 look   http://{query}/status  http://{query}/metrics\n\
          {cluster}\x20 data   {dir}: {blocks} blocks, {frames} requests replayed from the log in {took:?}\n\
          \x20 acknowledged when: {durability}\n",

@@ -45,7 +45,7 @@ async fn walk(seed: u64) -> Result<String, Box<dyn std::error::Error + Send + Sy
     let dir = std::env::temp_dir().join(format!("spanloom-walk-{}", std::process::id()));
     let mut config = Config { data_dir: dir.to_string_lossy().into_owned(), ..Config::default() };
     config.receive = ReceiveSection { otlp_ports: vec![free_port()?], ..ReceiveSection::closed() };
-    config.query.port = free_port()?;
+    (config.query.port, config.query.jaeger_ports) = (free_port()?, Vec::new());
     let send_to = config.address(config.receive.otlp_ports[0])?;
     let ask_at = config.address(config.query.port)?;
     let engine = Engine::builder().config(config).listeners(true).start().await?;

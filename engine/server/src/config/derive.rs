@@ -114,7 +114,7 @@ impl Config {
         let receive = &self.receive;
         let cluster = &self.cluster;
         let of_cluster = |port| if cluster.is_on() { std::slice::from_ref(port) } else { &[] };
-        let lists: [(_, &[u16]); 10] = [
+        let lists: [(_, &[u16]); 11] = [
             ("receive.otlp_ports", &receive.otlp_ports),
             ("receive.jaeger.ports", &receive.jaeger.ports),
             ("receive.jaeger.compact_ports", &receive.jaeger.compact_ports),
@@ -123,6 +123,7 @@ impl Config {
             ("receive.zipkin.ports", &receive.zipkin.ports),
             ("receive.opencensus.ports", &receive.opencensus.ports),
             ("query.port", std::slice::from_ref(&self.query.port)),
+            ("query.jaeger_ports", &self.query.jaeger_ports),
             ("cluster.gossip_port", of_cluster(&cluster.gossip_port)),
             ("cluster.peer_port", of_cluster(&cluster.peer_port)),
         ];
@@ -211,6 +212,8 @@ impl Config {
             max_metrics_range: query.max_metrics_range.0,
             max_intervals: query.max_intervals.into(),
             max_exemplars: query.max_exemplars as usize,
+            max_answer_bytes: usize::try_from(query.max_answer_bytes.0).unwrap_or(usize::MAX),
+            names_within: query.names_within.0,
         }
     }
 
@@ -236,6 +239,7 @@ impl Config {
             max_answer_bytes: usize::try_from(query.max_answer_bytes.0).unwrap_or(usize::MAX),
             max_series: query.max_series as usize,
             max_tag_bytes: usize::try_from(query.max_tag_bytes.0).unwrap_or(usize::MAX),
+            max_graph_traces: query.max_graph_traces,
             straggler_wait: self.cluster.straggler_wait.0,
             hold_listed: self.cluster.listed_for.0,
             max_held: self.cluster.max_listed as usize,
@@ -295,7 +299,8 @@ mod tests {
         let read = |text: &str| from_text(text, |_| None).unwrap();
         assert_eq!(read("").query_limits(), QueryLimits::default());
         let all = "query: {max_query_bytes: 1KiB, max_limit: 2, max_spans_per_spanset: 3, max_search_range: 4s, \
-                   recent: 5s, max_metrics_range: 6s, max_intervals: 7, max_exemplars: 8}";
+                   recent: 5s, max_metrics_range: 6s, max_intervals: 7, max_exemplars: 8, max_answer_bytes: 9, \
+                   names_within: 10s}";
         let seconds = std::time::Duration::from_secs;
         let expected = QueryLimits {
             max_query_bytes: 1024,
@@ -306,6 +311,8 @@ mod tests {
             max_metrics_range: seconds(6),
             max_intervals: 7,
             max_exemplars: 8,
+            max_answer_bytes: 9,
+            names_within: seconds(10),
         };
         assert_eq!(read(all).query_limits(), expected);
         let check = |keys: &str, expected: Option<&str>| {
@@ -318,6 +325,7 @@ mod tests {
         check("max_limit: 0", Some("query.max_limit is 0, expected at least 1"));
         check("max_spans_per_spanset: 0", Some("query.max_spans_per_spanset is 0, expected at least 1"));
         check("max_intervals: 0", Some("query.max_intervals is 0, expected at least 1"));
+        check("names_within: 0s", Some("query.names_within is 0, expected more than 0"));
         check("recent: 0s", Some("query.recent is 0, expected more than 0"));
     }
 }

@@ -125,6 +125,10 @@ section! {
     QueryConfig {
         /// Port of the query API, the status pages and the metrics, for HTTP/1.1 and h2c alike.
         port: u16 = 3200,
+        /// Ports of Jaeger's query API, each for HTTP and gRPC alike: readers expect 16686 for HTTP and 16685 for gRPC; a
+        /// jaeger-query or collector that has its storage here expects 17271 by its own defaults. Zipkin's readers are
+        /// answered on `receive.zipkin.ports`. Empty: none.
+        jaeger_ports: Vec<u16> = vec![16686, 16685],
         /// Most connections to it.
         max_connections: u32 = 1024,
         /// Threads that search; 0 is one for each core. They run beside the shards, so fewer of them leave more of the
@@ -154,6 +158,9 @@ section! {
         max_search_range: Time = s(168 * 3600),
         /// How far back a search without start and end looks; above 0.
         recent: Time = s(15 * 60),
+        /// How far back the names of services, operations and tags are looked for where readers cannot say: in the APIs of
+        /// Jaeger and Zipkin; above 0. The more, the more blocks are looked at each time their pages are opened.
+        names_within: Time = s(72 * 3600),
         /// Longest time that a query for series may ask for; `0s` is no limit. It costs a look at every span of that
         /// time.
         max_metrics_range: Time = s(24 * 3600),
@@ -167,8 +174,12 @@ section! {
         /// series. Larger answers to a search are refused with 422. Of series that take more the first ones are
         /// shown, and the answer says so.
         max_answer_bytes: Size = mib(64),
-        /// Most series of an answer, unless the question says less. What is over is left out, and the answer says so.
+        /// Most series of an answer, unless the question says less, and most nodes and edges of a graph of services. What
+        /// is over is left out, and the answer says so.
         max_series: u32 = 1000,
+        /// Most traces that a graph of services is made of; the newest of each block first. What is over is left out, and
+        /// the answer says so. A million spans take a second or two of a core.
+        max_graph_traces: u64 = 200_000,
         /// Most bytes of the names or values of tags in an answer. What is over is left out.
         max_tag_bytes: Size = mib(1),
     }

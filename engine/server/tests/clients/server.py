@@ -16,6 +16,8 @@ TIMEOUT_S = 60
 # The ports that senders know, by what they are for.
 TCP_PORTS = {
     "query": 3200,
+    "jaeger-query": 16686,
+    "jaeger-query-grpc": 16685,
     "otlp-grpc": 4317,
     "otlp-http": 4318,
     "jaeger-sampling": 5778,

@@ -18,6 +18,7 @@ OWNERS = {"GOSSIP_KEYS": f"{KEY},{KEY}", "MINIO_PASSWORD": "a-password-of-the-ow
 DEFAULTS = {"drain_timeout": "30s", "memory.budget": "384MiB", "cluster.leave_timeout": "1m"}
 PORTS = {
     "query.port": (3200, "TCP"),
+    "query.jaeger_ports": ([16686, 16685], "TCP"),
     "receive.otlp_ports": ([4317, 4318, 55680, 55681], "TCP"),
     "receive.jaeger.ports": ([14250, 14268, 5778], "TCP"),
     "receive.jaeger.compact_ports": ([6831], "UDP"),

@@ -70,7 +70,7 @@ impl House {
                 false => format!("listen_host: '{host}'\n"),
             };
             let text = format!(
-                "data_dir: {}\n{listen}log_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, {query_keys}}}\n{config}",
+                "data_dir: {}\n{listen}log_level: warn\nreceive: {{otlp_ports: [{otlp}], max_request_bytes: 16MiB, {NO_OTHER_PORTS}}}\nquery: {{port: {query}, jaeger_ports: [], {query_keys}}}\n{config}",
                 data.display()
             );
             std::fs::write(&file, text).unwrap();

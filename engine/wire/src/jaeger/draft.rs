@@ -9,7 +9,16 @@ use super::special::{Scope, Special};
 use super::tag::Tag;
 
 /// The flag that a span was sampled; W3C's has the same bit.
-const SAMPLED: u32 = 1;
+pub(super) const SAMPLED: u32 = 1;
+
+/// The attribute that has all flags, when there are others.
+pub(super) const RAW_FLAGS: &str = "jaeger.flags";
+/// The attribute of a span of which more was to come.
+pub(super) const INCOMPLETE: &str = "jaeger.incomplete";
+/// The attribute that has what Jaeger's parts warned of.
+pub(super) const WARNINGS: &str = "@jaeger@warnings";
+/// The attribute of a link that says how it refers.
+pub(super) const REF_TYPE: &str = "opentracing.ref_type";
 
 /// Fewest bytes that a reference takes as a link. It is what grows most: in TCompact it may take nine.
 const LINK_BYTES: usize = 66;
@@ -21,6 +30,32 @@ pub enum RefType {
     ChildOf,
     /// The other does not.
     FollowsFrom,
+}
+
+impl RefType {
+    /// As the attribute of a link says it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            RefType::ChildOf => "child_of",
+            RefType::FollowsFrom => "follows_from",
+        }
+    }
+
+    /// As Jaeger's JSON says it.
+    pub(super) fn json_name(self) -> &'static str {
+        match self {
+            RefType::ChildOf => "CHILD_OF",
+            RefType::FollowsFrom => "FOLLOWS_FROM",
+        }
+    }
+
+    /// `SpanRefType` of `model.proto`.
+    pub(super) fn number(self) -> u64 {
+        match self {
+            RefType::ChildOf => 0,
+            RefType::FollowsFrom => 1,
+        }
+    }
 }
 
 /// A reference to another span.
@@ -177,13 +212,13 @@ impl<'a> Draft<'a> {
     fn put_leftovers(&mut self) {
         let out = &mut self.body;
         if self.facts.flags & !SAMPLED != 0 {
-            put_attribute(out, span::ATTRIBUTES, "jaeger.flags", Scalar::Int(self.facts.flags.into()));
+            put_attribute(out, span::ATTRIBUTES, RAW_FLAGS, Scalar::Int(self.facts.flags.into()));
         }
         if self.facts.incomplete {
-            put_attribute(out, span::ATTRIBUTES, "jaeger.incomplete", Scalar::Bool(true));
+            put_attribute(out, span::ATTRIBUTES, INCOMPLETE, Scalar::Bool(true));
         }
         if !self.warnings.is_empty() {
-            put_texts(out, span::ATTRIBUTES, "@jaeger@warnings", &self.warnings);
+            put_texts(out, span::ATTRIBUTES, WARNINGS, &self.warnings);
         }
     }
 
@@ -203,19 +238,15 @@ impl<'a> Draft<'a> {
     /// References become links, but for the one that says whose child the span is.
     fn put_links(&self, parent: u64, out: &mut Vec<u8>) {
         for reference in &self.references {
-            let name = match reference.kind {
-                RefType::ChildOf
-                    if reference.span_id == parent && reference.trace_id == self.facts.trace_id =>
-                {
-                    continue;
-                }
-                RefType::ChildOf => "child_of",
-                RefType::FollowsFrom => "follows_from",
-            };
+            let is_parent = reference.span_id == parent && reference.trace_id == self.facts.trace_id;
+            if reference.kind == RefType::ChildOf && is_parent {
+                continue;
+            }
+            let name = reference.kind.name();
             put_message(out, span::LINKS, |out| {
                 put_bytes(out, link::TRACE_ID, &reference.trace_id.to_be_bytes());
                 put_bytes(out, link::SPAN_ID, &reference.span_id.to_be_bytes());
-                put_attribute(out, link::ATTRIBUTES, "opentracing.ref_type", Scalar::Str(name));
+                put_attribute(out, link::ATTRIBUTES, REF_TYPE, Scalar::Str(name));
             });
         }
     }

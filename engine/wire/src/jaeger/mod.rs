@@ -1,4 +1,4 @@
-//! Jaeger to OTLP: batches in Thrift, over HTTP and in datagrams, and in protobuf, over gRPC; and the answers
+//! Jaeger to OTLP and back: batches in Thrift, over HTTP and in datagrams, and in protobuf, over gRPC; and the answers
 //! to clients that ask how to sample.
 //!
 //! Each translation appends `ResourceSpans` to a buffer, or leaves it as it was; what it appends takes at
@@ -19,13 +19,19 @@
 //! | `special.rs` | tags that are fields of an OTLP span: kind, status, scope and others |
 //! | `draft.rs` | a span, gathered in any order, written in OTLP's |
 //! | `spans.rs` | the spans of a batch, put together by resource and scope |
+//! | `out/` | the other way: a stored trace as Jaeger's readers know it |
+//! | `answer.rs` | the JSON around them: names, dependencies, series, errors |
+//! | `query.rs` | what is asked over gRPC, and the answers that are no spans |
 //! | `sampling.rs` | how a service is to sample, as JSON and protobuf |
 
+pub mod answer;
 mod batch;
 mod datagram;
 mod draft;
+pub mod out;
 mod post_spans;
 mod process;
+pub mod query;
 pub mod sampling;
 mod spans;
 mod special;
@@ -33,7 +39,8 @@ mod tag;
 
 pub use batch::batch;
 pub use datagram::datagram;
-pub use post_spans::post_spans;
+pub use post_spans::{post_spans, write_span};
+pub use special::{kind_name, kind_number};
 
 use crate::thrift::Limits;
 

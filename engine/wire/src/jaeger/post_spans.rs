@@ -27,6 +27,11 @@ pub fn post_spans(bytes: &[u8], room: usize, out: &mut Vec<u8>) -> Result<u64, F
     })
 }
 
+/// Translates a `WriteSpanRequest {1 span}` of `jaeger.storage.v1`, which on the wire is a batch of one span.
+pub fn write_span(bytes: &[u8], room: usize, out: &mut Vec<u8>) -> Result<u64, Foreign> {
+    whole(out, |out| Walk { whole: bytes }.batch(bytes, room, out))
+}
+
 /// The request, so that errors can say where in it they are.
 #[derive(Clone, Copy)]
 struct Walk<'a> {

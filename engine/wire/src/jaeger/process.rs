@@ -7,10 +7,10 @@ use crate::foreign::{Scalar, put_attribute, text};
 use super::tag::Tag;
 
 /// The service's name that OpenTelemetry's exporters send when there is none.
-const NO_SERVICE_NAME: &[u8] = b"OTLPResourceNoServiceName";
+pub(super) const NO_SERVICE_NAME: &str = "OTLPResourceNoServiceName";
 
 /// What begins the version of the sender, since the attribute's key does not say whose it is.
-const VERSION_PREFIX: &str = "Jaeger-";
+pub(super) const VERSION_PREFIX: &str = "Jaeger-";
 
 /// A process while it is read.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl<'a> Process<'a> {
     pub fn resource(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.attributes.len() + 64);
         match self.service_name {
-            _ if !self.service.is_empty() && self.service != NO_SERVICE_NAME => {
+            _ if !self.service.is_empty() && self.service != NO_SERVICE_NAME.as_bytes() => {
                 put_attribute(&mut out, ATTRIBUTES, "service.name", Scalar::Str(&text(self.service)));
             }
             Some(tag) => tag.put(&mut out, ATTRIBUTES),

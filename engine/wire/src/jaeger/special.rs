@@ -180,21 +180,43 @@ fn is_true(value: Value<'_>) -> bool {
     }
 }
 
+/// What the tag `span.kind` says.
+const KINDS: [(&str, u64); 5] = [
+    ("internal", kind::INTERNAL),
+    ("server", kind::SERVER),
+    ("client", kind::CLIENT),
+    ("producer", kind::PRODUCER),
+    ("consumer", kind::CONSUMER),
+];
+
+/// That nothing is said of the status.
+pub(super) const UNSET: &str = "UNSET";
+
+/// What the tag `otel.status_code` says.
+const CODES: [(&str, u64); 3] = [(UNSET, 0), ("OK", status::OK), ("ERROR", status::ERROR)];
+
 /// Kinds are in lower case by the specification; some senders write the enum's names.
 fn kind_of(text: &[u8]) -> Option<u64> {
-    const NAMES: [(&[u8], u64); 5] = [
-        (b"internal", kind::INTERNAL),
-        (b"server", kind::SERVER),
-        (b"client", kind::CLIENT),
-        (b"producer", kind::PRODUCER),
-        (b"consumer", kind::CONSUMER),
-    ];
-    NAMES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
+    KINDS.iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes())).map(|(_, kind)| *kind)
 }
 
 fn status_of(text: &[u8]) -> Option<u64> {
-    const NAMES: [(&[u8], u64); 3] = [(b"unset", 0), (b"ok", status::OK), (b"error", status::ERROR)];
-    NAMES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)).map(|(_, code)| *code)
+    CODES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes())).map(|(_, code)| *code)
+}
+
+/// The name of a kind; `None` where OTLP knows none.
+pub fn kind_name(kind: i32) -> Option<&'static str> {
+    KINDS.iter().find(|(_, known)| i64::from(kind) == *known as i64).map(|(name, _)| *name)
+}
+
+/// OTLP's number of a kind by its name, in any case.
+pub fn kind_number(name: &str) -> Option<i32> {
+    kind_of(name.as_bytes()).map(|kind| kind as i32)
+}
+
+/// The name of a status that says something.
+pub(super) fn status_name(code: i32) -> Option<&'static str> {
+    CODES.iter().find(|(_, known)| code != 0 && i64::from(code) == *known as i64).map(|(name, _)| *name)
 }
 
 fn http_status(tag: &Tag<'_>) -> Option<i64> {
@@ -203,7 +225,7 @@ fn http_status(tag: &Tag<'_>) -> Option<i64> {
 
 /// Whether a status of HTTP makes the span failed: 4xx unless it was the server that sent it, and whatever is
 /// not 1xx to 4xx (semantic conventions for HTTP spans, "Status").
-fn is_http_error(code: i64, kind: u64) -> bool {
+pub(super) fn is_http_error(code: i64, kind: u64) -> bool {
     match code {
         100..400 => false,
         400..500 => kind != kind::SERVER,

@@ -11,7 +11,7 @@ pub enum RequestError {
     #[error("the request is not protobuf: {0}")]
     Proto(#[from] ProtoError),
     /// A field has another type than it should.
-    #[error("field {0} of the request has the wrong type, expected that of tempo.proto")]
+    #[error("field {0} of the request has the wrong type, expected that of its proto file")]
     Type(u32),
     /// A string is not UTF-8.
     #[error("field {0} of the request is not UTF-8")]
@@ -181,13 +181,13 @@ impl Metrics {
 }
 
 /// A field of a message.
-struct Field<'a> {
-    number: u32,
+pub(crate) struct Field<'a> {
+    pub number: u32,
     value: Value<'a>,
 }
 
 /// Calls `read` with each field of a message.
-fn each<'a>(
+pub(crate) fn each<'a>(
     bytes: &'a [u8],
     mut read: impl FnMut(Field<'a>) -> Result<(), RequestError>,
 ) -> Result<(), RequestError> {
@@ -198,8 +198,16 @@ fn each<'a>(
     Ok(())
 }
 
-impl Field<'_> {
-    fn long(&self) -> Result<u64, RequestError> {
+impl<'a> Field<'a> {
+    /// The body of a message, or bytes.
+    pub fn bytes(&self) -> Result<&'a [u8], RequestError> {
+        match self.value {
+            Value::Bytes(bytes) => Ok(bytes),
+            _ => Err(RequestError::Type(self.number)),
+        }
+    }
+
+    pub fn long(&self) -> Result<u64, RequestError> {
         match self.value {
             Value::Varint(value) => Ok(value),
             _ => Err(RequestError::Type(self.number)),
@@ -207,19 +215,19 @@ impl Field<'_> {
     }
 
     /// 32 bits; more are cut off, as protobuf has it.
-    fn short(&self) -> Result<u32, RequestError> {
+    pub fn short(&self) -> Result<u32, RequestError> {
         self.long().map(|value| value as u32)
     }
 
-    fn text(&self) -> Result<String, RequestError> {
-        let Value::Bytes(bytes) = self.value else { return Err(RequestError::Type(self.number)) };
+    pub fn text(&self) -> Result<String, RequestError> {
+        let bytes = self.bytes()?;
         let text = std::str::from_utf8(bytes).map_err(|_| RequestError::Text(self.number))?;
         Ok(text.to_owned())
     }
 
     /// An entry of a map from strings to strings.
-    fn entry(&self) -> Result<(String, String), RequestError> {
-        let Value::Bytes(bytes) = self.value else { return Err(RequestError::Type(self.number)) };
+    pub fn entry(&self) -> Result<(String, String), RequestError> {
+        let bytes = self.bytes()?;
         let (mut key, mut value) = (String::new(), String::new());
         each(bytes, |field| {
             match field.number {

@@ -13,9 +13,9 @@ use crate::foreign::otlp::{kind, resource, scope, span, status};
 use crate::foreign::{Fault, Foreign, Scalar, put_attribute, put_status};
 
 /// The attribute of a span whose start the sender did not know, as the Collector names it.
-const START_ABSENT: &str = "otel.zipkin.absentField.startTime";
+pub(super) const START_ABSENT: &str = "otel.zipkin.absentField.startTime";
 /// The attribute of a span that shares its id with the caller's; ours, since the Collector forgets it.
-const SHARED: &str = "zipkin.shared";
+pub(super) const SHARED: &str = "zipkin.shared";
 /// W3C's trace flag `sampled`.
 const SAMPLED: u32 = 1;
 

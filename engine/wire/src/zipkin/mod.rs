@@ -22,6 +22,7 @@
 //! | `notation.rs` | events and links with attributes, as exporters write them into text |
 //! | `draft.rs` | a span while it is read |
 //! | `groups.rs` | spans by resource and scope |
+//! | `out.rs`, `out/` | the other way: stored spans as Zipkin's readers know them |
 //!
 //! Sources: <https://github.com/openzipkin/zipkin-api> (`zipkin2-api.yaml`, `zipkin.proto`, `zipkin-api.yaml`,
 //! `thrift/zipkinCore.thrift`), OpenTelemetry's specification (`trace/sdk_exporters/zipkin.md`,
@@ -32,6 +33,7 @@ mod endpoint;
 mod groups;
 mod json;
 mod notation;
+pub mod out;
 mod tags;
 mod v1;
 mod v1_json;

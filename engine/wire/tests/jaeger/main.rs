@@ -2,6 +2,7 @@
 //! what is hostile. What comes out is read by OpenTelemetry's own types and checked as every request is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod back;
 mod golden;
 mod hostile;
 mod model;

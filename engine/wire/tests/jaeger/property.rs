@@ -91,7 +91,7 @@ fn span() -> impl Strategy<Value = Span> {
     )
 }
 
-fn batch() -> impl Strategy<Value = Batch> {
+pub(crate) fn batch() -> impl Strategy<Value = Batch> {
     ("[a-z]{0,5}", tags(), proptest::collection::vec(span(), 0..6)).prop_map(|(service, tags, spans)| Batch {
         service,
         tags,
@@ -337,7 +337,7 @@ fn expected(batch: &Batch) -> ExportTraceServiceRequest {
 }
 
 /// Attributes have no order.
-fn sorted(mut request: ExportTraceServiceRequest) -> ExportTraceServiceRequest {
+pub(crate) fn sorted(mut request: ExportTraceServiceRequest) -> ExportTraceServiceRequest {
     let sort = |list: &mut Vec<KeyValue>| list.sort_by_key(|pair| format!("{pair:?}"));
     for resource in &mut request.resource_spans {
         sort(&mut resource.resource.as_mut().unwrap().attributes);

@@ -15,7 +15,7 @@ use spanloom_wire::thrift::{CompactReader, Limits, Protocol};
 use super::model::{self, Endpoint, Span};
 use super::*;
 
-fn endpoint() -> impl Strategy<Value = Endpoint> {
+pub(crate) fn endpoint() -> impl Strategy<Value = Endpoint> {
     let ips = (proptest::option::of(any::<[u8; 4]>()), proptest::option::of(any::<[u8; 16]>()));
     ("[a-c]{1,2}", ips, any::<u16>()).prop_map(|(service, (ipv4, ipv6), port)| Endpoint {
         service,
@@ -54,7 +54,7 @@ fn tags() -> impl Strategy<Value = Vec<(String, String)>> {
         .prop_map(|pairs| pairs.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
 }
 
-fn span() -> impl Strategy<Value = Span> {
+pub(crate) fn span() -> impl Strategy<Value = Span> {
     let ids = (any::<[u8; 16]>(), any::<[u8; 8]>(), proptest::option::of(any::<[u8; 8]>()), any::<bool>());
     let times = (1u64..1 << 51, 0u64..1 << 40);
     let annotations = vec((1u64..1 << 51, "[a-z.:| ]{3,12}"), 0..3);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test answers by panicking
 
+mod back;
 mod golden;
 mod laws;
 mod model;

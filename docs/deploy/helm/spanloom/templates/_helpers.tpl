@@ -38,6 +38,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* Ports that others than nodes reach, as a YAML list of name, port and protocol. */}}
 {{- define "spanloom.ports" -}}
 - {name: query, port: 3200, protocol: TCP}
+- {name: jaeger-query, port: 16686, protocol: TCP}
+- {name: jaeger-q-grpc, port: 16685, protocol: TCP}
 - {name: otlp-grpc, port: 4317, protocol: TCP}
 - {name: otlp-http, port: 4318, protocol: TCP}
 {{- if .Values.receivers.jaeger }}

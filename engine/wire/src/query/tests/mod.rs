@@ -319,8 +319,8 @@ fn what_is_no_request_is_named() {
         assert_eq!(request::Search::decode(bytes).unwrap_err().to_string(), expected);
     };
     check(&[0x80], "the request is not protobuf: truncated at byte 0");
-    check(&[0x40, 1], "field 8 of the request has the wrong type, expected that of tempo.proto");
-    check(&[0x22, 0], "field 4 of the request has the wrong type, expected that of tempo.proto");
+    check(&[0x40, 1], "field 8 of the request has the wrong type, expected that of its proto file");
+    check(&[0x22, 0], "field 4 of the request has the wrong type, expected that of its proto file");
     check(&[0x42, 1, 0xff], "field 8 of the request is not UTF-8");
     check(&[0x0a, 1, 0x80], "the request is not protobuf: truncated at byte 0");
 }
