@@ -15,7 +15,7 @@ const fn endpoint(path: &'static str, methods: &'static str, about: &'static str
 }
 
 /// Every endpoint.
-pub(crate) const ENDPOINTS: [Endpoint; 26] = [
+pub(crate) const ENDPOINTS: [Endpoint; 27] = [
     endpoint("/api/search", "GET", "traces by a TraceQL query (q), or by tags"),
     endpoint("/api/search/tags", "GET", "names of attributes"),
     endpoint("/api/v2/search/tags", "GET", "names of attributes, by scope"),
@@ -41,7 +41,8 @@ pub(crate) const ENDPOINTS: [Endpoint; 26] = [
     endpoint("/memberlist", "GET", "the nodes of the cluster and what they gossip; ?format=json"),
     endpoint("/flush", "GET, POST", "seal live traces into blocks"),
     endpoint("/shutdown", "GET, POST", "end the server gracefully"),
-    endpoint("/", "GET", "the first lines to read"),
+    endpoint("/", "GET", "the web page for a browser; for others the first lines to read"),
+    endpoint("/page/{file}", "GET", "the files of the web page"),
 ];
 
 /// The service of [`GRPC`], as its methods' paths begin.

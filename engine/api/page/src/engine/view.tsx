@@ -1,0 +1,3 @@
+export function EngineView() {
+  return <p />;
+}
