@@ -5,6 +5,7 @@ import './style/base.css';
 import './style/parts.css';
 import './style/search.css';
 import './style/trace.css';
+import './style/groups.css';
 import './style/services.css';
 import { App } from './app/app';
 import { startKeys } from './app/keys';

@@ -12,7 +12,7 @@ export function showCount(value: number): string {
 /** Something per second. */
 export function showRate(value: number): string {
   if (value === 0) return '0';
-  return value < 0.01 ? value.toExponential(1) : value < 10 ? value.toFixed(2) : showCount(Math.round(value));
+  return value < 0.01 ? value.toExponential(1) : value < 10 ? String(Number(value.toFixed(2))) : showCount(Math.round(value));
 }
 
 /** A share as percent. */

@@ -168,7 +168,7 @@ function Row({ trace, longest, isChosen, isMarked, mark }: RowProps) {
       </td>
       <td class="num duration">
         {trace.durationMs === 0 ? '<1 ms' : showDuration(trace.durationMs * 1e6)}
-        <span class="bar" style={{ width: `${(100 * trace.durationMs) / longest}%`, background: serviceColor(trace.service) }} />
+        <span class="length" style={{ width: `${(100 * trace.durationMs) / longest}%`, background: serviceColor(trace.service) }} />
       </td>
       <td class="num">{trace.spans}</td>
       <td class={trace.errors > 0 ? 'num bad' : 'num'}>{trace.errors > 0 ? trace.errors : ''}</td>

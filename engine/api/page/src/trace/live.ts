@@ -15,7 +15,8 @@ async function isTraceLive(id: string, signal: AbortSignal): Promise<boolean> {
   return (body.trace?.resourceSpans ?? []).length > 0;
 }
 
-export function useLive(id: string, isLoaded: boolean, round: number): boolean {
+/** Whether it is live; `again` is called for every look that finds it so. */
+export function useLive(id: string, isLoaded: boolean, again: () => void): boolean {
   const [isLive, setIsLive] = useState(false);
   useEffect(() => {
     if (!isLoaded || id === '') return;
@@ -26,6 +27,7 @@ export function useLive(id: string, isLoaded: boolean, round: number): boolean {
       isTraceLive(id, abort.signal).then(
         (found) => {
           setIsLive(found);
+          if (found && rounds > 0) again();
           if (found && ++rounds < MOST_ROUNDS) timer = setTimeout(look, EVERY_MS) as unknown as number;
         },
         () => undefined, // it is a remark beside the trace, not worth an error
@@ -36,6 +38,6 @@ export function useLive(id: string, isLoaded: boolean, round: number): boolean {
       abort.abort();
       clearTimeout(timer);
     };
-  }, [id, isLoaded, round, tenant.value]);
+  }, [id, isLoaded, tenant.value]);
   return isLive;
 }

@@ -103,6 +103,7 @@ function Bar({ tree, row, window, critical, service }: Props & { row: number; se
     );
   }
   const isLabelRight = place.left + place.width < 0.85;
+  const isOver = !isLabelRight && place.left < 0.15;
   const labelPlace = isLabelRight
     ? { left: `calc(${(place.left + place.width) * 100}% + 5px)` }
     : { right: `calc(${(1 - place.left) * 100}% + 5px)` };
@@ -114,7 +115,7 @@ function Bar({ tree, row, window, critical, service }: Props & { row: number; se
       />
       {critical && <Stretches critical={critical} row={row} window={window} />}
       {tree.events[row]! > 0 && <i class="has-events" style={{ left: `${place.left * 100}%` }} title={`${tree.events[row]} events`} />}
-      <span class="took" style={place.left < 0.15 && !isLabelRight ? { right: '4px' } : labelPlace}>
+      <span class={isOver ? 'took over' : 'took'} style={isOver ? { right: '4px' } : labelPlace}>
         {label}
       </span>
     </div>
@@ -140,7 +141,7 @@ export function Ruler({ window }: { window: Window }) {
     <div class="ruler" aria-hidden="true">
       {ticks.map((tick) => (
         <span key={tick} style={{ left: `${within(tick, tick, window)!.left * 100}%` }}>
-          {showDuration(tick)}
+          {tick === 0 ? '0' : showDuration(tick)}
         </span>
       ))}
     </div>

@@ -40,3 +40,19 @@ export function inSight(top: number, height: number, rowHeight: number, count: n
   const first = Math.max(0, Math.floor(top / rowHeight) - more);
   return [first, Math.min(count, Math.ceil((top + height) / rowHeight) + more)];
 }
+
+/** What is collapsed in a trace that was read again, when rows have moved. */
+export function carried(
+  collapsed: ReadonlySet<number>,
+  before: { id: Uint32Array },
+  now: { id: Uint32Array; end: Uint32Array },
+): Set<number> {
+  if (collapsed.size === 0) return new Set();
+  const key = (id: Uint32Array, row: number) => id[2 * row]! * 2 ** 21 + (id[2 * row + 1]! % 2 ** 21);
+  const keys = new Set([...collapsed].map((row) => key(before.id, row)));
+  const found = new Set<number>();
+  for (let row = 0; row < now.end.length; row++) {
+    if (now.end[row]! > row + 1 && keys.has(key(now.id, row))) found.add(row);
+  }
+  return found;
+}

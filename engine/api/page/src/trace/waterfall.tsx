@@ -9,7 +9,7 @@ import { idText } from './columns';
 import { DetailPanel } from './detail-view';
 import { Minimap } from './minimap';
 import { Rows } from './row';
-import { inSight, parentsFrom, placeOf, reveal, visibleRows } from './rows';
+import { carried, inSight, parentsFrom, placeOf, reveal, visibleRows } from './rows';
 import type { Loaded, TraceSource } from './source';
 import type { Tree } from './tree';
 import { readWindow, writeWindow } from './window';
@@ -20,6 +20,11 @@ const MORE_ROWS = 12;
 export function Waterfall({ loaded, source }: { loaded: Loaded; source: TraceSource }) {
   const { tree, critical } = loaded;
   const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
+  const readBefore = useRef(tree);
+  useEffect(() => {
+    if (readBefore.current !== tree) setCollapsed(carried(collapsed, readBefore.current, tree));
+    readBefore.current = tree;
+  }, [tree]);
   const rows = useMemo(() => visibleRows(tree.end, collapsed), [tree, collapsed]);
   const window = readWindow(params.value.zoom, tree.total);
   const chosen = useMemo(() => rowOfSpan(tree, params.value.span), [tree, params.value.span]);
