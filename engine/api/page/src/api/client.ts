@@ -11,6 +11,7 @@ interface Told {
 export const told: Told = readTold();
 
 function readTold(): Told {
+  if (typeof document === 'undefined') return { version: '', multitenancy: false }; // in tests and workers
   const text = document.querySelector('meta[name="spanloom"]')?.getAttribute('content') ?? '';
   const [version = '', tenancy = ''] = text.split(';');
   return { version, multitenancy: tenancy.trim() === 'multitenancy' };

@@ -45,53 +45,53 @@ class Texts {
   private readonly known = new Map<number, { bytes: Uint8Array; at: number }[]>();
   private readonly utf8 = new TextDecoder();
 
-  at(bytes: Uint8Array): number {
+  /** The number of the text between two places. */
+  at(bytes: Uint8Array, from: number, to: number): number {
     let h = 0x811c9dc5;
-    for (let i = 0; i < bytes.length; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
+    for (let i = from; i < to; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
     let same = this.known.get(h);
     if (same === undefined) this.known.set(h, (same = []));
-    for (const one of same) if (equal(one.bytes, bytes)) return one.at;
-    same.push({ bytes, at: this.list.length });
-    return this.list.push(this.utf8.decode(bytes)) - 1;
+    for (const one of same) if (isEqual(one.bytes, bytes, from, to)) return one.at;
+    const found = bytes.subarray(from, to);
+    same.push({ bytes: found, at: this.list.length });
+    return this.list.push(this.utf8.decode(found)) - 1;
   }
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+function isEqual(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (known.length !== to - from) return false;
+  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[from + i]) return false;
   return true;
 }
 
-/** What one span says, as it is read. */
-interface Raw {
-  start: bigint;
-  end: bigint;
-}
+/** What is kept of a span as whole numbers of 32 bits: so many columns. */
+const [ID, PARENT, START, END, NAME, SERVICE, KIND, STATUS, EVENTS, FROM, TO, RESOURCE, SCOPE] =
+  [0, 2, 4, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16] as const;
+const WIDTH = 17;
 
 class Builder {
-  readonly raw: Raw[] = [];
-  readonly ids: number[] = [];
-  readonly parents: number[] = [];
-  readonly numbers: number[][] = [[], [], [], [], [], [], [], [], []];
-  readonly names = new Texts();
-  readonly services = new Texts();
-  readonly resources: [number, number][] = [];
-  readonly scopes: [number, number][] = [];
+  /** `WIDTH` numbers a span; times and ids are two each, high half first. */
+  private numbers = new Uint32Array(WIDTH * 1024);
+  private count = 0;
+  private readonly names = new Texts();
+  private readonly services = new Texts();
+  private readonly resources: [number, number][] = [];
+  private readonly scopes: [number, number][] = [];
 
   resourceSpans(reader: Reader): void {
     const groups: Reader[] = [];
-    let service = new Uint8Array();
+    let service: [number, number] = [0, 0];
     let place: [number, number] = [0, 0];
     for (let field = reader.field(); field !== 0; field = reader.field()) {
       if (field === 1 && reader.wire === BYTES) {
         const resource = reader.message();
         place = [resource.at, resource.end];
-        service = new Uint8Array(serviceName(resource));
+        service = serviceName(resource);
       } else if (field === 2 && reader.wire === BYTES) groups.push(reader.message());
       else reader.skip();
     }
     this.resources.push(place);
-    const at = this.services.at(service);
+    const at = this.services.at(reader.bytes, ...service);
     for (const group of groups) this.scopeSpans(group, at);
   }
 
@@ -107,55 +107,92 @@ class Builder {
   }
 
   private span(span: Reader, service: number): void {
-    const [from, to] = [span.at, span.end];
-    let [start, end] = [0n, 0n];
-    let [name, kind, status, events] = [new Uint8Array(), 0, 0, 0];
-    let [id, parent]: [number, number][] = [[0, 0], [0, 0]];
-    for (let field = span.field(); field !== 0; field = span.field()) {
-      if (field === 2 && span.wire === BYTES) id = halves(span.slice());
-      else if (field === 4 && span.wire === BYTES) parent = halves(span.slice());
-      else if (field === 5 && span.wire === BYTES) name = span.slice() as Uint8Array<ArrayBuffer>;
-      else if (field === 6 && span.wire === VARINT) kind = span.varint();
-      else if (field === 7 && span.wire === FIXED64) start = span.uint64();
-      else if (field === 8 && span.wire === FIXED64) end = span.uint64();
-      else if (field === 11) (events++, span.skip());
-      else if (field === 15 && span.wire === BYTES) status = statusCode(span.message());
-      else span.skip();
+    const at = this.count++ * WIDTH;
+    if (at + WIDTH > this.numbers.length) {
+      const larger = new Uint32Array(this.numbers.length * 2);
+      larger.set(this.numbers);
+      this.numbers = larger;
     }
-    this.raw.push({ start, end });
-    this.ids.push(...id!);
-    this.parents.push(...parent!);
-    const values = [this.names.at(name), service, kind, status, events, from, to];
-    [...values, this.resources.length - 1, this.scopes.length - 1].forEach((value, i) => this.numbers[i]!.push(value));
+    const n = this.numbers;
+    n[at + FROM] = span.at;
+    n[at + TO] = span.end;
+    n[at + SERVICE] = service;
+    n[at + RESOURCE] = this.resources.length - 1;
+    n[at + SCOPE] = this.scopes.length - 1;
+    let [nameFrom, nameTo] = [0, 0];
+    for (let field = span.field(); field !== 0; field = span.field()) {
+      if (field === 2 && span.wire === BYTES) readId(span, n, at + ID);
+      else if (field === 4 && span.wire === BYTES) readId(span, n, at + PARENT);
+      else if (field === 5 && span.wire === BYTES) {
+        nameTo = span.length();
+        nameFrom = span.at;
+        span.at = nameTo;
+      } else if (field === 6 && span.wire === VARINT) n[at + KIND] = span.varint();
+      else if (field === 7 && span.wire === FIXED64) readTime(span, n, at + START);
+      else if (field === 8 && span.wire === FIXED64) readTime(span, n, at + END);
+      else if (field === 15 && span.wire === BYTES) n[at + STATUS] = statusCode(span.message());
+      else {
+        if (field === 11) n[at + EVENTS]!++;
+        span.skip();
+      }
+    }
+    n[at + NAME] = this.names.at(span.bytes, nameFrom, nameTo);
   }
 
   finish(partial: string | null): Columns {
-    const n = this.numbers;
-    let baseNs = this.raw[0]?.start ?? 0n;
-    for (const span of this.raw) if (span.start < baseNs) baseNs = span.start;
-    const start = Float64Array.from(this.raw, (span) => Number(span.start - baseNs));
-    const duration = Float64Array.from(this.raw, (span) => Math.max(0, Number(span.end - span.start)));
+    const { numbers: n, count } = this;
+    const pick = <T extends Uint32Array | Uint16Array | Uint8Array>(column: T, which: number): T => {
+      for (let span = 0; span < count; span++) column[span] = n[span * WIDTH + which]!;
+      return column;
+    };
+    const pairs = (which: number) =>
+      Uint32Array.from({ length: 2 * count }, (_, i) => n[(i >> 1) * WIDTH + which + (i & 1)]!);
     return {
-      count: this.raw.length, baseNs, start, duration,
-      id: Uint32Array.from(this.ids), parentId: Uint32Array.from(this.parents),
-      name: Uint32Array.from(n[0]!), service: Uint32Array.from(n[1]!),
-      kind: Uint8Array.from(n[2]!), status: Uint8Array.from(n[3]!), events: Uint16Array.from(n[4]!),
-      from: Uint32Array.from(n[5]!), to: Uint32Array.from(n[6]!),
-      resource: Uint32Array.from(n[7]!), scope: Uint32Array.from(n[8]!),
+      count,
+      ...this.times(),
+      id: pairs(ID), parentId: pairs(PARENT),
+      name: pick(new Uint32Array(count), NAME), service: pick(new Uint32Array(count), SERVICE),
+      kind: pick(new Uint8Array(count), KIND), status: pick(new Uint8Array(count), STATUS),
+      events: pick(new Uint16Array(count), EVENTS),
+      from: pick(new Uint32Array(count), FROM), to: pick(new Uint32Array(count), TO),
+      resource: pick(new Uint32Array(count), RESOURCE), scope: pick(new Uint32Array(count), SCOPE),
       names: this.names.list, services: this.services.list,
       resources: this.resources, scopes: this.scopes, partial,
     };
   }
+
+  /** Times are reckoned from the first span's start, so that differences are exact in doubles. */
+  private times(): Pick<Columns, 'baseNs' | 'start' | 'duration'> {
+    const { numbers: n, count } = this;
+    const [high, low] = [n[START]!, n[START + 1]!];
+    const [start, duration] = [new Float64Array(count), new Float64Array(count)];
+    let first = 0;
+    for (let span = 0; span < count; span++) {
+      const at = span * WIDTH;
+      const [startHigh, startLow] = [n[at + START]!, n[at + START + 1]!];
+      start[span] = (startHigh - high) * 2 ** 32 + (startLow - low);
+      duration[span] = Math.max(0, (n[at + END]! - startHigh) * 2 ** 32 + (n[at + END + 1]! - startLow));
+      first = Math.min(first, start[span]!);
+    }
+    for (let span = 0; span < count; span++) start[span]! -= first;
+    return { baseNs: count === 0 ? 0n : (BigInt(high) << 32n) + BigInt(low) + BigInt(first), start, duration };
+  }
 }
 
 /** An id of eight bytes as two numbers; of other lengths the last eight bytes count. */
-function halves(id: Uint8Array): [number, number] {
-  const half = (from: number) => {
-    let value = 0;
-    for (let i = from; i < from + 4; i++) value = value * 256 + (id[id.length - 8 + i] ?? 0);
-    return value;
-  };
-  return [half(0), half(4)];
+function readId(reader: Reader, into: Uint32Array, at: number): void {
+  const [end, from, bytes] = [reader.length(), reader.at, reader.bytes];
+  into[at] = into[at + 1] = 0;
+  for (let i = Math.max(from, end - 8); i < end; i++) {
+    const half = end - i > 4 ? at : at + 1;
+    into[half] = into[half]! * 256 + bytes[i]!;
+  }
+  reader.at = end;
+}
+
+function readTime(reader: Reader, into: Uint32Array, at: number): void {
+  into[at + 1] = reader.uint32();
+  into[at] = reader.uint32();
 }
 
 function statusCode(status: Reader): number {
@@ -167,8 +204,8 @@ function statusCode(status: Reader): number {
   return code;
 }
 
-/** The bytes of the first attribute `service.name`, if it is a string. */
-function serviceName(resource: Reader): Uint8Array {
+/** Where the first attribute `service.name` lies, if it is a string. */
+function serviceName(resource: Reader): [number, number] {
   const utf8 = new TextDecoder();
   for (let field = resource.field(); field !== 0; field = resource.field()) {
     if (field !== 1 || resource.wire !== BYTES) {
@@ -176,17 +213,21 @@ function serviceName(resource: Reader): Uint8Array {
       continue;
     }
     const pair = resource.message();
-    let [key, value] = ['', new Uint8Array() as Uint8Array];
+    let key = '';
+    let place: [number, number] = [0, 0];
     for (let part = pair.field(); part !== 0; part = pair.field()) {
       if (part === 1 && pair.wire === BYTES) key = utf8.decode(pair.slice());
       else if (part === 2 && pair.wire === BYTES) {
         const any = pair.message();
-        if (any.field() === 1 && any.wire === BYTES) value = any.slice();
+        if (any.field() === 1 && any.wire === BYTES) {
+          const end = any.length();
+          place = [any.at, end];
+        }
       } else pair.skip();
     }
-    if (key === 'service.name') return value;
+    if (key === 'service.name') return place;
   }
-  return new Uint8Array();
+  return [0, 0];
 }
 
 /** Reads a `TraceByIDResponse`. */

@@ -13,17 +13,16 @@ export interface CriticalPath {
 }
 
 /** The path of the first top row's tree, or of another top row. */
-export function criticalPath(tree: Pick<Tree, 'start' | 'duration' | 'parent' | 'end'>, root = 0): CriticalPath {
+export function criticalPath(tree: Pick<Tree, 'start' | 'duration' | 'end'>, root = 0): CriticalPath {
   const found: { row: number; from: number; to: number }[] = [];
   if (tree.start.length > 0) {
-    const children = childrenByEnd(tree, root);
     const endOf = (row: number) => tree.start[row]! + tree.duration[row]!;
     // Each entry: a row, and since and until when it is looked at.
     const left: [number, number, number][] = [[root, tree.start[root]!, endOf(root)]];
     while (left.length > 0) {
       const [row, since, until] = left.pop()!;
       let to = until;
-      for (const child of children.get(row) ?? []) {
+      for (const child of childrenByEnd(tree, row)) {
         const from = Math.max(tree.start[child]!, since);
         const end = Math.min(endOf(child), to);
         // Nothing that began at this moment or later was waited for.
@@ -43,18 +42,12 @@ export function criticalPath(tree: Pick<Tree, 'start' | 'duration' | 'parent' | 
   };
 }
 
-/** The children of each row below `root`, the one that ends last first. */
-function childrenByEnd(tree: Pick<Tree, 'start' | 'duration' | 'parent' | 'end'>, root: number): Map<number, number[]> {
-  const children = new Map<number, number[]>();
-  for (let row = root + 1; row < tree.end[root]!; row++) {
-    const parent = tree.parent[row]!;
-    const known = children.get(parent);
-    if (known) known.push(row);
-    else children.set(parent, [row]);
-  }
-  const end = (row: number) => tree.start[row]! + tree.duration[row]!;
-  for (const list of children.values()) list.sort((a, b) => end(b) - end(a) || a - b);
-  return children;
+/** The children of a row, the one that ends last first. */
+function childrenByEnd(tree: Pick<Tree, 'start' | 'duration' | 'end'>, row: number): number[] {
+  const children: number[] = [];
+  for (let child = row + 1; child < tree.end[row]!; child = tree.end[child]!) children.push(child);
+  const end = (child: number) => tree.start[child]! + tree.duration[child]!;
+  return children.sort((a, b) => end(b) - end(a) || a - b);
 }
 
 /** The first stretch of a row or of one behind it. */

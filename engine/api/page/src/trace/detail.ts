@@ -127,7 +127,7 @@ export function attribute(pair: Reader): Attribute {
 
 function value(any: Reader, depth: number): Value {
   let found: Value = { type: 'none', text: '' };
-  if (depth > MOST_DEPTH) return { type: 'none', text: '…' };
+  if (depth > MOST_DEPTH) return { type: 'list', text: '…' };
   each(any, (field) => {
     if (field === 1 && any.wire === BYTES) found = { type: 'string', text: any.text() };
     else if (field === 2 && any.wire === VARINT) found = { type: 'bool', text: String(any.varint() !== 0) };

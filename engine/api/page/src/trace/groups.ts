@@ -71,15 +71,19 @@ export function byPath(trees: readonly Tree[]): PathNode[] {
   const known = new Map<string, number>();
   trees.forEach((tree, which) => {
     const nodeOf = new Int32Array(tree.count);
+    // Numbers of this trace's texts, by which most spans find their node without making a text of their own.
+    const here = new Map<number, number>();
     for (let row = 0; row < tree.count; row++) {
       const above = tree.parent[row]! < 0 ? -1 : nodeOf[tree.parent[row]!]!;
-      const service = tree.services[tree.service[row]!] ?? '';
-      const name = tree.names[tree.name[row]!] ?? '';
-      const key = JSON.stringify([above, service, name]);
-      let at = known.get(key);
+      const number = ((above + 1) * tree.services.length + tree.service[row]!) * tree.names.length + tree.name[row]!;
+      let at = Number.isSafeInteger(number) ? here.get(number) : undefined;
       if (at === undefined) {
-        at = addNode(nodes, { service, name, above, traces: trees.length });
+        const service = tree.services[tree.service[row]!] ?? '';
+        const name = tree.names[tree.name[row]!] ?? '';
+        const key = JSON.stringify([above, service, name]);
+        at = known.get(key) ?? addNode(nodes, { service, name, above, traces: trees.length });
         known.set(key, at);
+        here.set(number, at);
       }
       nodeOf[row] = at;
       const node = nodes[at]!;

@@ -17,6 +17,7 @@ export type Ask =
 export interface Timings {
   bytes: number;
   fetchMs: number;
+  /** Until the columns are there, in order, and the critical path is known. */
   readMs: number;
 }
 
