@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::repo::Repo;
-use crate::{checks, clients, deploy, export, generated, sim, stores, tidy};
+use crate::{checks, clients, deploy, export, generated, page, sim, stores, tidy};
 
 /// One step.
 pub struct Step {
@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     full("stores", "stores of objects keep their promises", &["build"], stores::step),
     full("clients", "real senders are read back", &["build"], clients::step),
     full("export", "DuckDB and pandas read exports", &["build"], export::step),
+    full("page", "the web page is what its sources build, and works in a browser", &["build"], page::step),
     full("deploy", "deployments to copy are sound", &["build"], deploy::step),
 ];
 

@@ -38,15 +38,12 @@ export function startKeys(): void {
     if (event.key !== 'Escape' && isTyping(event)) return;
     if (['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)) return;
     const typed = performance.now() - pendingAt < 1000 && pending !== '' ? `${pending} ${event.key}` : event.key;
-    for (const bindings of [...stack].reverse()) {
-      const found = bindings.find(({ keys }) => keys === typed || keys === event.key);
-      if (!found) continue;
-      pending = '';
-      event.preventDefault();
-      found.run();
-      return;
-    }
-    pending = event.key;
+    const all = [...stack].reverse().flat();
+    const found = all.find(({ keys }) => keys === typed) ?? all.find(({ keys }) => keys === event.key);
+    pending = found ? '' : event.key;
     pendingAt = performance.now();
+    if (!found) return;
+    event.preventDefault();
+    found.run();
   });
 }

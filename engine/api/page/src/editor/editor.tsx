@@ -4,7 +4,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Mounted } from './mount';
 
 export interface EditorProps {
-  value: string;
+  /** What it holds until a person writes; another text takes the place of what was written. */
+  start: string;
   range: { from: number; to: number } | null;
   /** What the server said of this text, with a line and a column if it named them. */
   wrong: string;
@@ -16,13 +17,17 @@ export function Editor(props: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const mounted = useRef<Mounted | null>(null);
   const [isReady, setIsReady] = useState(false);
+  const [typed, setTyped] = useState(props.start);
+  useEffect(() => setTyped(props.start), [props.start]);
   const latest = useRef(props);
   latest.current = props;
+  const written = useRef(typed);
+  written.current = typed;
   useEffect(() => {
     let isHere = true;
     import('./mount').then(({ mount }) => {
       if (!isHere || !host.current) return;
-      mounted.current = mount(host.current, () => latest.current);
+      mounted.current = mount(host.current, written.current, () => latest.current);
       setIsReady(true);
     }, () => undefined); // the plain field goes on
     return () => {
@@ -30,7 +35,7 @@ export function Editor(props: EditorProps) {
       mounted.current?.destroy();
     };
   }, []);
-  useEffect(() => mounted.current?.setText(props.value), [props.value, isReady]);
+  useEffect(() => mounted.current?.setText(props.start), [props.start]);
   useEffect(() => mounted.current?.setWrong(props.wrong), [props.wrong, isReady]);
   return (
     <div class="editor">
@@ -39,9 +44,12 @@ export function Editor(props: EditorProps) {
         <textarea
           aria-label="TraceQL"
           rows={2}
-          value={props.value}
+          value={typed}
           spellcheck={false}
-          onInput={(event) => props.onChange(event.currentTarget.value)}
+          onInput={(event) => {
+            setTyped(event.currentTarget.value);
+            props.onChange(event.currentTarget.value);
+          }}
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || event.shiftKey) return;
             event.preventDefault();

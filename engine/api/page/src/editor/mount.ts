@@ -1,7 +1,7 @@
 // CodeMirror with TraceQL. It lives in a shadow root: there it keeps its styles in constructed style sheets, which
 // the page's Content-Security-Policy allows, instead of style elements, which it does not.
 
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { bracketMatching, HighlightStyle, StreamLanguage, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, setDiagnostics } from '@codemirror/lint';
@@ -69,8 +69,24 @@ const theme = EditorView.theme({
   },
 });
 
-/** Puts an editor into an element; `props` yields what counts at the moment. */
-export function mount(host: HTMLElement, props: () => EditorProps): Mounted {
+/**
+ * Typing over a selection is done here. Left to itself the browser keeps the look of what it replaces by style
+ * attributes, which the Content-Security-Policy refuses.
+ */
+const typeOverSelection = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { main } = view.state.selection;
+    if (event.inputType !== 'insertText' || event.data === null || main.empty || view.composing) return false;
+    const typed = event.data;
+    const insert = () => view.state.update(view.state.replaceSelection(typed), { userEvent: 'input.type', scrollIntoView: true });
+    const isHandled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, typed, insert));
+    if (!isHandled) view.dispatch(insert());
+    return true;
+  },
+});
+
+/** Puts an editor with a text into an element; `props` yields what counts at the moment. */
+export function mount(host: HTMLElement, text: string, props: () => EditorProps): Mounted {
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   let isOurs = false;
   const submit = () => {
@@ -81,19 +97,20 @@ export function mount(host: HTMLElement, props: () => EditorProps): Mounted {
     root,
     parent: root,
     state: EditorState.create({
-      doc: props().value,
+      doc: text,
       extensions: [
         history(),
         closeBrackets(),
         bracketMatching(),
-        autocompletion({ override: [complete(props)], icons: false, activateOnTyping: true }),
+        autocompletion({ override: [complete(props)], icons: false, interactionDelay: 0 }),
         language,
         syntaxHighlighting(colors),
         theme,
+        typeOverSelection,
         placeholder('{ resource.service.name = "shop" && duration > 100ms }'),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ 'aria-label': 'TraceQL', spellcheck: 'false' }),
-        keymap.of([...completionKeymap, { key: 'Enter', run: submit }, { key: 'Mod-Enter', run: submit }]),
+        keymap.of([...completionKeymap, { key: 'Tab', run: acceptCompletion }, { key: 'Enter', run: submit }, { key: 'Mod-Enter', run: submit }]),
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !isOurs) props().onChange(update.state.doc.toString());

@@ -78,7 +78,7 @@ function Written({ state, query, range, wrong, again }: Omit<Props, 'actions'>) 
         run(text);
       }}
     >
-      <Editor value={text} range={range} wrong={text === start ? wrong : ''} onChange={setText} onSubmit={run} />
+      <Editor start={start} range={range} wrong={text === start ? wrong : ''} onChange={setText} onSubmit={run} />
       <button type="submit" class="primary">
         search
       </button>

@@ -19,8 +19,15 @@ export interface Layout {
 export const [NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y, MARGIN] = [188, 44, 88, 26, 24];
 const ROUNDS = 8;
 
-export function layout(names: readonly string[], edges: readonly { client: string; server: string }[]): Layout {
-  const sorted = [...names].sort(compare);
+export interface Call {
+  client: string;
+  server: string;
+  calls?: number;
+}
+
+export function layout(names: readonly string[], edges: readonly Call[]): Layout {
+  const flow = flows(edges);
+  const sorted = [...names].sort((a, b) => (flow.get(a) ?? 0) - (flow.get(b) ?? 0) || compare(a, b));
   const known = new Set(sorted);
   const links = edges
     .filter(({ client, server }) => client !== server && known.has(client) && known.has(server))
@@ -30,6 +37,16 @@ export function layout(names: readonly string[], edges: readonly { client: strin
   const columns = toColumns(sorted, forward);
   order(columns, forward);
   return place(columns);
+}
+
+/** Calls that come in less those that go out: where all call each other, who calls most stands first. */
+function flows(edges: readonly Call[]): Map<string, number> {
+  const flow = new Map<string, number>();
+  for (const { client, server, calls = 1 } of edges) {
+    flow.set(client, (flow.get(client) ?? 0) - calls);
+    flow.set(server, (flow.get(server) ?? 0) + calls);
+  }
+  return flow;
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
