@@ -136,7 +136,7 @@ pub(crate) fn hint(error: &QueryError, response: &mut Response) {
 }
 
 /// Whether the reader takes gzip: it is named (or `*` is), and not with a weight of 0.
-fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
     let mut codings = values.flat_map(|value| value.split(','));
     codings.any(|coding| {
@@ -156,7 +156,7 @@ fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 /// Says that a body is compressed.
-fn mark_gzip(response: &mut Response) {
+pub(crate) fn mark_gzip(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));

@@ -54,7 +54,8 @@ pub(crate) const ENDPOINTS: [Endpoint; 27] = [
     endpoint("/memberlist", "GET", "the nodes of the cluster and what they gossip; ?format=json"),
     endpoint("/flush", "GET, POST", "seal live traces into blocks"),
     endpoint("/shutdown", "GET, POST", "end the server gracefully"),
-    endpoint("/", "GET", "the first lines to read"),
+    endpoint("/", "GET", "the web page for a browser; for others the first lines to read"),
+    endpoint("/page/{file}", "GET", "the files of the web page"),
 ];
 
 /// The service of [`GRPC`], as its methods' paths begin.

@@ -25,6 +25,7 @@
 //! | `admin.rs` | `/ready`, `/api/echo`, `/api/status/buildinfo`, `/flush`, `/shutdown` |
 //! | `redact.rs` | `/api/redact` |
 //! | `status.rs` | `/status` and its parts |
+//! | `page/` | Spanloom's own web page |
 //! | `cluster/` | `/ring`, `/memberlist`, `/ring/forget` |
 //! | `metrics.rs` | `/metrics`, and what the API itself counts |
 //! | `tenants.rs` | on whose behalf a question is asked |
@@ -45,6 +46,7 @@ mod graph;
 mod jaeger;
 mod language;
 pub mod metrics;
+mod page;
 mod params;
 mod partial;
 mod parts;

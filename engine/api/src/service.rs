@@ -20,8 +20,8 @@ use tower::Service as _;
 use crate::answer::{LimitMet, text};
 use crate::endpoints::{label, near};
 use crate::{
-    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, cluster, graph, metrics, redact, search,
-    series, status, stream, tags, traces,
+    ApiConfig, ApiMetrics, BuildInfo, Queries, QueryError, admin, cluster, graph, metrics, page, redact,
+    search, series, status, stream, tags, traces,
 };
 
 /// The query API, for `spanloom_receive::serve`. Cheap to clone.
@@ -126,10 +126,15 @@ fn router<Q: Queries>(inner: &Arc<Inner<Q>>) -> Router {
         .route("/memberlist", get(cluster::memberlist::<Q>))
         .route("/flush", get(admin::flush::<Q>).post(admin::flush::<Q>))
         .route("/shutdown", get(admin::shutdown::<Q>).post(admin::shutdown::<Q>))
-        .route("/", get(admin::root::<Q>))
+        .route("/", get(page::root::<Q>))
+        .route("/page/{file}", get(page::file))
         .method_not_allowed_fallback(method_not_allowed);
     let prefix = &inner.config.path_prefix;
-    let router = if prefix.is_empty() { router } else { Router::new().nest(prefix, router) };
+    let router = match prefix.is_empty() {
+        true => router,
+        // What is nested is at the prefix alone; browsers come with a slash behind it, too.
+        false => Router::new().nest(prefix, router).route(&format!("{prefix}/"), get(page::root::<Q>)),
+    };
     router.fallback_service(any(not_found::<Q>).with_state(inner.clone())).with_state(inner.clone())
 }
 

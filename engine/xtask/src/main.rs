@@ -1,4 +1,4 @@
-//! The chores of the house: `cargo xtask tidy | test | sim | clients | query-clients | export | deploy | stores |
+//! The chores of the house: `cargo xtask tidy | test | sim | clients | query-clients | export | deploy | page | stores |
 //! config-docs | fuzz | fuzz-seeds`.
 //!
 //! | file | holds |
@@ -12,6 +12,7 @@
 //! | `query_clients.rs` | readers of Jaeger and Zipkin, which ask a `spanloom` |
 //! | `export.rs` | readers of others, which read what is exported |
 //! | `deploy.rs` | what `docs/deploy` gives to copy, rendered, linted, and its configurations read |
+//! | `page.rs` | the web page: built, compared, tested, driven in a browser |
 //! | `stores.rs` | the servers of stores and caches, and the tests that need them |
 //! | `install.rs` | Python environments and Node modules in pinned versions |
 //! | `generated.rs` | files that the binary writes and the repository keeps |
@@ -28,6 +29,7 @@ mod export;
 mod fuzz;
 mod generated;
 mod install;
+mod page;
 mod query_clients;
 mod repo;
 mod script;
@@ -53,6 +55,9 @@ usage: cargo xtask COMMAND
                            readers of Jaeger and Zipkin ask a running spanloom for what real senders sent
   export [--spanloom PATH] DuckDB, pyarrow and pandas read what `spanloom block export` writes
   deploy [--spanloom PATH] render and lint what docs/deploy has, and have spanloom read its configurations
+  page [--spanloom PATH] [--only PART]
+                           build the web page, compare it with what is committed, test it, drive it in Chromium
+  page --write             build the web page to be committed
   stores PROGRAM [ARGUMENT]...
                            run a program beside servers of S3, Google's and Azure's stores, memcached and
                            Redis, which its environment names (`stores env` prints them)
@@ -89,6 +94,7 @@ fn run(words: &[&str]) -> Result<bool, String> {
         ["query-clients", rest @ ..] => query_clients::QUERY_CLIENTS.command(&repo, rest),
         ["export", rest @ ..] => export::EXPORT.command(&repo, rest),
         ["deploy", rest @ ..] => deploy::DEPLOY.command(&repo, rest),
+        ["page", rest @ ..] => page::command(&repo, rest),
         ["stores", rest @ ..] => stores::command(&repo, rest),
         ["sim", rest @ ..] => sim::command(&repo, rest),
         ["crash"] => checks::server_test(&repo, "crash", "SPANLOOM_CRASH_ROUNDS", "200"),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::repo::Repo;
-use crate::{checks, clients, deploy, export, generated, query_clients, sim, stores, tidy};
+use crate::{checks, clients, deploy, export, generated, page, query_clients, sim, stores, tidy};
 
 /// One step.
 pub struct Step {
@@ -39,6 +39,7 @@ const STEPS: &[Step] = &[
     full("clients", "real senders are read back", &["build"], clients::step),
     full("query-clients", "readers of Jaeger and Zipkin find it", &["build"], query_clients::step),
     full("export", "DuckDB and pandas read exports", &["build"], export::step),
+    full("page", "the web page is what its sources build, and works in a browser", &["build"], page::step),
     full("deploy", "deployments to copy are sound", &["build"], deploy::step),
 ];
 

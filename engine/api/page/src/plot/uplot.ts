@@ -1,0 +1,5 @@
+// uPlot and its styles, in a file of their own.
+
+import 'uplot/dist/uPlot.min.css';
+
+export { default } from 'uplot';

@@ -1,0 +1,5 @@
+// Component tests: pure modules, without a browser.
+
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({ test: { include: ['test/**/*.test.ts'] } });
