@@ -44,6 +44,8 @@ pub enum Kind {
     ReadBlock = 4,
     /// "This is what I know of the members; what do you?"
     ExchangeMembers = 5,
+    /// "Work on these blocks of the store."
+    ScanBlocks = 7,
     /// Spans are kept.
     Pushed = 129,
     /// All that is held of a trace.
@@ -54,6 +56,8 @@ pub enum Kind {
     Pieces = 132,
     /// What the one asked knows of the members.
     Members = 133,
+    /// What the work came to.
+    Scanned = 135,
 }
 
 /// A header whose fields are in place; nothing of it is proven before [`Header::check`].

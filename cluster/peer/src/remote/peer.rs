@@ -13,7 +13,10 @@ use super::DialOptions;
 use super::link::{Link, Target};
 use crate::frame::{KnownHere, KnownThere, Message, Pieces};
 use crate::grpc::Method;
-use crate::{Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, Pushed, ReadBlock, TraceCopy};
+use crate::{
+    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, Pushed, ReadBlock, ScanBlocks, Scanned,
+    TraceCopy,
+};
 
 /// A node elsewhere.
 pub(super) struct Remote {
@@ -79,6 +82,16 @@ impl Peer for Remote {
                 return Ok(pieces);
             }
             Err(PeerError::Garbled("the pieces of the block are not of the lengths asked for".to_owned()))
+        })
+    }
+
+    fn scan_blocks(&self, question: ScanBlocks) -> Answer<'_, Scanned> {
+        let blocks = question.blocks.len();
+        self.answer(Method::ScanBlocks, question, move |scanned: Scanned| {
+            if scanned.shared.len() == blocks {
+                return Ok(scanned);
+            }
+            Err(PeerError::Garbled("the answer is about other blocks than were asked about".to_owned()))
         })
     }
 
