@@ -340,5 +340,8 @@ fn every_node_answers_for_the_cluster() {
     }
     assert!(tally.failures.is_empty(), "\n{}", tally.failures.join("\n"));
     println!("{stores} stores of clusters: {seen:?}");
+    for cluster in &clusters {
+        println!("{}: {:?}", cluster.told(), cluster.split_counts());
+    }
     seen.check(stores);
 }
