@@ -294,6 +294,52 @@ mod tests {
         assert_eq!(told.recv().unwrap(), 4);
     }
 
+    /// Notes who has a turn; the first one waits until it is let go of.
+    struct Turns {
+        name: &'static str,
+        pieces: usize,
+        all: Arc<Mutex<Vec<&'static str>>>,
+        gate: Mutex<Option<Receiver<()>>>,
+        finished: Mutex<Sender<()>>,
+    }
+
+    impl Work for Turns {
+        fn pieces(&self) -> usize {
+            self.pieces
+        }
+
+        fn piece(&self, _: usize) -> bool {
+            if let Some(gate) = self.gate.lock().take() {
+                gate.recv().unwrap();
+            }
+            self.all.lock().push(self.name);
+            true
+        }
+
+        fn finish(&self) {
+            self.finished.lock().send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn who_asks_here_has_every_other_turn_however_many_others_ask() {
+        let pool = Pool::start(1, 0, 4).unwrap();
+        let ((go, gate), (tell, finished)) = (channel(), channel());
+        let all = Arc::<Mutex<Vec<&'static str>>>::default();
+        let turns = |name, pieces, gate| {
+            let (all, finished) = (all.clone(), Mutex::new(tell.clone()));
+            Arc::new(Turns { name, pieces, all, gate: Mutex::new(gate), finished })
+        };
+        pool.submit(turns("first", 1, Some(gate))).unwrap();
+        assert_eq!(pool.submit_guest(turns("a", 3, None)), Ok(()));
+        assert_eq!(pool.submit_guest(turns("b", 3, None)), Ok(()));
+        assert_eq!(pool.submit_guest(turns("c", 3, None)), Err(Full), "half as many as of questions");
+        pool.submit(turns("own", 3, None)).unwrap();
+        go.send(()).unwrap();
+        (0..4).for_each(|_| finished.recv().unwrap());
+        assert_eq!(all.lock().join(" "), "first a own b own a own b a b");
+    }
+
     #[test]
     fn there_is_a_limit_and_dropping_finishes_what_waits() {
         struct Wait(Mutex<Receiver<()>>, Mutex<Sender<()>>);

@@ -383,3 +383,6 @@ fn take(away: &mut Vec<Away>, errand: &Arc<Errand>) -> Option<Away> {
     let at = away.iter().position(|away| Arc::ptr_eq(&away.errand, errand))?;
     Some(away.swap_remove(at))
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,12 @@ pub const SHAPES: [Shape; 5] = [
     Shape { nodes: 5, replication: 5, queriers: 0, has_store: false },
 ];
 
+/// Clusters whose blocks are in a store before anybody asks.
+pub const STORES: [Shape; 2] = [
+    Shape { nodes: 2, replication: 2, queriers: 2, has_store: true },
+    Shape { nodes: 3, replication: 3, queriers: 0, has_store: true },
+];
+
 /// How a node is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ill {
@@ -297,6 +303,26 @@ impl ClusterHouse {
             }
             _ => {}
         }
+    }
+
+    /// Brings most of what is live to the store, and has every node look at it.
+    pub fn ship(&self, dice: &mut Dice) {
+        for member in &self.members[..self.shape.nodes] {
+            if dice.percent(75) {
+                member.house.flush();
+            }
+            let node = member.shared.as_ref().unwrap();
+            member.house.handle().block_on(node.upkeep.ship()).unwrap();
+        }
+        for member in &self.members {
+            let node = member.shared.as_ref().unwrap();
+            member.house.handle().block_on(node.upkeep.poll()).unwrap();
+        }
+    }
+
+    /// Nobody is silent; others help as they do.
+    pub fn no_trouble(&self, dice: &mut Dice) -> Trouble {
+        Trouble { ill: Vec::new(), seals: None, is_whole: true, ..self.trouble(dice) }
     }
 
     fn tolerated(&self) -> usize {

@@ -171,6 +171,14 @@ section! {
         max_series: u32 = 1000,
         /// Most bytes of the names or values of tags in an answer. What is over is left out.
         max_tag_bytes: Size = mib(1),
+        /// In a cluster with a shared store: bytes of the store's blocks in the time asked for, from which on all queriers
+        /// work on a question over many traces, each on a part of the blocks. Below it the calls cost more than they
+        /// bring. `0` is never: the node that is asked does it alone.
+        split_above: Size = mib(128),
+        /// In a cluster: how long another node may take for its part of such a question before it is done here as well,
+        /// once nothing else is left to do. A part that takes others three times as long as parts did so far is done
+        /// here in any case.
+        split_hedge_after: Time = Time(Duration::from_millis(200)),
     }
 }
 
