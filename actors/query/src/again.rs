@@ -23,7 +23,7 @@ pub(crate) const PARTS: usize = 4;
 const AGAIN: u32 = 3;
 
 /// Most errands that another node has of a question at a time.
-const MOST_ERRANDS: usize = 16;
+const MOST_ERRANDS: usize = 8;
 
 /// Where the parts of an answer go.
 pub(crate) type Parts<T> = mpsc::Sender<Result<T, QueryError>>;

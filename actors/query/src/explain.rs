@@ -39,7 +39,10 @@ pub(crate) enum Passed {
 }
 
 /// Notes that are taken while a question is worked on, when it is to be explained.
-pub(crate) struct Explaining(Option<Mutex<Vec<(Note, Option<NodeName>)>>>);
+pub(crate) struct Explaining(Option<Mutex<Vec<By>>>);
+
+/// A note, and the other node that did what it tells of, if one did.
+type By = (Note, Option<NodeName>);
 
 impl Explaining {
     /// Takes notes if asked to.

@@ -135,3 +135,99 @@ pub(crate) fn take_listing(bytes: &[u8], limits: ListLimits) -> Result<listing::
     from.end()?;
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use spanloom_span::TraceId;
+    use spanloom_traceql::answer::FoundTrace;
+    use spanloom_traceql::value::Value;
+
+    use super::*;
+
+    fn top() -> Top {
+        Top::new(100, 1 << 20, None)
+    }
+
+    fn note(block: usize, numbers: [u32; 10], passed: u8) -> Note {
+        let [groups, by_time, by_duration, by_values, read, matched, bytes, candidates, scan, judge] =
+            numbers.map(u64::from);
+        let counters = Counters {
+            groups,
+            pruned_by_time: by_time,
+            pruned_by_duration: by_duration,
+            pruned_by_values: by_values,
+            rows_read: read,
+            rows_matched: matched,
+            bytes_touched: bytes,
+        };
+        let passed = [None, Some(Passed::OutOfTime), Some(Passed::Older)][usize::from(passed)];
+        let (scan, judge) = (Duration::from_nanos(scan), Duration::from_nanos(judge));
+        Note { block, passed, counters, candidates, joined: 0, scan, judge }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_a_search_found_is_read_as_written(
+            notes in vec((any::<[u32; 10]>(), 0_u8..3), 0..4), starts in vec(any::<u64>(), 0..9),
+            at: usize, byte: u8,
+        ) {
+            let blocks: Vec<usize> = (0..notes.len()).map(|number| number + 5).collect();
+            let notes = notes.into_iter().zip(&blocks).map(|((of, passed), block)| note(*block, of, passed));
+            let found = FoundHere { top: Some(top()), notes: notes.collect(), ..FoundHere::default() };
+            for (number, start) in (0..).zip(starts) {
+                let trace = FoundTrace { start, id: TraceId([number; 16]), ..FoundTrace::default() };
+                found.top.as_ref().unwrap().put(trace).unwrap();
+            }
+            let notes = found.notes.clone();
+            let expected = found.top.as_ref().unwrap().fresh();
+            let bytes = put_search(&found);
+            let read = take_search(&bytes, &blocks, top()).unwrap();
+            prop_assert_eq!(read.notes, notes);
+            prop_assert_eq!(read.top.unwrap().take().0, expected);
+            for len in 0..bytes.len() {
+                prop_assert!(take_search(&bytes[..len], &blocks, top()).is_err(), "cut after {} bytes", len);
+            }
+            let (mut damaged, at) = (bytes.to_vec(), at % bytes.len());
+            damaged[at] = byte;
+            let _ = take_search(&damaged, &blocks, top());
+        }
+
+        #[test]
+        fn what_a_listing_found_is_read_as_written(
+            names in vec((0..5_usize, ".{0,9}"), 0..9), texts in vec(".{0,9}", 0..5), ints in vec(any::<i64>(), 0..5),
+            at: usize, byte: u8,
+        ) {
+            let limits = ListLimits { count: 100, bytes: 1 << 20 };
+            let mut found = listing::Found::default();
+            names.iter().for_each(|(scope, name)| found.names.add(SCOPES[*scope], name, limits));
+            texts.iter().for_each(|text| found.values.add(Value::Text(text.as_bytes()), limits));
+            ints.iter().for_each(|value| found.values.add(Value::Int(*value), limits));
+            let bytes = put_listing(&found);
+            let read = take_listing(&bytes, limits).unwrap();
+            for scope in SCOPES {
+                prop_assert_eq!(read.names.of(scope), found.names.of(scope));
+            }
+            prop_assert_eq!(read.values.iter().collect::<Vec<_>>(), found.values.iter().collect::<Vec<_>>());
+            for len in 0..bytes.len() {
+                prop_assert!(take_listing(&bytes[..len], limits).is_err(), "cut after {} bytes", len);
+            }
+            let (mut damaged, at) = (bytes.to_vec(), at % bytes.len());
+            damaged[at] = byte;
+            let _ = take_listing(&damaged, limits);
+        }
+    }
+
+    #[test]
+    fn scopes_have_the_numbers_of_the_question() {
+        for (number, name) in (1..).zip(spanloom_peer::ScanQuestion::SCOPES) {
+            let scope = scope_of(number).unwrap();
+            assert_eq!(format!("{scope:?}").to_lowercase(), name);
+            assert_eq!(number_of(Some(scope)), number);
+        }
+        assert_eq!((scope_of(0), scope_of(6), number_of(None)), (None, None, 0));
+    }
+}

@@ -66,11 +66,21 @@ pub(crate) enum Task {
 struct Piece {
     block: usize,
     bytes: u64,
-    /// Which node takes it first, 0 being this one; `None` when no other can read it.
-    home: Option<usize>,
-    /// Whether its file is here.
-    is_near: bool,
+    /// Who takes it first.
+    line: usize,
 }
+
+/// The line of blocks that no other node can read, or that nobody wants any more: for this node alone.
+const ALONE: usize = 0;
+
+/// The line of blocks whose files are here.
+const NEAR: usize = 1;
+
+/// The line of blocks that this node takes first.
+const MINE: usize = 2;
+
+/// The line of the first of the other nodes.
+const THEIRS: usize = 3;
 
 /// Who works on which block of a question.
 pub(crate) struct Split {
@@ -88,8 +98,8 @@ pub(crate) struct Split {
 
 #[derive(Default)]
 struct State {
-    /// In the order in which they are wanted.
-    waiting: Vec<Piece>,
+    /// By who takes them first, each in the order in which they are wanted.
+    lines: Vec<VecDeque<Piece>>,
     /// What others were given and nobody has settled.
     away: Vec<Away>,
     arrived: VecDeque<(Arc<Errand>, Scanned)>,
@@ -132,6 +142,15 @@ impl Pace {
     }
 }
 
+impl State {
+    /// Takes the first block of some lines, then of another node's, of whose most are left, then of others.
+    fn first(&mut self, before: &[usize], after: &[usize]) -> Option<Piece> {
+        let of_others = (THEIRS..self.lines.len()).max_by_key(|line| self.lines[*line].len());
+        let order = before.iter().copied().chain(of_others).chain(after.iter().copied());
+        order.into_iter().find_map(|line| self.lines.get_mut(line)?.pop_front())
+    }
+}
+
 impl Split {
     /// Pieces that wait, in the order in which they are wanted.
     fn new(
@@ -143,8 +162,14 @@ impl Split {
     ) -> Self {
         let left = waiting.len();
         let given = helpers.iter().map(|_| Some(0)).collect();
+        let mut lines = vec![VecDeque::new(); THEIRS + helpers.len()];
+        for piece in waiting {
+            if let Some(line) = lines.get_mut(piece.line) {
+                line.push_back(piece);
+            }
+        }
         Self {
-            state: Mutex::new(State { waiting, given, left, ..State::default() }),
+            state: Mutex::new(State { lines, given, left, ..State::default() }),
             helpers,
             turns: AtomicUsize::new(left),
             is_open: AtomicBool::new(true),
@@ -184,14 +209,7 @@ impl Split {
         if let Some((errand, scanned)) = state.arrived.pop_front() {
             return Task::Arrived(errand, scanned);
         }
-        let rank = |piece: &Piece| match piece.home {
-            None => 0,
-            Some(0) => 1,
-            Some(_) => 2,
-        };
-        // Of equal rank the first one that waits.
-        if let Some(at) = first_by(&state.waiting, |piece| Some(rank(piece))) {
-            let piece = state.waiting.remove(at);
+        if let Some(piece) = state.first(&[ALONE, NEAR, MINE], &[]) {
             return Task::Block(piece.block);
         }
         while let Some(errand) = state.overdue.pop_front() {
@@ -281,9 +299,13 @@ impl Split {
             return 0;
         }
         let Some(Away { pieces, .. }) = take(&mut state.away, errand) else { return 0 };
-        state.waiting.extend_from_slice(&pieces);
-        // The youngest first again.
-        state.waiting.sort_by_key(|piece| std::cmp::Reverse(piece.block));
+        for piece in &pieces {
+            if let Some(line) = state.lines.get_mut(piece.line) {
+                // The youngest first again.
+                let at = line.partition_point(|other| other.block > piece.block);
+                line.insert(at, *piece);
+            }
+        }
         pieces.len()
     }
 
@@ -299,25 +321,22 @@ impl Split {
     fn pull(&self, helper: usize, most: usize, wants: impl Fn(usize) -> bool) -> Option<Arc<Errand>> {
         let mut state = self.state.lock();
         let given = state.given.get(helper).copied().flatten().filter(|given| *given < most)?;
-        let home = Some(helper + 1);
-        let rank = |piece: &Piece| match piece.home {
-            None => None,
-            of if of == home => Some(0),
-            Some(0) if piece.is_near => Some(2),
-            Some(_) => Some(1),
-        };
-        // What nobody wants any more is passed over by this node's threads at once.
-        let rank = |piece: &Piece| rank(piece).filter(|_| wants(piece.block));
-        let share = state.waiting.len().div_ceil(2 * (self.helpers.len() + 1));
+        let waiting: usize = state.lines.iter().map(VecDeque::len).sum();
+        let share = waiting.div_ceil(2 * (self.helpers.len() + 1)).clamp(1, ERRAND_BLOCKS);
         let (mut pieces, mut bytes) = (Vec::new(), 0u64);
-        while pieces.len() < ERRAND_BLOCKS.min(share.max(1)) {
-            let Some(at) = first_by(&state.waiting, rank) else { break };
-            let more = state.waiting.get(at).map_or(0, |piece| piece.bytes);
-            if !pieces.is_empty() && bytes.saturating_add(more) > ERRAND_BYTES {
+        while pieces.len() < share {
+            let Some(piece) = state.first(&[THEIRS + helper], &[MINE, NEAR]) else { break };
+            if !wants(piece.block) {
+                // This node's threads pass over it at once.
+                state.lines[ALONE].push_back(piece);
+                continue;
+            }
+            if !pieces.is_empty() && bytes.saturating_add(piece.bytes) > ERRAND_BYTES {
+                state.lines[piece.line].push_front(piece);
                 break;
             }
-            bytes = bytes.saturating_add(more);
-            pieces.push(state.waiting.remove(at));
+            bytes = bytes.saturating_add(piece.bytes);
+            pieces.push(piece);
         }
         if pieces.is_empty() {
             return None;
@@ -371,12 +390,6 @@ impl Split {
         // One more, for somebody to see that the question is over.
         self.more_turns(back + 1);
     }
-}
-
-/// The first of the pieces with the least rank.
-fn first_by(pieces: &[Piece], rank: impl Fn(&Piece) -> Option<u8>) -> Option<usize> {
-    let ranked = pieces.iter().enumerate().filter_map(|(at, piece)| Some((rank(piece)?, at)));
-    ranked.min().map(|(_, at)| at)
 }
 
 fn take(away: &mut Vec<Away>, errand: &Arc<Errand>) -> Option<Away> {

@@ -6,7 +6,7 @@ use spanloom_bucket::Listed;
 use spanloom_peer::{Members, Peer};
 use spanloom_ring::{NodeName, Roles};
 
-use super::{Piece, Split};
+use super::{ALONE, MINE, NEAR, Piece, Split, THEIRS};
 use crate::kind::Kind;
 use crate::querier::Inner;
 use crate::sources::SourceBlock;
@@ -43,8 +43,10 @@ pub(crate) fn plan<K: Kind>(inner: &Inner, kind: &K, without: &[NodeName]) -> Op
     let pieces = sources.blocks.iter().enumerate().rev().map(|(number, block)| Piece {
         block: number,
         bytes: sources.bytes_of(number),
-        home: is_shared(block).then(|| home(&block.listed, me.as_ref(), &helpers)),
-        is_near: !block.listed.block.is_far(),
+        line: match is_shared(block) {
+            true => line_of(&block.listed, me.as_ref(), &helpers),
+            false => ALONE,
+        },
     });
     let counters = inner.split.clone();
     counters.count_question();
@@ -75,13 +77,13 @@ fn queriers(members: &Members, without: &[NodeName]) -> (Option<NodeName>, Vec<H
 
 /// Whose a block is first: this node's if its file is here, else that with the greatest weight. Every node that asks
 /// finds the same one, as long as it sees the same queriers.
-fn home(listed: &Listed, me: Option<&NodeName>, helpers: &[Helper]) -> usize {
+fn line_of(listed: &Listed, me: Option<&NodeName>, helpers: &[Helper]) -> usize {
     if !listed.block.is_far() {
-        return 0;
+        return NEAR;
     }
     let key = listed.id.created ^ listed.id.number.rotate_left(32);
     let weight = |name: &NodeName| spanloom_ring::weight_of_job(name, key);
-    let others = helpers.iter().zip(1..).map(|(helper, number)| (weight(&helper.name), number));
-    let mine = me.map(|me| (weight(me), 0));
-    mine.into_iter().chain(others).max().map_or(0, |(_, number)| number)
+    let others = helpers.iter().zip(THEIRS..).map(|(helper, line)| (weight(&helper.name), line));
+    let mine = me.map(|me| (weight(me), MINE));
+    mine.into_iter().chain(others).max().map_or(MINE, |(_, line)| line)
 }

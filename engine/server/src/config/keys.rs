@@ -137,7 +137,7 @@ section! {
         /// `memory.budget`; the next search makes them anew, for 1 us of CPU a live span. `0s` is until the next search.
         keep_columns: Time = s(30),
         /// Most questions over many traces that are worked on or wait at once. More are refused with 429 or
-        /// RESOURCE_EXHAUSTED.
+        /// RESOURCE_EXHAUSTED. Of other nodes' questions half as many parts are taken beside them.
         max_questions: u32 = 64,
         /// Longest time for a question, then it is answered with 504 or DEADLINE_EXCEEDED; `0s` is no limit.
         timeout: Time = s(30),
