@@ -16,6 +16,7 @@
 //! | `stop9_find.rs` | trace by id from a block |
 //! | `stop9_columns.rs` | traces, metrics and tags from a block, in place |
 //! | `stop9_search.rs` | the spans of a block that satisfy a filter |
+//! | `stop9_ask.rs` | questions over many traces, put to a querier |
 //! | `cluster_push.rs` | between stops 3 and 4: requests sent to another node |
 //! | `wire_opencensus.rs` | OpenCensus messages to OTLP |
 //! | `wire_otlp_json.rs` | OTLP/JSON to OTLP |
@@ -30,6 +31,7 @@ pub mod stop45_trace;
 pub mod stop6_log;
 pub mod stop7_seal;
 pub mod stop8_store;
+pub mod stop9_ask;
 pub mod stop9_columns;
 pub mod stop9_find;
 pub mod stop9_search;
@@ -73,7 +75,7 @@ impl fmt::Display for Line {
 pub type Bench = (&'static str, fn(usize) -> Vec<Line>);
 
 /// All benches in the order of the walk, then those of single formats.
-pub const ALL: [Bench; 13] = [
+pub const ALL: [Bench; 14] = [
     ("stop 2 slice", stop2_slice::run),
     ("stops 4-5 shard and trace", stop45_trace::run),
     ("stop 6 log", stop6_log::run),
@@ -82,6 +84,7 @@ pub const ALL: [Bench; 13] = [
     ("stop 9 find", stop9_find::run),
     ("stop 9 columns", stop9_columns::run),
     ("stop 9 search", stop9_search::run),
+    ("stop 9 ask", stop9_ask::run),
     ("cluster push", cluster_push::run),
     ("wire_opencensus", wire_opencensus::run),
     ("wire_otlp_json", wire_otlp_json::run),

@@ -1,18 +1,19 @@
 //! A question over many traces is put to its sources, and put again when a block of another node cannot be read: the
 //! node may have let go of what it listed, or have died. What others hold as well is then read from them.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use spanloom_ring::NodeName;
 use spanloom_span::Tenant;
 use tokio::sync::mpsc;
 
+use crate::kind::Kind;
 use crate::peers::Asking;
-use crate::pool::Work;
 use crate::progress::Progress;
 use crate::querier::Inner;
+use crate::question::Question;
 use crate::sources::Sources;
+use crate::split::{drive, plan};
 use crate::{Answers, Querier, QueryError};
 
 /// Parts of an answer that wait for their reader.
@@ -21,28 +22,31 @@ pub(crate) const PARTS: usize = 4;
 /// How often a question is put again at most.
 const AGAIN: u32 = 3;
 
+/// Most errands that another node has of a question at a time.
+const MOST_ERRANDS: usize = 8;
+
 /// Where the parts of an answer go.
 pub(crate) type Parts<T> = mpsc::Sender<Result<T, QueryError>>;
 
 /// A question, and how it is worked on once its sources are there.
-struct Question<W> {
+struct Put<W> {
     querier: Querier,
     tenants: Vec<Tenant>,
     begun: Instant,
     again: u32,
     without: Vec<NodeName>,
-    work: W,
+    kind: W,
 }
 
 impl Querier {
     /// Sets the threads to work on an answer that comes in parts.
-    pub(crate) async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<K: Kind>(
         &self,
         tenants: Vec<Tenant>,
-        work: impl Fn(Sources, Progress, Parts<T>) -> Arc<dyn Work> + Send + Sync + 'static,
-    ) -> Result<Answers<T>, QueryError> {
+        kind: impl Fn(Sources) -> K + Send + Sync + 'static,
+    ) -> Result<Answers<K::Part>, QueryError> {
         let (querier, begun) = (self.clone(), Instant::now());
-        let mut question = Question { querier, tenants, begun, again: 0, without: Vec::new(), work };
+        let mut question = Put { querier, tenants, begun, again: 0, without: Vec::new(), kind };
         let parts = question.put().await?;
         if self.inner.peers.is_none() {
             return Ok(Answers::new(parts));
@@ -53,11 +57,11 @@ impl Querier {
     }
 }
 
-impl<W> Question<W> {
+impl<W> Put<W> {
     /// Puts it to its sources, and again where that helps.
-    async fn put<T: Send + 'static>(&mut self) -> Result<mpsc::Receiver<Result<T, QueryError>>, QueryError>
+    async fn put<K: Kind>(&mut self) -> Result<mpsc::Receiver<Result<K::Part, QueryError>>, QueryError>
     where
-        W: Fn(Sources, Progress, Parts<T>) -> Arc<dyn Work>,
+        W: Fn(Sources) -> K,
     {
         loop {
             match self.put_once().await {
@@ -67,9 +71,9 @@ impl<W> Question<W> {
         }
     }
 
-    async fn put_once<T: Send + 'static>(&self) -> Result<mpsc::Receiver<Result<T, QueryError>>, QueryError>
+    async fn put_once<K: Kind>(&self) -> Result<mpsc::Receiver<Result<K::Part, QueryError>>, QueryError>
     where
-        W: Fn(Sources, Progress, Parts<T>) -> Arc<dyn Work>,
+        W: Fn(Sources) -> K,
     {
         let inner = &self.querier.inner;
         let busy = || self.querier.busy();
@@ -77,11 +81,20 @@ impl<W> Question<W> {
         let waiting = inner.waiting.try_acquire().map_err(|_| busy())?;
         let asking = Asking { deadline: self.deadline(), without: self.without.clone() };
         let sources = Sources::take(inner, &self.tenants, &asking).await?;
+        let kind = (self.kind)(sources);
+        let split = plan(inner, &kind, &self.without);
         let (answer, parts) = mpsc::channel(PARTS);
-        let work = (self.work)(sources, Progress::begun(self.begun, inner.options.timeout), answer);
-        let submitted = inner.pool.submit(work).map_err(|_| busy());
+        let progress = Progress::begun(self.begun, inner.options.timeout);
+        let question = Question::new(kind, progress, answer, split.clone());
+        let submitted = inner.pool.submit(question.clone()).map_err(|_| busy());
         drop(waiting);
-        submitted.map(|()| parts)
+        submitted?;
+        if let (Some(split), [tenant]) = (split, &self.tenants[..]) {
+            // As many as keep its threads busy, if it has as many as this node.
+            let most = inner.pool.threads().clamp(2, MOST_ERRANDS);
+            tokio::spawn(drive(question, split, tenant.clone(), self.deadline(), most));
+        }
+        Ok(parts)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -103,12 +116,12 @@ impl<W> Question<W> {
 
     /// Hands the parts on to whoever reads them, and puts the question again when that helps. Parts that were handed on
     /// before are repeated then, and the last one is whole all the same.
-    async fn hand_on<T: Send + 'static>(
+    async fn hand_on<K: Kind>(
         mut self,
-        mut parts: mpsc::Receiver<Result<T, QueryError>>,
-        answer: Parts<T>,
+        mut parts: mpsc::Receiver<Result<K::Part, QueryError>>,
+        answer: Parts<K::Part>,
     ) where
-        W: Fn(Sources, Progress, Parts<T>) -> Arc<dyn Work>,
+        W: Fn(Sources) -> K,
     {
         loop {
             let part = tokio::select! {

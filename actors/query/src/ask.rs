@@ -123,6 +123,8 @@ pub struct Explain {
 pub struct ExplainSource {
     /// The block's file, or `live`; of another node's its name before that.
     pub name: String,
+    /// The other node of a cluster that worked on it, if one did.
+    pub by: Option<String>,
     /// Spans it holds.
     pub spans: u64,
     /// Traces it holds.

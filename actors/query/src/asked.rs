@@ -1,16 +1,14 @@
-//! A question under way: what every kind of question has beside its own work.
+//! What every kind of question has beside its own work: who waits for the answer, and what was done so far.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use foldhash::HashSet;
 use parking_lot::Mutex;
-use spanloom_span::TraceId;
-use tokio::sync::mpsc;
 
 use crate::QueryError;
+use crate::again::Parts;
+use crate::kind::Claimed;
 use crate::progress::Progress;
-use crate::sources::Sources;
 
 /// How often parts of an answer are sent while it grows.
 const PART_EVERY: Duration = Duration::from_millis(100);
@@ -18,43 +16,27 @@ const PART_EVERY: Duration = Duration::from_millis(100);
 /// A question under way, whose answer comes in parts of type `T`.
 pub(crate) struct Asked<T> {
     pub progress: Progress,
-    /// Blocks, by number: each is a piece of work. Live spans come first, then the youngest blocks, which are likely to
-    /// hold the newest traces.
-    pieces: Vec<usize>,
-    /// Traces that lie in several places and are judged already.
-    claimed: Mutex<HashSet<TraceId>>,
-    answer: mpsc::Sender<Result<T, QueryError>>,
+    claimed: Claimed,
+    answer: Parts<T>,
     last_part: Mutex<Instant>,
     failed: AtomicBool,
 }
 
 impl<T> Asked<T> {
-    /// A question that is put to these sources and answered to `answer`.
-    pub fn new(
-        sources: &Sources,
-        mut progress: Progress,
-        answer: mpsc::Sender<Result<T, QueryError>>,
-    ) -> Self {
-        let pieces: Vec<usize> = (0..sources.blocks.len()).rev().collect();
-        progress.plan(sources, pieces.len());
+    /// A question that is answered to `answer`.
+    pub fn new(progress: Progress, answer: Parts<T>) -> Self {
         Self {
             progress,
-            pieces,
-            claimed: Mutex::default(),
+            claimed: Claimed::default(),
             answer,
             last_part: Mutex::new(Instant::now()),
             failed: AtomicBool::new(false),
         }
     }
 
-    /// How many pieces of work there are; at least one, so that somebody finishes the question.
-    pub fn pieces(&self) -> usize {
-        self.pieces.len().max(1)
-    }
-
-    /// Takes a trace that lies in several places; false when it was taken before.
-    pub fn claim(&self, id: &TraceId) -> bool {
-        self.claimed.lock().insert(*id)
+    /// Traces that lie in several places and are judged already.
+    pub fn claimed(&self) -> &Claimed {
+        &self.claimed
     }
 
     /// Whether there is no point in going on.
@@ -62,24 +44,9 @@ impl<T> Asked<T> {
         self.failed.load(Ordering::Relaxed) || self.answer.is_closed() || self.progress.is_late()
     }
 
-    /// Does a piece of work, which is about a block, and sends the part that `part` makes when it is time for one. False when there is no
-    /// point in going on.
-    pub fn piece(
-        &self,
-        number: usize,
-        run: impl FnOnce(usize) -> Result<(), QueryError>,
-        part: Option<impl FnOnce() -> T>,
-    ) -> bool {
-        let Some(&block) = self.pieces.get(number).filter(|_| !self.is_over()) else { return false };
-        if let Err(error) = run(block) {
-            self.fail(error);
-            return false;
-        }
-        self.progress.piece_done();
-        if let Some(part) = part {
-            self.send_when_due(part);
-        }
-        !self.is_over()
+    /// Returns when nobody waits for the answer any more.
+    pub async fn is_given_up(&self) {
+        self.answer.closed().await;
     }
 
     /// Ends the question, with its last part or with why there is none.
@@ -93,7 +60,8 @@ impl<T> Asked<T> {
         }
     }
 
-    fn fail(&self, error: QueryError) {
+    /// Ends the question with an error.
+    pub fn fail(&self, error: QueryError) {
         if !self.failed.swap(true, Ordering::Relaxed) {
             self.send(Err(error));
         }
@@ -104,7 +72,8 @@ impl<T> Asked<T> {
         let _ = self.answer.blocking_send(part);
     }
 
-    fn send_when_due(&self, part: impl FnOnce() -> T) {
+    /// Sends a part when it is time for one.
+    pub fn send_when_due(&self, part: impl FnOnce() -> T) {
         let Some(mut last) = self.last_part.try_lock().filter(|last| last.elapsed() >= PART_EVERY) else {
             return;
         };

@@ -8,6 +8,8 @@
 //! | `find.rs` | trace by id |
 //! | `options.rs` | what can be set |
 //! | `asked.rs` | what every kind of question has beside its own work |
+//! | `kind.rs` | what kinds of questions have in common |
+//! | `question.rs` | a question under way |
 //! | `querier.rs` | takes questions |
 //! | `search.rs` | the newest traces that a query finds |
 //! | `select.rs` | the ids of all traces or spans that a query matches |
@@ -22,10 +24,12 @@
 //! | `sources.rs` | what a question works on |
 //! | `live/` | live spans in columns |
 //! | `peers/` | the other nodes of a cluster |
+//! | `split/` | questions that other nodes work on as well |
 //! | `serve.rs` | what this node answers to them |
 //! | `again.rs` | questions that are put again when another node's block cannot be read |
 //! | `pool.rs` | the threads that search |
 //! | `far.rs` | blocks that are elsewhere, asked at the same time |
+//! | `wire.rs` | what was found, as bytes between nodes |
 //! | `ask.rs` | the questions over many traces, and their answers |
 
 mod again;
@@ -37,6 +41,7 @@ mod explain;
 mod far;
 mod find;
 mod graph;
+mod kind;
 mod listing;
 mod live;
 mod options;
@@ -44,12 +49,15 @@ mod peers;
 mod pool;
 mod progress;
 mod querier;
+mod question;
 mod search;
 mod select;
 mod series;
 mod serve;
 mod sources;
+mod split;
 mod top;
+mod wire;
 
 pub use ask::{
     Answers, Cursor, Explain, ExplainSource, MetricsPart, MetricsRequest, SearchPart, SearchRequest,
@@ -61,3 +69,4 @@ pub use options::QueryOptions;
 pub use querier::Querier;
 pub use select::{SelectRequest, Selected, SelectedSpan};
 pub use serve::Serving;
+pub use split::SplitCounts;

@@ -1,20 +1,21 @@
 //! Tags: which attributes there are, and which values a field has.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use parking_lot::Mutex;
-use spanloom_block::{Bits, ListLimits, Names, Values, Wanted};
+use spanloom_block::{Bits, BlockReader, ListLimits, Names, TraceTable, Values, Wanted};
+use spanloom_peer::{ScanList, ScanQuestion};
+use spanloom_ring::NodeName;
 use spanloom_span::TraceId;
 use spanloom_traceql::ast::{Body, Field, FieldExpr, Pipeline, Query, Scope, Set, Stage};
 use spanloom_traceql::plan::{Expr, FilterId, Plan};
 use spanloom_traceql::value::Value;
+use spanloom_traceql::wire::WireError;
 
-use crate::asked::Asked;
 use crate::columns::Matches;
-use crate::desk::{Desk, Readers};
-use crate::pool::Work;
+use crate::kind::{Kind, Turn};
+use crate::progress::Progress;
 use crate::sources::Sources;
-use crate::{QueryError, SearchStats, TagScope, TagType, TagValues, Tags};
+use crate::{QueryError, SearchStats, TagScope, TagType, TagValues, Tags, wire};
 
 /// The one filter of a listing's plan.
 const FILTER: FilterId = FilterId(0);
@@ -42,82 +43,96 @@ pub(crate) struct Told {
     pub partial: Option<String>,
 }
 
-/// A listing under way.
-pub(crate) struct Listing {
+/// A listing, ready to be put.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    question: ScanQuestion,
     listed: Listed,
     plan: Plan,
-    sources: Sources,
     time: (u64, u64),
     limits: ListLimits,
-    asked: Asked<Told>,
+}
+
+/// A listing under way.
+pub(crate) struct Listing {
+    wish: Wish,
+    sources: Sources,
     found: Mutex<Found>,
 }
 
 /// A plan with one filter that reads, beside it, the given field.
-pub(crate) fn plan(filter: Option<FieldExpr>, field: Option<&Field>) -> Result<Plan, QueryError> {
+fn plan(filter: Option<FieldExpr>, field: Option<&Field>) -> Result<Plan, QueryError> {
     let mut stages = vec![Stage::Set(Set::Filter(filter.map(Box::new)))];
     stages.extend(field.map(|field| Stage::Select(vec![field.clone()])));
     let query = Query { body: Body::Search(Pipeline { stages }), hints: Vec::new() };
     Plan::new(&query).map_err(|error| QueryError::Invalid(error.to_string()))
 }
 
+impl Wish {
+    /// What a question asks for; the question is one for a listing.
+    pub fn of(question: ScanQuestion) -> Result<Self, QueryError> {
+        let (listed, list) = match &question {
+            ScanQuestion::Names { scope, list } => (Listed::Names(wire::scope_of(*scope)), list),
+            ScanQuestion::Values { field, list } => (Listed::Values(field_of(field)?), list),
+            _ => return Err(QueryError::Invalid("found a query, expected a question for a list".into())),
+        };
+        let ScanList { filter, start, end, count, bytes } = list;
+        let filter = filter.as_deref().and_then(spanloom_traceql::lenient_filter);
+        let field = match &listed {
+            Listed::Names(_) => None,
+            Listed::Values(field) => Some(field),
+        };
+        let plan = plan(filter, field)?;
+        let most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let (time, limits) = ((*start, *end), ListLimits { count: most(*count), bytes: most(*bytes) });
+        Ok(Self { question, listed, plan, time, limits })
+    }
+}
+
+/// A field of TraceQL by its text.
+fn field_of(text: &str) -> Result<Field, QueryError> {
+    let query = spanloom_traceql::parse(&format!("{{ }} | select({text})"));
+    if let Ok(query) = query
+        && let Body::Search(pipeline) = query.body
+        && let [_, Stage::Select(fields)] = &pipeline.stages[..]
+        && let [field] = &fields[..]
+    {
+        return Ok(field.clone());
+    }
+    Err(QueryError::Invalid(format!(
+        "found `{text}`, expected a field such as resource.service.name, .user or duration"
+    )))
+}
+
 impl Listing {
     /// A listing of what is in these sources, which comes as one part.
-    pub fn new(
-        listed: Listed,
-        plan: Plan,
-        sources: Sources,
-        time: (u64, u64),
-        limits: ListLimits,
-        asked: Asked<Told>,
-    ) -> Arc<Self> {
-        Arc::new(Self { listed, plan, sources, time, limits, asked, found: Mutex::default() })
+    pub fn new(wish: Wish, sources: Sources) -> Self {
+        Self { wish, sources, found: Mutex::default() }
     }
 
-    fn run(&self, block: usize) -> Result<(), QueryError> {
-        let readers = Readers::new(&self.sources);
-        let mut desk = Desk::new(&self.sources, &self.plan, &readers);
-        let mut found = Found::default();
-        self.block(block, &mut desk, &mut found)?;
-        self.add(&found);
-        Ok(())
-    }
-
-    fn add(&self, found: &Found) {
-        let mut all = self.found.lock();
-        for scope in SCOPES.map(|(scope, _)| scope) {
-            found.names.of(scope).iter().for_each(|name| all.names.add(scope, name, self.limits));
-        }
-        found.values.iter().for_each(|value| all.values.add(value, self.limits));
+    fn is_out(&self, number: usize) -> bool {
+        let meta = self.sources.blocks[number].listed.block.meta();
+        meta.min_start > self.wish.time.1 || meta.max_end < self.wish.time.0
     }
 
     fn is_all(&self) -> bool {
-        self.plan.filter(FILTER).is_none_or(|filter| matches!(filter.expr, Expr::Const(true)))
+        self.wish.plan.filter(FILTER).is_none_or(|filter| matches!(filter.expr, Expr::Const(true)))
     }
 
-    fn block(&self, number: usize, desk: &mut Desk<'_>, found: &mut Found) -> Result<(), QueryError> {
-        let block = &self.sources.blocks[number];
-        let meta = block.listed.block.meta();
-        if meta.min_start > self.time.1 || meta.max_end < self.time.0 {
-            return Ok(());
+    /// Lists what some rows of a block have.
+    fn list(
+        &self,
+        reader: &BlockReader,
+        table: &TraceTable<'_>,
+        rows: Option<&[Bits]>,
+        found: &mut Found,
+    ) -> spanloom_block::Result<()> {
+        let Wish { listed, time, limits, .. } = &self.wish;
+        let wanted = Wanted { time: Some(*time), rows };
+        match listed {
+            Listed::Names(scope) => reader.names(*scope, wanted, *limits, &mut found.names),
+            Listed::Values(field) => reader.values(table, field, wanted, *limits, &mut found.values),
         }
-        let reader = desk.reader(number)?;
-        let failed = |error| block.failed(error);
-        if let (Listed::Names(scope), true) = (&self.listed, self.is_all()) {
-            let wanted = Wanted { time: Some(self.time), rows: None };
-            return reader.names(*scope, wanted, self.limits, &mut found.names).map_err(failed);
-        }
-        let matches = Matches::read(reader, &self.plan, Some(self.time)).map_err(failed)?;
-        self.asked.progress.read(matches.counters.bytes_touched);
-        let rows = if self.is_all() { None } else { Some(self.rows(number, &matches, desk)?) };
-        let wanted = Wanted { time: Some(self.time), rows: rows.as_deref() };
-        match &self.listed {
-            Listed::Names(scope) => reader.names(*scope, wanted, self.limits, &mut found.names),
-            Listed::Values(field) => {
-                reader.values(&matches.table, field, wanted, self.limits, &mut found.values)
-            }
-        }
-        .map_err(failed)
     }
 
     /// The rows that the filter holds for, by row group. Where the columns cannot tell, traces are judged whole.
@@ -125,25 +140,43 @@ impl Listing {
         &self,
         number: usize,
         matches: &Matches<'_>,
-        desk: &mut Desk<'_>,
+        turn: &mut Turn<'_>,
     ) -> Result<Vec<Bits>, QueryError> {
         if matches.is_exact(FILTER) {
             return Ok(matches.rows(FILTER));
         }
+        let block = &self.sources.blocks[number];
         let mut rows: Vec<Bits> = matches.rows(FILTER).iter().map(|rows| Bits::none(rows.len())).collect();
-        let sealed = &self.sources.blocks[number].sealed;
-        for place in matches.candidates(&self.plan.needs, &[], sealed, false) {
-            if self.asked.is_over() {
+        for place in matches.candidates(&self.wish.plan.needs, &[], &block.sealed, false) {
+            if turn.is_over() {
                 return Ok(rows);
             }
             let id = matches.table.id(place);
-            let blocks = desk.places(&id, number, place.into())?;
-            let mine = blocks.iter().position(|&(block, _)| block == number);
-            for (_, row) in self.judged(id, &blocks, desk)?.into_iter().filter(|&(at, _)| Some(at) == mine) {
-                matches.set(&mut rows, matches.table.rows(place).start + u64::from(row));
+            let is_shared = || block.elsewhere.as_ref().is_none_or(|all| all.binary_search(&place).is_ok());
+            if turn.tells() && is_shared() {
+                turn.claims(&id, place);
+                continue;
             }
+            let first = matches.table.rows(place).start;
+            let mut set = |row: u64| matches.set(&mut rows, first + row);
+            self.matching(id, (number, place), turn, &mut set)?;
         }
         Ok(rows)
+    }
+
+    /// Shows the rows of a trace in a block for which the filter holds, counted from the trace's first.
+    fn matching(
+        &self,
+        id: TraceId,
+        (number, place): (usize, u32),
+        turn: &mut Turn<'_>,
+        see: &mut dyn FnMut(u64),
+    ) -> Result<(), QueryError> {
+        let blocks = turn.desk.places(&id, number, place.into())?;
+        let mine = blocks.iter().position(|&(block, _)| block == number);
+        let judged = self.judged(id, &blocks, turn)?;
+        judged.into_iter().filter(|&(at, _)| Some(at) == mine).for_each(|(_, row)| see(row.into()));
+        Ok(())
     }
 
     /// Fragment and number of each span of a trace for which the filter holds.
@@ -151,12 +184,13 @@ impl Listing {
         &self,
         id: TraceId,
         blocks: &[(usize, u64)],
-        desk: &mut Desk<'_>,
+        turn: &mut Turn<'_>,
     ) -> Result<Vec<(usize, u32)>, QueryError> {
+        let Turn { desk, seen, .. } = turn;
         let found = desk.whole(id, blocks, |whole| {
-            self.asked.progress.judged(whole.len());
+            seen.judged(whole.len());
             let mut found = Vec::new();
-            let Some(filter) = self.plan.filter(FILTER) else { return Ok(found) };
+            let Some(filter) = self.wish.plan.filter(FILTER) else { return Ok(found) };
             for span in 0..whole.len() {
                 if filter.expr.eval(&mut |field, see| whole.see(span, field, see))? {
                     found.push(whole.place(span));
@@ -168,22 +202,119 @@ impl Listing {
     }
 }
 
-impl Work for Listing {
-    fn pieces(&self) -> usize {
-        self.asked.pieces()
+impl Kind for Listing {
+    type Part = Told;
+    type Found = Found;
+
+    fn sources(&self) -> &Sources {
+        &self.sources
     }
 
-    fn piece(&self, number: usize) -> bool {
-        let no_part = None::<fn() -> Told>;
-        self.asked.piece(number, |block| self.run(block), no_part)
+    fn plan(&self) -> &Plan {
+        &self.wish.plan
     }
 
-    fn finish(&self) {
-        self.asked.finish(|| Told {
+    fn nothing(&self, _: bool) -> Found {
+        Found::default()
+    }
+
+    fn block(&self, number: usize, turn: &mut Turn<'_>, found: &mut Found) -> Result<(), QueryError> {
+        if self.is_out(number) {
+            return Ok(());
+        }
+        let Wish { listed, plan, time, limits, .. } = &self.wish;
+        let reader = turn.desk.reader(number)?;
+        let failed = |error| self.sources.blocks[number].failed(error);
+        if let (Listed::Names(scope), true) = (listed, self.is_all()) {
+            let wanted = Wanted { time: Some(*time), rows: None };
+            return reader.names(*scope, wanted, *limits, &mut found.names).map_err(failed);
+        }
+        let matches = Matches::read(reader, plan, Some(*time)).map_err(failed)?;
+        turn.seen.bytes += matches.counters.bytes_touched;
+        let rows = if self.is_all() { None } else { Some(self.rows(number, &matches, turn)?) };
+        self.list(reader, &matches.table, rows.as_deref(), found).map_err(failed)
+    }
+
+    fn shared(
+        &self,
+        number: usize,
+        places: &[u32],
+        turn: &mut Turn<'_>,
+        found: &mut Found,
+    ) -> Result<(), QueryError> {
+        let reader = turn.desk.reader(number)?;
+        let failed = |error| self.sources.blocks[number].failed(error);
+        let table = TraceTable::open(reader).map_err(failed)?;
+        let mut rows = Rows::none(reader, &self.sources, number);
+        for &place in places.iter().filter(|place| **place < table.len()) {
+            if turn.is_over() {
+                return Ok(());
+            }
+            let first = table.rows(place).start;
+            self.matching(table.id(place), (number, place), turn, &mut |row| rows.set(first + row))?;
+        }
+        self.list(reader, &table, Some(&rows.by_group), found).map_err(failed)
+    }
+
+    fn add(&self, found: Found, _: Option<&NodeName>) -> Result<(), QueryError> {
+        let (mut all, limits) = (self.found.lock(), self.wish.limits);
+        for scope in SCOPES.map(|(scope, _)| scope) {
+            found.names.of(scope).iter().for_each(|name| all.names.add(scope, name, limits));
+        }
+        found.values.iter().for_each(|value| all.values.add(value, limits));
+        Ok(())
+    }
+
+    fn part(&self, progress: &Progress) -> Told {
+        self.last(progress)
+    }
+
+    fn last(&self, progress: &Progress) -> Told {
+        Told {
             found: std::mem::take(&mut *self.found.lock()),
-            stats: self.asked.progress.stats(),
+            stats: progress.stats(),
             partial: self.sources.partial.clone(),
-        });
+        }
+    }
+
+    fn wants(&self, number: usize) -> bool {
+        number < self.sources.blocks.len() && !self.is_out(number)
+    }
+
+    fn question(&self) -> Option<ScanQuestion> {
+        Some(self.wish.question.clone())
+    }
+
+    fn pack(&self, found: Found) -> Bytes {
+        wire::put_listing(&found)
+    }
+
+    fn unpack(&self, _: &[usize], found: &[u8]) -> Result<Found, WireError> {
+        wire::take_listing(found, self.wish.limits)
+    }
+}
+
+/// Sets of a block's rows, by row group.
+struct Rows {
+    first: Vec<u64>,
+    by_group: Vec<Bits>,
+}
+
+impl Rows {
+    fn none(reader: &BlockReader, sources: &Sources, number: usize) -> Self {
+        let first: Vec<u64> = reader.groups().iter().map(|group| group.first_row).collect();
+        let end = sources.blocks[number].listed.block.meta().spans;
+        let ends = first.iter().skip(1).copied().chain([end]);
+        let by_group =
+            first.iter().zip(ends).map(|(first, end)| Bits::none(end.saturating_sub(*first) as usize));
+        Self { by_group: by_group.collect(), first }
+    }
+
+    fn set(&mut self, row: u64) {
+        let group = self.first.partition_point(|first| *first <= row).wrapping_sub(1);
+        if let (Some(first), Some(rows)) = (self.first.get(group), self.by_group.get_mut(group)) {
+            rows.set((row - first) as usize);
+        }
     }
 }
 

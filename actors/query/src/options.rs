@@ -33,6 +33,12 @@ pub struct QueryOptions {
     pub peer_data_bytes: u64,
     /// As [`QueryOptions::peer_data_bytes`], of their metadata.
     pub peer_metadata_bytes: u64,
+    /// In a cluster with a shared store: from how many bytes of blocks on a question is worked on by all queriers; 0 is
+    /// never.
+    pub split_above: u64,
+    /// In a cluster: how long a part of a question that another node works on takes at least until it is done here as
+    /// well.
+    pub hedge_after: Duration,
 }
 
 impl Default for QueryOptions {
@@ -52,6 +58,8 @@ impl Default for QueryOptions {
             max_held: 4096,
             peer_data_bytes: 256 << 20,
             peer_metadata_bytes: 64 << 20,
+            split_above: 128 << 20,
+            hedge_after: Duration::from_millis(200),
         }
     }
 }

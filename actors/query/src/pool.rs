@@ -1,5 +1,9 @@
 //! The threads that search. Questions share them fairly: each is cut into pieces, and the threads go around the
 //! questions piece by piece.
+//!
+//! Other nodes of a cluster have parts of their questions worked on here. Those are counted apart, and have every other
+//! turn while somebody who asks here has pieces: so who asks here has half of the threads at least, however many others
+//! ask.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,8 +15,13 @@ use spanloom_stage::give_way;
 
 /// What a question is made of: numbered pieces that may be done in any order and at the same time.
 pub trait Work: Send + Sync + 'static {
-    /// How many pieces there are; at least one.
+    /// How many pieces there are so far; at least one.
     fn pieces(&self) -> usize;
+
+    /// Whether there may be more later, of which [`Waker::wake`] tells.
+    fn may_grow(&self) -> bool {
+        false
+    }
 
     /// Does a piece. False when there is no point in going on with the others.
     fn piece(&self, number: usize) -> bool;
@@ -28,6 +37,8 @@ struct Job {
     /// Pieces that are being done.
     begun: usize,
     number: u64,
+    /// Whether another node asked.
+    is_guest: bool,
 }
 
 #[derive(Default)]
@@ -35,6 +46,8 @@ struct Line {
     jobs: VecDeque<Job>,
     numbered: u64,
     is_closed: bool,
+    /// Whether it is the guests' turn.
+    guests_turn: bool,
 }
 
 #[derive(Default)]
@@ -48,6 +61,19 @@ pub struct Pool {
     shared: Arc<Shared>,
     most: usize,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Tells a pool's threads that a question has more pieces.
+#[derive(Clone)]
+pub struct Waker(Arc<Shared>);
+
+impl Waker {
+    /// Has the threads look again.
+    pub fn wake(&self) {
+        // A thread that has just looked waits by the time the lock is free.
+        drop(self.0.line.lock());
+        self.0.more.notify_all();
+    }
 }
 
 /// There is no room for another question.
@@ -76,15 +102,36 @@ impl Pool {
         self.shared.line.lock().jobs.len()
     }
 
+    /// What tells the threads that a question has more pieces.
+    pub fn waker(&self) -> Waker {
+        Waker(self.shared.clone())
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
     /// Takes a question.
     pub fn submit(&self, work: Arc<dyn Work>) -> Result<(), Full> {
+        self.take(work, false)
+    }
+
+    /// Takes a part of another node's question; half as many as of questions.
+    pub fn submit_guest(&self, work: Arc<dyn Work>) -> Result<(), Full> {
+        self.take(work, true)
+    }
+
+    fn take(&self, work: Arc<dyn Work>, is_guest: bool) -> Result<(), Full> {
         let mut line = self.shared.line.lock();
-        if line.jobs.len() >= self.most || line.is_closed {
+        let most = if is_guest { self.most.div_ceil(2) } else { self.most };
+        let there = line.jobs.iter().filter(|job| job.is_guest == is_guest).count();
+        if there >= most || line.is_closed {
             return Err(Full);
         }
         line.numbered += 1;
         let number = line.numbered;
-        line.jobs.push_back(Job { work, next: 0, begun: 0, number });
+        line.jobs.push_back(Job { work, next: 0, begun: 0, number, is_guest });
         drop(line);
         self.shared.more.notify_all();
         Ok(())
@@ -116,14 +163,26 @@ impl Drop for Pool {
     }
 }
 
+impl Line {
+    /// Takes out the question whose turn it is.
+    fn next(&mut self) -> Option<Job> {
+        let is_ready = |job: &Job| job.next < job.work.pieces();
+        let turn = self.guests_turn;
+        let of_turn = self.jobs.iter().position(|job| job.is_guest == turn && is_ready(job));
+        let at = of_turn.or_else(|| self.jobs.iter().position(is_ready))?;
+        let job = self.jobs.remove(at)?;
+        self.guests_turn = !job.is_guest;
+        Some(job)
+    }
+}
+
 impl Shared {
     /// Waits for a piece and does it; false at the end.
     fn work(&self) -> bool {
         let (work, piece, number) = {
             let mut line = self.line.lock();
             loop {
-                let ready = line.jobs.iter().position(|job| job.next < job.work.pieces());
-                if let Some(mut job) = ready.and_then(|at| line.jobs.remove(at)) {
+                if let Some(mut job) = line.next() {
                     let taken = (job.work.clone(), job.next, job.number);
                     job.next += 1;
                     job.begun += 1;
@@ -152,7 +211,9 @@ impl Shared {
         if !goes_on {
             job.next = usize::MAX;
         }
-        let is_last = job.begun == 0 && job.next >= job.work.pieces();
+        // What grows says so before it has grown: asked in this order, nothing is overlooked.
+        let may_grow = job.next < usize::MAX && job.work.may_grow();
+        let is_last = job.begun == 0 && job.next >= job.work.pieces() && !may_grow;
         if is_last {
             line.jobs.remove(at);
         }
@@ -231,6 +292,52 @@ mod tests {
         let (work, told) = count(1000, 3);
         pool.submit(work).unwrap();
         assert_eq!(told.recv().unwrap(), 4);
+    }
+
+    /// Notes who has a turn; the first one waits until it is let go of.
+    struct Turns {
+        name: &'static str,
+        pieces: usize,
+        all: Arc<Mutex<Vec<&'static str>>>,
+        gate: Mutex<Option<Receiver<()>>>,
+        finished: Mutex<Sender<()>>,
+    }
+
+    impl Work for Turns {
+        fn pieces(&self) -> usize {
+            self.pieces
+        }
+
+        fn piece(&self, _: usize) -> bool {
+            if let Some(gate) = self.gate.lock().take() {
+                gate.recv().unwrap();
+            }
+            self.all.lock().push(self.name);
+            true
+        }
+
+        fn finish(&self) {
+            self.finished.lock().send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn who_asks_here_has_every_other_turn_however_many_others_ask() {
+        let pool = Pool::start(1, 0, 4).unwrap();
+        let ((go, gate), (tell, finished)) = (channel(), channel());
+        let all = Arc::<Mutex<Vec<&'static str>>>::default();
+        let turns = |name, pieces, gate| {
+            let (all, finished) = (all.clone(), Mutex::new(tell.clone()));
+            Arc::new(Turns { name, pieces, all, gate: Mutex::new(gate), finished })
+        };
+        pool.submit(turns("first", 1, Some(gate))).unwrap();
+        assert_eq!(pool.submit_guest(turns("a", 3, None)), Ok(()));
+        assert_eq!(pool.submit_guest(turns("b", 3, None)), Ok(()));
+        assert_eq!(pool.submit_guest(turns("c", 3, None)), Err(Full), "half as many as of questions");
+        pool.submit(turns("own", 3, None)).unwrap();
+        go.send(()).unwrap();
+        (0..4).for_each(|_| finished.recv().unwrap());
+        assert_eq!(all.lock().join(" "), "first a own b own a own b a b");
     }
 
     #[test]

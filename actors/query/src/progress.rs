@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::kind::Seen;
 use crate::sources::Sources;
 use crate::{QueryError, SearchStats};
 
@@ -45,25 +46,12 @@ impl Progress {
         self.known = SearchStats { blocks, block_bytes, jobs: self.pieces, ..SearchStats::default() };
     }
 
-    /// A trace of so many spans was looked at whole.
-    pub fn judged(&self, spans: u32) {
-        self.traces.fetch_add(1, Ordering::Relaxed);
-        self.spans.fetch_add(spans.into(), Ordering::Relaxed);
-    }
-
-    /// So many spans were looked at in columns.
-    pub fn scanned(&self, spans: u64) {
-        self.spans.fetch_add(spans, Ordering::Relaxed);
-    }
-
-    /// Bytes were looked at.
-    pub fn read(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// A piece of work is done.
-    pub fn piece_done(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
+    /// So many pieces of work are done, for which this was looked at.
+    pub fn add(&self, seen: Seen, pieces: u64) {
+        self.traces.fetch_add(seen.traces, Ordering::Relaxed);
+        self.spans.fetch_add(seen.spans, Ordering::Relaxed);
+        self.bytes.fetch_add(seen.bytes, Ordering::Relaxed);
+        self.done.fetch_add(pieces, Ordering::Relaxed);
     }
 
     /// Time that live spans took to be brought into columns.

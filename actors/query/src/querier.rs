@@ -3,29 +3,29 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use spanloom_block::ListLimits;
 use spanloom_bucket::Bucket;
-use spanloom_peer::{Live, Members};
+use spanloom_peer::{Live, Members, ScanList, ScanQuestion};
 use spanloom_span::Tenant;
 use spanloom_stage::Budget;
 use spanloom_traceql::answer::Steps;
-use spanloom_traceql::ast::{Body, Field, Stage};
 use spanloom_traceql::metrics::{Accumulator, Limits};
 use spanloom_traceql::plan::Plan;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::again::PARTS;
-use crate::asked::Asked;
-use crate::listing::{self, Listed, Listing};
+use crate::listing::{self, Listing, Wish};
 use crate::live::{Forgetful, LiveColumns};
 use crate::peers::Peers;
 use crate::pool::Pool;
 use crate::progress::Progress;
+use crate::question::Question;
 use crate::search::Search;
 use crate::select::{SelectRequest, Selected, Selecting};
 use crate::series::Counting;
 use crate::serve::{Held, run_number};
 use crate::sources::Sources;
+use crate::split::{SplitCounters, SplitCounts};
+use crate::wire;
 use crate::{
     Answers, MetricsPart, MetricsRequest, QueryError, QueryOptions, SearchPart, SearchRequest, TagValues,
     TagValuesRequest, Tags, TagsRequest,
@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub pool: Pool,
     /// Room for questions that wait for their sources.
     pub waiting: Semaphore,
+    /// What is counted of questions that several nodes work on.
+    pub split: Arc<SplitCounters>,
     pub options: QueryOptions,
 }
 
@@ -74,8 +76,9 @@ impl Querier {
         let held = Arc::new(Held::new(options.hold_listed, options.max_held));
         let live = Forgetful::start(live, options.keep_columns, held.clone())?;
         let waiting = Semaphore::new(options.max_questions.clamp(1, Semaphore::MAX_PERMITS));
-        let (peers, run) = (peers.map(Arc::new), run_number());
-        Ok(Self { inner: Arc::new(Inner { peer, bucket, live, peers, held, run, pool, waiting, options }) })
+        let (peers, run, split) = (peers.map(Arc::new), run_number(), Arc::default());
+        let inner = Inner { peer, bucket, live, peers, held, run, pool, waiting, split, options };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Searches for traces. What was acknowledged before is found.
@@ -84,12 +87,9 @@ impl Querier {
         if request.limit == 0 {
             return Err(QueryError::Invalid("limit is 0, expected at least 1".into()));
         }
-        let most = self.inner.options.max_answer_bytes;
-        self.ask(request.tenants.clone(), move |sources, progress, answer| {
-            let asked = Asked::new(&sources, progress, answer);
-            Search::new(request.clone(), plan.clone(), sources, asked, most)
-        })
-        .await
+        let (tenants, most) = (request.tenants.clone(), self.inner.options.max_answer_bytes);
+        let kind = move |sources| Search::new(request.clone(), plan.clone(), sources, most);
+        self.ask(tenants, kind).await
     }
 
     /// Selects all traces or spans of blocks that a query matches, however long it takes. What is live is not looked at.
@@ -100,8 +100,8 @@ impl Querier {
         let plan = plan_for_traces(&request.query)?;
         let (answer, parts) = mpsc::channel(PARTS);
         let sources = Sources::of_blocks(&self.inner, &request.tenant).await?;
-        let asked = Asked::new(&sources, Progress::begun(Instant::now(), Duration::ZERO), answer);
-        let work = Selecting::new(request, plan, sources, asked);
+        let progress = Progress::begun(Instant::now(), Duration::ZERO);
+        let work = Question::new(Selecting::new(request, plan, sources), progress, answer, None);
         self.inner.pool.submit(work).map_err(|_| self.busy())?;
         Answers::new(parts).next_part().await.unwrap_or(Err(QueryError::Stopping))
     }
@@ -154,68 +154,45 @@ impl Querier {
             max_bytes: options.max_answer_bytes / metrics.leaves.len().max(1),
             exemplars: metrics.exemplars.map_or(request.exemplars, |hint| hint.min(request.exemplars)),
         };
-        self.ask(request.tenants.clone(), move |sources, progress, answer| {
-            let asked = Asked::new(&sources, progress, answer);
-            Counting::new(request.clone(), plan.clone(), sources, steps, limits, asked)
-        })
-        .await
+        let tenants = request.tenants.clone();
+        let kind = move |sources| Counting::new(request.clone(), plan.clone(), sources, steps, limits);
+        self.ask(tenants, kind).await
     }
 
     /// Lists the names of attributes.
     pub async fn tags(&self, request: TagsRequest) -> Result<Tags, QueryError> {
-        let filter = request.query.as_deref().and_then(spanloom_traceql::lenient_filter);
-        let plan = listing::plan(filter, None)?;
-        let listed = Listed::Names(request.scope.map(listing::scope_of));
-        let time = (request.start.unwrap_or(0), request.end.unwrap_or(u64::MAX));
-        Ok(listing::tags(self.list(request.tenants, listed, plan, time, request.limit).await?))
+        let TagsRequest { tenants, scope, query, start, end, limit } = request;
+        let scope = wire::number_of(scope.map(listing::scope_of));
+        let list = self.list_of(query, (start, end), limit);
+        Ok(listing::tags(self.list(tenants, ScanQuestion::Names { scope, list }).await?))
     }
 
     /// Lists the values of a field.
     pub async fn tag_values(&self, request: TagValuesRequest) -> Result<TagValues, QueryError> {
-        let field = field(&request.field)?;
-        let filter = request.query.as_deref().and_then(spanloom_traceql::lenient_filter);
-        let plan = listing::plan(filter, Some(&field))?;
-        let listed = Listed::Values(field);
-        let time = (request.start.unwrap_or(0), request.end.unwrap_or(u64::MAX));
-        Ok(listing::tag_values(self.list(request.tenants, listed, plan, time, request.limit).await?))
+        let TagValuesRequest { tenants, field, query, start, end, limit } = request;
+        let list = self.list_of(query, (start, end), limit);
+        Ok(listing::tag_values(self.list(tenants, ScanQuestion::Values { field, list }).await?))
     }
 
-    async fn list(
-        &self,
-        tenants: Vec<Tenant>,
-        listed: Listed,
-        plan: Plan,
-        time: (u64, u64),
-        limit: usize,
-    ) -> Result<listing::Told, QueryError> {
-        let limits = ListLimits { count: limit, bytes: self.inner.options.max_tag_bytes };
-        let mut told = self
-            .ask(tenants, move |sources, progress, answer| {
-                let asked = Asked::new(&sources, progress, answer);
-                Listing::new(listed.clone(), plan.clone(), sources, time, limits, asked)
-            })
-            .await?;
+    fn list_of(&self, filter: Option<String>, time: (Option<u64>, Option<u64>), limit: usize) -> ScanList {
+        let (start, end) = (time.0.unwrap_or(0), time.1.unwrap_or(u64::MAX));
+        ScanList { filter, start, end, count: limit as u64, bytes: self.inner.options.max_tag_bytes as u64 }
+    }
+
+    async fn list(&self, tenants: Vec<Tenant>, question: ScanQuestion) -> Result<listing::Told, QueryError> {
+        let wish = Wish::of(question)?;
+        let mut told = self.ask(tenants, move |sources| Listing::new(wish.clone(), sources)).await?;
         told.next_part().await.unwrap_or(Err(QueryError::Stopping))
     }
-}
 
-/// A field of TraceQL by its text.
-fn field(text: &str) -> Result<Field, QueryError> {
-    let query = spanloom_traceql::parse(&format!("{{ }} | select({text})"));
-    if let Ok(query) = query
-        && let Body::Search(pipeline) = query.body
-        && let [_, Stage::Select(fields)] = &pipeline.stages[..]
-        && let [field] = &fields[..]
-    {
-        return Ok(field.clone());
+    /// What was counted of questions that several nodes worked on.
+    pub fn split_counts(&self) -> SplitCounts {
+        self.inner.split.now()
     }
-    Err(QueryError::Invalid(format!(
-        "found `{text}`, expected a field such as resource.service.name, .user or duration"
-    )))
 }
 
 /// Makes a query for traces ready to run.
-fn plan_for_traces(query: &str) -> Result<Plan, QueryError> {
+pub(crate) fn plan_for_traces(query: &str) -> Result<Plan, QueryError> {
     let plan = plan(query)?;
     if plan.pipeline().is_none() {
         return Err(QueryError::Invalid(format!(

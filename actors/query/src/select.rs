@@ -3,18 +3,16 @@
 //! Works on blocks as a search does, without time, order or the contents of an answer: what is kept of a trace is its
 //! id. What is live is not looked at: whoever wants it selected has it sealed first.
 
-use std::sync::Arc;
-
 use parking_lot::Mutex;
+use spanloom_ring::NodeName;
 use spanloom_span::{Tenant, TraceId};
 use spanloom_traceql::eval::judge;
 use spanloom_traceql::plan::{Needs, PipelinePlan, Plan};
 
 use crate::QueryError;
-use crate::asked::Asked;
 use crate::columns::Matches;
-use crate::desk::{Desk, Readers};
-use crate::pool::Work;
+use crate::kind::{Kind, Turn};
+use crate::progress::Progress;
 use crate::sources::Sources;
 
 /// "Which traces, or spans, exactly?"
@@ -54,37 +52,34 @@ pub(crate) struct Selecting {
     request: SelectRequest,
     plan: Plan,
     sources: Sources,
-    asked: Asked<Selected>,
     selected: Mutex<Selected>,
 }
 
 impl Selecting {
     /// A selection from these sources. The plan is one for traces.
-    pub fn new(request: SelectRequest, plan: Plan, sources: Sources, asked: Asked<Selected>) -> Arc<Self> {
-        Arc::new(Self { request, plan, sources, asked, selected: Mutex::default() })
+    pub fn new(request: SelectRequest, plan: Plan, sources: Sources) -> Self {
+        Self { request, plan, sources, selected: Mutex::default() }
     }
 
-    fn run(&self, number: usize) -> Result<(), QueryError> {
+    fn run(&self, number: usize, turn: &mut Turn<'_>) -> Result<(), QueryError> {
         let Some(pipeline) = self.plan.pipeline() else { return Ok(()) };
-        let readers = Readers::new(&self.sources);
-        let mut desk = Desk::new(&self.sources, &self.plan, &readers);
         let block = &self.sources.blocks[number];
         let failed = |error| block.failed(error);
-        let matches = Matches::read(desk.reader(number)?, &self.plan, None).map_err(failed)?;
+        let matches = Matches::read(turn.desk.reader(number)?, &self.plan, None).map_err(failed)?;
         if !matches.is_some() && self.plan.needs != Needs::Nothing {
             return Ok(());
         }
-        let shared = desk.shared_places(number, matches.table.ids())?;
+        let shared = turn.desk.shared_places(number, matches.table.ids())?;
         for place in matches.candidates(&self.plan.needs, &shared, &block.sealed, false) {
-            if self.asked.is_over() {
+            if turn.is_over() {
                 return Ok(());
             }
             let id = matches.table.id(place);
             if shared.binary_search(&place).is_err() {
-                self.judge(id, &[(number, place.into())], pipeline, &mut desk)?;
-            } else if self.asked.claim(&id) {
+                self.judge(id, &[(number, place.into())], pipeline, turn)?;
+            } else if turn.claims(&id, place) {
                 let places = self.sources.blocks_with(&id)?;
-                self.judge(id, &places, pipeline, &mut desk)?;
+                self.judge(id, &places, pipeline, turn)?;
             }
         }
         Ok(())
@@ -95,10 +90,11 @@ impl Selecting {
         id: TraceId,
         blocks: &[(usize, u64)],
         pipeline: &PipelinePlan,
-        desk: &mut Desk<'_>,
+        turn: &mut Turn<'_>,
     ) -> Result<(), QueryError> {
+        let Turn { desk, seen, .. } = turn;
         let spans = desk.whole(id, blocks, |whole| {
-            self.asked.progress.judged(whole.len());
+            seen.judged(whole.len());
             let spansets = judge(pipeline, whole, &mut |_, _, _| Ok(false))?;
             if spansets.is_empty() {
                 return Ok(None);
@@ -129,21 +125,45 @@ impl Selecting {
     }
 }
 
-impl Work for Selecting {
-    fn pieces(&self) -> usize {
-        self.asked.pieces()
+impl Kind for Selecting {
+    type Part = Selected;
+    /// What is selected is kept at once.
+    type Found = ();
+
+    fn sources(&self) -> &Sources {
+        &self.sources
     }
 
-    fn piece(&self, number: usize) -> bool {
-        self.asked.piece(number, |block| self.run(block), None::<fn() -> Selected>)
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
-    fn finish(&self) {
-        self.asked.finish(|| {
-            let mut selected = std::mem::take(&mut *self.selected.lock());
-            selected.traces.sort_unstable();
-            selected.spans.sort_unstable();
-            selected
-        });
+    fn nothing(&self, _: bool) {}
+
+    fn block(&self, number: usize, turn: &mut Turn<'_>, (): &mut ()) -> Result<(), QueryError> {
+        self.run(number, turn)
+    }
+
+    fn shared(&self, _: usize, _: &[u32], _: &mut Turn<'_>, (): &mut ()) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn add(&self, (): (), _: Option<&NodeName>) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn part(&self, progress: &Progress) -> Selected {
+        self.last(progress)
+    }
+
+    fn last(&self, _: &Progress) -> Selected {
+        let mut selected = std::mem::take(&mut *self.selected.lock());
+        selected.traces.sort_unstable();
+        selected.spans.sort_unstable();
+        selected
+    }
+
+    fn wants(&self, _: usize) -> bool {
+        true
     }
 }

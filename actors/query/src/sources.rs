@@ -26,6 +26,8 @@ pub(crate) struct SourceBlock {
     pub sealed: Arc<[u32]>,
     /// Whether it is made of live spans.
     pub is_live: bool,
+    /// Whether the shared store has it, as far as its list of blocks is known here: then other nodes can read it.
+    pub is_in_store: bool,
     /// What is known of it, if it is another node's.
     pub of_peer: Option<Arc<Known>>,
 }
@@ -86,6 +88,11 @@ impl Sources {
         };
         let opened = tokio::task::spawn_blocking(open).await.map_err(|_| QueryError::Stopping)??;
         Ok(Self { blocks: opened, prepared: begun.elapsed(), partial: None })
+    }
+
+    /// Bytes of a block's file.
+    pub fn bytes_of(&self, number: usize) -> u64 {
+        self.blocks.get(number).map_or(0, |block| block.listed.block.meta().file_bytes)
     }
 
     /// Blocks of files, without the live ones.
@@ -172,7 +179,10 @@ async fn with_peers(
         (own_sources(inner, tenant, is_compared).await, manifest, partial)
     };
     let ((own, manifest, unseen), mut lists) = tokio::join!(own, peers.list(tenant, asking));
-    let (own, took) = own?;
+    let (mut own, took) = own?;
+    for block in own.iter_mut().filter(|block| !block.is_live) {
+        block.is_in_store = manifest.as_ref().is_some_and(|known| known.block(block.listed.id).is_some());
+    }
     // What is in the store is read from there, and what is gone from it is not brought back.
     lists.leave_out(manifest.as_deref());
     let partial = both(lists.partial.take(), unseen);
@@ -222,13 +232,15 @@ fn opened(blocks: &[Listed], overlaps: Option<&[Arc<[u32]>]>, view: &View) -> Ve
             elsewhere,
             sealed: Arc::default(),
             is_live: false,
+            is_in_store: false,
             of_peer: None,
         }
     };
     let of_run = |(number, listed): (usize, &Listed)| {
         let places = |of: &[Arc<[u32]>]| of.get(number).cloned().unwrap_or_default();
         let (elsewhere, sealed) = (overlaps.map(|_| places(&view.elsewhere)), places(&view.sealed));
-        SourceBlock { listed: listed.clone(), elsewhere, sealed, is_live: true, of_peer: None }
+        let listed = listed.clone();
+        SourceBlock { listed, elsewhere, sealed, is_live: true, is_in_store: false, of_peer: None }
     };
     let blocks = blocks.iter().enumerate().map(of_block);
     blocks.chain(view.runs.iter().enumerate().map(of_run)).collect()

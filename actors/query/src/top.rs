@@ -39,6 +39,22 @@ impl Top {
         Self { limit, max_bytes, after, kept: Mutex::default(), floor: AtomicU64::new(0) }
     }
 
+    /// As this one, with nothing found yet: what is older than what was found here is of no use there either.
+    pub fn apart(&self) -> Self {
+        let Self { limit, max_bytes, after, .. } = *self;
+        Self { limit, max_bytes, after, kept: Mutex::default(), floor: AtomicU64::new(self.floor()) }
+    }
+
+    /// Traces that start before this are of no use.
+    pub fn floor(&self) -> u64 {
+        self.floor.load(Ordering::Relaxed)
+    }
+
+    /// Traces that start before this are of no use, as was found elsewhere.
+    pub fn raise_floor(&self, floor: u64) {
+        self.floor.fetch_max(floor, Ordering::Relaxed);
+    }
+
     /// Whether a trace that starts at this time or before can still be among the ones asked for.
     pub fn wants_start(&self, latest: u64) -> bool {
         latest >= self.floor.load(Ordering::Relaxed)
@@ -80,7 +96,7 @@ impl Top {
         if kept.traces.len() == self.limit
             && let Some(((Reverse(start), _), _)) = kept.traces.last_key_value()
         {
-            self.floor.store(*start, Ordering::Relaxed);
+            self.floor.fetch_max(*start, Ordering::Relaxed);
         }
         Ok(())
     }

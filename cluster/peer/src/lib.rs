@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `live.rs` | what is asked within a process: answers share the memory of the one who gives them |
 //! | `node.rs` | what nodes ask each other: answers are bytes |
+//! | `scan.rs` | the part of a question that another node works on |
 //! | `members.rs` | the cluster as one node sees it |
 //! | `tenants.rs` | each tenant's part of the ring |
 //! | `error.rs` | why a question has no answer |
@@ -21,6 +22,7 @@ mod live;
 mod members;
 mod node;
 mod remote;
+mod scan;
 mod serve;
 mod tenants;
 mod tls;
@@ -36,6 +38,7 @@ pub use node::{
     TraceCopy,
 };
 pub use remote::{Deadlines, DialOptions, Dialer};
+pub use scan::{MAX_SCAN_BLOCKS, ScanBlocks, ScanList, ScanQuestion, Scanned, StoreBlock};
 pub use serve::{PeerService, ServeCounters, ServeOptions, Served, serve};
 pub use tenants::{TenantRing, TenantRings};
 pub use tls::{ClientTls, Identity, ServerTls, TlsError};

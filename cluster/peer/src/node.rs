@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use spanloom_span::Tenant;
 
-use crate::{Answer, FindTrace};
+use crate::{Answer, FindTrace, PeerError, ScanBlocks, Scanned};
 
 /// Most ranges of one [`ReadBlock`].
 pub const MAX_RANGES: usize = 256;
@@ -122,6 +122,12 @@ pub trait Peer: Send + Sync + 'static {
 
     /// Bytes of a node's block, a piece for each range.
     fn read_block(&self, question: ReadBlock) -> Answer<'_, Vec<Bytes>>;
+
+    /// A part of a question over many traces. A peer that does not say otherwise takes none.
+    fn scan_blocks(&self, question: ScanBlocks) -> Answer<'_, Scanned> {
+        drop(question);
+        Box::pin(async { Err(PeerError::Unavailable("the node works on no blocks for others".into())) })
+    }
 
     /// Exchanges all that is known of the cluster's members, as `spanloom_swim` writes it.
     fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes>;

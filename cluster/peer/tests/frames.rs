@@ -15,8 +15,8 @@ use spanloom_peer::frame::{
     FrameError, KnownHere, KnownThere, MAGIC, Message, Pieces, VERSION, decode, encode,
 };
 use spanloom_peer::{
-    BlockList, FindTrace, ListBlocks, MAX_RANGES, PeerBlock, PeerError, Push, PushSliced, Pushed, ReadBlock,
-    TraceCopy,
+    BlockList, FindTrace, ListBlocks, MAX_RANGES, MAX_SCAN_BLOCKS, PeerBlock, PeerError, Push, PushSliced,
+    Pushed, ReadBlock, ScanBlocks, ScanList, ScanQuestion, Scanned, StoreBlock, TraceCopy,
 };
 use spanloom_span::{Tenant, TraceId};
 
@@ -38,6 +38,39 @@ fn block() -> impl Strategy<Value = PeerBlock> {
             sealed: sealed.into_iter().collect(),
         },
     )
+}
+
+fn places() -> impl Strategy<Value = Vec<u32>> {
+    btree_set(any::<u32>(), 0..9).prop_map(|places| places.into_iter().collect())
+}
+
+fn store_block() -> impl Strategy<Value = StoreBlock> {
+    (any::<u64>(), any::<u64>(), places(), places())
+        .prop_map(|(created, number, elsewhere, sealed)| StoreBlock { created, number, elsewhere, sealed })
+}
+
+fn list() -> impl Strategy<Value = ScanList> {
+    let text = proptest::option::of(".{0,9}");
+    (text, any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>())
+        .prop_map(|(filter, start, end, count, bytes)| ScanList { filter, start, end, count, bytes })
+}
+
+fn question() -> impl Strategy<Value = ScanQuestion> {
+    let after = proptest::option::of(any::<(u64, [u8; 16])>());
+    let numbers = any::<[u64; 5]>();
+    let search = (".{0,9}", numbers, after, any::<bool>()).prop_map(|(query, of, after, every)| {
+        let [start, end, limit, spans, floor] = of;
+        let after = after.map(|(start, id)| (start, TraceId(id)));
+        ScanQuestion::Search { query, start, end, limit, spans, after, floor, every }
+    });
+    let series =
+        (".{0,9}", any::<[u64; 5]>(), any::<u32>(), any::<bool>()).prop_map(|(query, of, count, closed)| {
+            let [first, step, max_series, max_bytes, exemplars] = of;
+            ScanQuestion::Series { query, first, step, count, closed, max_series, max_bytes, exemplars }
+        });
+    let names = (0_u8..6, list()).prop_map(|(scope, list)| ScanQuestion::Names { scope, list });
+    let values = (".{0,9}", list()).prop_map(|(field, list)| ScanQuestion::Values { field, list });
+    prop_oneof![search, series, names, values]
 }
 
 /// Written and read it is the same; cut or longer anywhere, or with another bit anywhere, it is refused.
@@ -96,13 +129,23 @@ proptest! {
     }
 
     #[test]
+    fn scans_are_read_as_written(
+        tenant in tenant(), within_micros: u64, question in question(), blocks in vec(store_block(), 0..3),
+        counts: [u64; 3], shared in vec(places(), 0..3), found in bytes()
+    ) {
+        check(ScanBlocks { tenant, within_micros, question, blocks })?;
+        let [traces, spans, bytes] = counts;
+        check(Scanned { traces, spans, bytes, shared, found })?;
+    }
+
+    #[test]
     fn members_are_read_as_written(here in bytes(), there in bytes()) {
         check(KnownHere(here))?;
         check(KnownThere(there))?;
     }
 
     #[test]
-    fn any_bytes_are_refused_or_canonical(data in vec(any::<u8>(), 0..200), kind in 0_u8..7, is_answer in any::<bool>()) {
+    fn any_bytes_are_refused_or_canonical(data in vec(any::<u8>(), 0..200), kind in 0_u8..9, is_answer in any::<bool>()) {
         let mut data = data;
         peer_frame::holds(&data);
         if let Some(first) = data.first_mut() {
@@ -163,6 +206,11 @@ fn what_does_not_fit_a_frame_is_refused_by_its_writer() {
     let unsorted = field("list of sealed traces", "is not ascending");
     assert_eq!(encode(sealed(vec![1, 1])).err(), unsorted);
     assert_eq!(encode(sealed(vec![2, 1])).err(), unsorted);
+    let scanned = |shared| Scanned { shared, ..Scanned::default() };
+    assert_eq!(encode(scanned(vec![vec![2, 1]])).err(), field("list of places", "is not ascending"));
+    assert_eq!(encode(scanned(vec![Vec::new(); MAX_SCAN_BLOCKS])).err(), None);
+    let many = scanned(vec![Vec::new(); MAX_SCAN_BLOCKS + 1]);
+    assert_eq!(encode(many).err(), field("list of blocks", "has more than 64 entries"));
 }
 
 /// Frames of version 1 in hexadecimal, as `docs/formats/peer.md` describes them. They never change.

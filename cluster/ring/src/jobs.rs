@@ -1,7 +1,13 @@
 //! Who does a job that one node does for all, for instance joining blocks.
 
 use crate::order::keyed_weight;
-use crate::{NodeIndex, Ring};
+use crate::{NodeIndex, NodeName, Ring};
+
+/// A node's weight for a job. Of some nodes the one with the highest weight has it first, wherever that is found out; one
+/// that comes or goes moves no job between the others.
+pub fn weight_of_job(name: &NodeName, key: u64) -> u64 {
+    keyed_weight(name, key)
+}
 
 impl Ring {
     /// The owner of a job: of the active members with the role of a compactor, the one with the highest weight for

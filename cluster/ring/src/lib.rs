@@ -99,6 +99,7 @@ use std::num::NonZeroUsize;
 pub use choose::choose_tokens;
 pub use describe::{MemberView, RingView};
 pub use health::{StandIns, Successors};
+pub use jobs::weight_of_job;
 pub use member::{MAX_TOKENS, MemberError, MemberState, RingMember, TOKENS_PER_NODE};
 pub use moved::{Moved, moved};
 pub use name::{MAX_NAME_BYTES, NameError, NodeName, Zone};

@@ -9,6 +9,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
 use spanloom_bucket::{Bucket, Standby};
 use spanloom_peer::{ClientTls, DialOptions, Dialer, Members, Peer, ServeCounters, ServeOptions, ServerTls};
+use spanloom_query::SplitCounts;
 use spanloom_ring::{MemberState, NodeName, Ring};
 use spanloom_swim::Load;
 use spanloom_upkeep::Share;
@@ -164,6 +165,42 @@ impl Part {
             let _ = stop.send(());
             let _ = task.await;
         }
+    }
+}
+
+/// What is counted of questions that several nodes work on, as metrics of the moment.
+pub(crate) fn split_metrics(counts: &SplitCounts, registry: &mut Registry) {
+    let mut counter = |name: &str, help: &str, value: u64| {
+        registry.register(name, help, ConstCounter::new(value));
+    };
+    counter("query_split", "questions that other nodes were given parts of", counts.questions);
+    counter(
+        "query_split_hedged",
+        "parts that others took long for and that were done here too",
+        counts.hedged,
+    );
+    let guests = "blocks that this node worked on for other nodes' questions";
+    counter("query_guest_blocks", guests, counts.blocks_for_others);
+    let refused = "parts of other nodes' questions that were refused, since there were too many";
+    counter("query_guest_refused", refused, counts.refused);
+    let given_up = "parts of other nodes' questions that were given up before they were done";
+    counter("query_guest_given_up", given_up, counts.given_up);
+    for (place, value) in [("here", counts.blocks_here), ("elsewhere", counts.blocks_there)] {
+        let of = registry.sub_registry_with_label(("place".into(), place.into()));
+        let help = "blocks of questions that several nodes worked on, by where";
+        of.register("query_split_blocks", help, ConstCounter::new(value));
+    }
+    let failed = [
+        ("busy", counts.busy),
+        ("missing", counts.missing),
+        ("slow", counts.slow),
+        ("garbled", counts.garbled),
+        ("failed", counts.failed),
+    ];
+    for (reason, value) in failed {
+        let of = registry.sub_registry_with_label(("reason".into(), reason.into()));
+        let help = "nodes that got no more of a question, since they did not do their part, by reason";
+        of.register("query_split_failed", help, ConstCounter::new(value));
     }
 }
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use spanloom_bucket::Bucket;
 use spanloom_ingest::{Ingest, Replicator};
 use spanloom_peer::{
-    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock, TraceCopy,
+    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock,
+    ScanBlocks, Scanned, TraceCopy,
 };
 use spanloom_query::Serving;
 use spanloom_ring::Moved;
@@ -62,6 +63,10 @@ impl Peer for ThisNode {
 
     fn read_block(&self, question: ReadBlock) -> Answer<'_, Vec<Bytes>> {
         Box::pin(self.serving.read_block(question))
+    }
+
+    fn scan_blocks(&self, question: ScanBlocks) -> Answer<'_, Scanned> {
+        Box::pin(self.serving.scan_blocks(question))
     }
 
     fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes> {

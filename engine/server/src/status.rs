@@ -184,6 +184,7 @@ fn moment(engine: &Engine) -> Registry {
     engine.inner().store.metrics(&mut registry);
     if let Some(part) = engine.part() {
         part.metrics(&mut registry);
+        crate::among::split_metrics(&engine.inner().querier.split_counts(), &mut registry);
     }
     registry
 }

@@ -24,6 +24,7 @@
 //! | `eval/` | a query run over the spans of one trace |
 //! | `metrics/` | series over time from the spans of many traces |
 //! | `answer.rs` | what a question is answered with |
+//! | `wire/` | parts of answers as bytes, for another node |
 //!
 //! **Invariant:** no runtime, no IO, no panics on any text; recursion is bounded by [`MAX_NESTING`] while
 //! parsing and by [`MAX_HEIGHT`] on the finished tree.
@@ -42,6 +43,7 @@ pub mod plan;
 mod print;
 mod regex;
 pub mod value;
+pub mod wire;
 
 pub use check::{check, read};
 pub use complete::{Completion, Expected, WordKind, complete, lenient_filter};

@@ -128,6 +128,11 @@ impl Peers {
         })
     }
 
+    /// The cluster.
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
     /// Since when all nodes are known that are there now: a node that began anew may have brought blocks to the store
     /// before, and does not know any more when.
     pub fn known_since(&self) -> Option<Instant> {
@@ -237,6 +242,7 @@ fn source(known: &Arc<Known>, is_compared: bool) -> SourceBlock {
         elsewhere: is_compared.then(Arc::default),
         sealed: known.sealed.clone(),
         is_live: known.is_live,
+        is_in_store: false,
         of_peer: Some(known.clone()),
     }
 }

@@ -134,7 +134,16 @@ fn query_options() -> QueryOptions {
 fn small(options: QueryOptions) -> QueryOptions {
     // A node that never answers is waited for as long as that, if it is needed.
     let timeout = Duration::from_secs(60);
-    QueryOptions { peer_data_bytes: 256 << 10, peer_metadata_bytes: 1 << 20, timeout, ..options }
+    // Everything that others can help with is split, and what they do not do at once is done twice.
+    let (split_above, hedge_after) = (1, Duration::from_millis(1));
+    QueryOptions {
+        peer_data_bytes: 256 << 10,
+        peer_metadata_bytes: 1 << 20,
+        timeout,
+        split_above,
+        hedge_after,
+        ..options
+    }
 }
 
 /// Has nothing live.

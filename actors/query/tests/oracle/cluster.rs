@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -12,11 +13,11 @@ use spanloom_bucket::store::faulty::{Faults, Faulty};
 use spanloom_bucket::store::memory::Memory;
 use spanloom_peer::{
     Answer, BlockList, Cluster, FindTrace, ListBlocks, Members, Node, Peer, PeerError, Push, Pushed,
-    ReadBlock, TraceCopy,
+    ReadBlock, ScanBlocks, Scanned, TraceCopy,
 };
 use spanloom_query::{
-    Cursor, GraphRequest, MetricsRequest, Querier, SearchRequest, ServiceGraph, Serving, TagValues,
-    TagValuesRequest, Tags, TagsRequest,
+    Cursor, GraphRequest, MetricsRequest, Querier, SearchRequest, ServiceGraph, Serving, SplitCounts,
+    TagValues, TagValuesRequest, Tags, TagsRequest,
 };
 use spanloom_ring::{MemberState, NodeName, Ring, RingMember, RingOptions, Roles, Tokens, Zone, quorum};
 use spanloom_span::{Tenant, TraceId, encode, join, model};
@@ -48,6 +49,12 @@ pub const SHAPES: [Shape; 5] = [
     Shape { nodes: 5, replication: 5, queriers: 0, has_store: false },
 ];
 
+/// Clusters whose blocks are in a store before anybody asks.
+pub const STORES: [Shape; 2] = [
+    Shape { nodes: 2, replication: 2, queriers: 2, has_store: true },
+    Shape { nodes: 3, replication: 3, queriers: 0, has_store: true },
+];
+
 /// How a node is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ill {
@@ -64,11 +71,35 @@ pub enum Ill {
 
 const ILLS: [Ill; 5] = [Ill::Down, Ill::Unreachable, Ill::Mute, Ill::Dies, Ill::Forgets];
 
+/// How a node helps others with their questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Aid {
+    #[default]
+    Works,
+    Refuses,
+    Hangs,
+    /// It answers after a while.
+    Dawdles,
+    /// It says something else each time.
+    Errs,
+    /// What it found is cut.
+    Cuts,
+    /// It tells of traces that it was not asked about.
+    Forges,
+    /// It does not find the blocks.
+    Misses,
+}
+
+const AIDS: [Aid; 8] =
+    [Aid::Works, Aid::Refuses, Aid::Hangs, Aid::Dawdles, Aid::Errs, Aid::Cuts, Aid::Forges, Aid::Misses];
+
 /// Who is asked, and who is silent meanwhile.
 #[derive(Debug, Clone)]
 pub struct Trouble {
     asked: usize,
     ill: Vec<(usize, Ill)>,
+    /// By node.
+    aids: Vec<Aid>,
     /// Who seals all live spans meanwhile.
     seals: Option<usize>,
     /// Whether the answer must be whole all the same.
@@ -80,6 +111,7 @@ pub struct Trouble {
 struct Wire {
     serving: Mutex<Option<Serving>>,
     ill: Mutex<Option<Ill>>,
+    aid: Mutex<Aid>,
 }
 
 impl Wire {
@@ -115,6 +147,30 @@ impl Peer for Wire {
                 _ => {}
             }
             self.reached().await?.read_block(question).await
+        })
+    }
+
+    fn scan_blocks(&self, mut scan: ScanBlocks) -> Answer<'_, Scanned> {
+        Box::pin(async move {
+            let aid = *self.aid.lock();
+            match aid {
+                Aid::Refuses => {
+                    let retry_after = Duration::from_secs(1);
+                    return Err(PeerError::Exhausted { message: "it has enough to do".into(), retry_after });
+                }
+                Aid::Hangs => std::future::pending().await,
+                Aid::Dawdles => tokio::time::sleep(Duration::from_millis(3)).await,
+                Aid::Errs => return Err(PeerError::Unavailable("it stops".into())),
+                Aid::Misses => scan.blocks.iter_mut().for_each(|block| block.number ^= 1),
+                Aid::Works | Aid::Cuts | Aid::Forges => {}
+            }
+            let mut scanned = self.reached().await?.scan_blocks(scan).await?;
+            match aid {
+                Aid::Cuts => scanned.found.truncate(scanned.found.len() - 1),
+                Aid::Forges => scanned.shared.iter_mut().for_each(|places| places.push(u32::MAX)),
+                _ => {}
+            }
+            Ok(scanned)
         })
     }
 
@@ -183,6 +239,11 @@ impl ClusterHouse {
         format!("{:?}", self.shape)
     }
 
+    /// What was counted of questions that several nodes worked on, by node.
+    pub fn split_counts(&self) -> Vec<SplitCounts> {
+        self.members.iter().map(|member| member.house.querier().split_counts()).collect()
+    }
+
     fn wires(&self) -> Vec<Arc<Wire>> {
         self.members.iter().map(|member| member.wire.clone()).collect()
     }
@@ -244,6 +305,26 @@ impl ClusterHouse {
         }
     }
 
+    /// Brings most of what is live to the store, and has every node look at it.
+    pub fn ship(&self, dice: &mut Dice) {
+        for member in &self.members[..self.shape.nodes] {
+            if dice.percent(75) {
+                member.house.flush();
+            }
+            let node = member.shared.as_ref().unwrap();
+            member.house.handle().block_on(node.upkeep.ship()).unwrap();
+        }
+        for member in &self.members {
+            let node = member.shared.as_ref().unwrap();
+            member.house.handle().block_on(node.upkeep.poll()).unwrap();
+        }
+    }
+
+    /// Nobody is silent; others help as they do.
+    pub fn no_trouble(&self, dice: &mut Dice) -> Trouble {
+        Trouble { ill: Vec::new(), seals: None, is_whole: true, ..self.trouble(dice) }
+    }
+
     fn tolerated(&self) -> usize {
         quorum(self.shape.replication.min(self.shape.nodes)) - 1
     }
@@ -261,13 +342,18 @@ impl ClusterHouse {
         });
         let ill = ill.collect();
         let seals = dice.percent(20).then(|| dice.below(self.shape.nodes));
-        Trouble { asked, ill, seals, is_whole }
+        let aid = |_| if dice.percent(50) { Aid::Works } else { *dice.one(&AIDS) };
+        let aids = (0..self.members.len()).map(aid).collect();
+        Trouble { asked, ill, aids, seals, is_whole }
     }
 
     /// Asks a node and the judge.
     pub fn put(&self, question: &Question, filled: &Filled, trouble: &Trouble) -> Outcome {
         for (node, ill) in &trouble.ill {
             *self.members[*node].wire.ill.lock() = Some(*ill);
+        }
+        for (member, aid) in self.members.iter().zip(&trouble.aids) {
+            *member.wire.aid.lock() = *aid;
         }
         let down: Vec<usize> =
             trouble.ill.iter().filter(|(_, ill)| *ill == Ill::Down).map(|(node, _)| *node).collect();

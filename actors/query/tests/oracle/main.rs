@@ -342,5 +342,52 @@ fn every_node_answers_for_the_cluster() {
     }
     assert!(tally.failures.is_empty(), "\n{}", tally.failures.join("\n"));
     println!("{stores} stores of clusters: {seen:?}");
+    for cluster in &clusters {
+        println!("{}: {:?}", cluster.told(), cluster.split_counts());
+    }
     seen.check(stores);
+}
+
+/// Blocks of a store are worked on by all queriers, of which some refuse, hang, are slow, fail or garble: the answer is
+/// right, and everything that can happen to a part of a question has happened.
+#[test]
+fn blocks_of_a_store_are_searched_together() {
+    let (first_seed, stores) = (setting("ORACLE_SEED", 1), setting("ORACLE_SPLIT", 10));
+    let mut tally = Tally::default();
+    let clusters: Vec<ClusterHouse> = cluster::STORES.map(ClusterHouse::open).into();
+    for seed in first_seed..first_seed + stores {
+        let mut dice = Dice::new(seed ^ 0x5917);
+        let mut store = generate_traces::store(&mut dice, None);
+        unrest::first_versions_alone(&mut store);
+        // Questions about several tenants are not split.
+        store.requests.iter_mut().for_each(|request| request.tenant = 0);
+        store.tenants = 1;
+        let scene = Scene::of(&store);
+        let cluster = &clusters[(seed % clusters.len() as u64) as usize];
+        let tenant = Tenant::new(&format!("split-{seed}")).unwrap();
+        let filled = Filled::new(vec![tenant], store.clone());
+        cluster.fill(&mut dice, &store, &filled);
+        cluster.ship(&mut dice);
+        for _ in 0..QUESTIONS {
+            let question = Question::random(&mut dice, &scene);
+            let trouble = cluster.no_trouble(&mut dice);
+            let outcome = cluster.put(&question, &filled, &trouble);
+            tally.count(&question, &outcome, || {
+                let told = cluster.told();
+                format!("seed {seed}, {told}, {trouble:?}\n{}\n  {}\n", question.told(), outcome.why())
+            });
+        }
+    }
+    assert!(tally.failures.is_empty(), "\n{}", tally.failures.join("\n"));
+    for cluster in &clusters {
+        println!("{}:", cluster.told());
+        for (node, counts) in cluster.split_counts().into_iter().enumerate() {
+            println!("  n{node}: {counts:?}");
+            let happened =
+                [counts.questions, counts.blocks_here, counts.blocks_there, counts.blocks_for_others];
+            let failed = [counts.busy, counts.missing, counts.slow, counts.garbled, counts.failed];
+            let all = happened.iter().chain(&failed).all(|count| *count > 0);
+            assert!(stores < 10 || all, "found {counts:?}, expected each of it to have happened");
+        }
+    }
 }

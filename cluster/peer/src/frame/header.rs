@@ -44,6 +44,8 @@ pub enum Kind {
     ReadBlock = 4,
     /// "This is what I know of the members; what do you?"
     ExchangeMembers = 5,
+    /// "Work on these blocks of the store."
+    ScanBlocks = 7,
     /// "Keep these spans, which I have sliced."
     PushSliced = 16,
     /// Spans are kept.
@@ -56,6 +58,8 @@ pub enum Kind {
     Pieces = 132,
     /// What the one asked knows of the members.
     Members = 133,
+    /// What the work came to.
+    Scanned = 135,
 }
 
 /// A header whose fields are in place; nothing of it is proven before [`Header::check`].

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `header.rs` | the 24 bytes that every frame begins with |
 //! | `fields.rs` | how a head's fields are written and read |
-//! | `push.rs`, `trace.rs`, `blocks.rs`, `read.rs`, `members.rs` | the heads, a question and its answer each |
+//! | `push.rs`, `trace.rs`, `blocks.rs`, `read.rs`, `members.rs`, `scan.rs` | the heads, a question and its answer each |
 //! | `error.rs` | why bytes are no frame, or a message does not fit one |
 
 mod blocks;
@@ -21,6 +21,7 @@ mod header;
 mod members;
 mod push;
 mod read;
+mod scan;
 mod trace;
 
 use bytes::Bytes;

@@ -17,17 +17,19 @@ pub(crate) enum Method {
     ReadBlock,
     ExchangeMembers,
     PushSliced,
+    ScanBlocks,
 }
 
 impl Method {
     /// All of them, each at its own index.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Push,
         Self::FindTrace,
         Self::ListBlocks,
         Self::ReadBlock,
         Self::ExchangeMembers,
         Self::PushSliced,
+        Self::ScanBlocks,
     ];
 
     /// Its path.
@@ -39,6 +41,7 @@ impl Method {
             Self::ReadBlock => "/spanloom.peer.v1.Peer/ReadBlock",
             Self::ExchangeMembers => "/spanloom.peer.v1.Peer/ExchangeMembers",
             Self::PushSliced => "/spanloom.peer.v1.Peer/PushSliced",
+            Self::ScanBlocks => "/spanloom.peer.v1.Peer/ScanBlocks",
         }
     }
 
@@ -49,7 +52,7 @@ impl Method {
 
     /// Whether questions or answers are large, so that small ones are not to wait behind them.
     pub(crate) fn is_bulk(self) -> bool {
-        matches!(self, Self::Push | Self::PushSliced | Self::ListBlocks | Self::ReadBlock)
+        matches!(self, Self::Push | Self::PushSliced | Self::ListBlocks | Self::ReadBlock | Self::ScanBlocks)
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Deadlines {
     pub list_blocks: Duration,
     /// Pieces of a block.
     pub read_block: Duration,
+    /// A part of a question.
+    pub scan_blocks: Duration,
     /// What is known of the members.
     pub exchange_members: Duration,
 }
@@ -79,6 +81,7 @@ impl Default for Deadlines {
             find_trace: Duration::from_secs(10),
             list_blocks: Duration::from_secs(30),
             read_block: Duration::from_secs(30),
+            scan_blocks: Duration::from_secs(60),
             exchange_members: Duration::from_secs(5),
         }
     }
@@ -91,6 +94,7 @@ impl Deadlines {
             Method::FindTrace => self.find_trace,
             Method::ListBlocks => self.list_blocks,
             Method::ReadBlock => self.read_block,
+            Method::ScanBlocks => self.scan_blocks,
             Method::ExchangeMembers => self.exchange_members,
         }
     }

@@ -14,7 +14,8 @@ use super::link::{Link, Target};
 use crate::frame::{KnownHere, KnownThere, Message, Pieces};
 use crate::grpc::Method;
 use crate::{
-    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock, TraceCopy,
+    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock,
+    ScanBlocks, Scanned, TraceCopy,
 };
 
 /// A node elsewhere.
@@ -85,6 +86,16 @@ impl Peer for Remote {
                 return Ok(pieces);
             }
             Err(PeerError::Garbled("the pieces of the block are not of the lengths asked for".to_owned()))
+        })
+    }
+
+    fn scan_blocks(&self, question: ScanBlocks) -> Answer<'_, Scanned> {
+        let blocks = question.blocks.len();
+        self.answer(Method::ScanBlocks, question, move |scanned: Scanned| {
+            if scanned.shared.len() == blocks {
+                return Ok(scanned);
+            }
+            Err(PeerError::Garbled("the answer is about other blocks than were asked about".to_owned()))
         })
     }
 

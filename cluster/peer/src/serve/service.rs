@@ -107,6 +107,7 @@ impl PeerService {
                 };
                 self.ask(question, permits, read, Pieces).await
             }
+            Method::ScanBlocks => self.ask(question, permits, |q| peer.scan_blocks(q), |done| done).await,
             Method::ExchangeMembers => {
                 let exchange = |KnownHere(known)| peer.exchange_members(known);
                 self.ask(question, permits, exchange, KnownThere).await

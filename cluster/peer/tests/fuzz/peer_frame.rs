@@ -7,7 +7,9 @@ use crc_fast::{CrcAlgorithm, Digest, crc32_iscsi};
 use spanloom_peer::frame::{
     FrameError, HEADER_BYTES, Header, KnownHere, KnownThere, Message, Pieces, decode, encode,
 };
-use spanloom_peer::{BlockList, FindTrace, ListBlocks, Push, PushSliced, Pushed, ReadBlock, TraceCopy};
+use spanloom_peer::{
+    BlockList, FindTrace, ListBlocks, Push, PushSliced, Pushed, ReadBlock, ScanBlocks, Scanned, TraceCopy,
+};
 
 /// What must hold for any bytes.
 pub fn holds(data: &[u8]) {
@@ -31,6 +33,8 @@ fn frame_holds(frame: &Bytes) {
         is_canonical::<Pieces>(frame),
         is_canonical::<KnownHere>(frame),
         is_canonical::<KnownThere>(frame),
+        is_canonical::<ScanBlocks>(frame),
+        is_canonical::<Scanned>(frame),
     ];
     let taken = decoded.into_iter().filter(|is_taken| *is_taken).count();
     assert!(taken <= 1, "a frame is {taken} messages");

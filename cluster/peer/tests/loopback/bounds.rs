@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use spanloom_peer::{Deadlines, DialOptions, MAX_RANGES, PeerError, ServeOptions};
 
-use crate::fake::{Fake, Mood, Server, find, list, push, read};
+use crate::fake::{Fake, Mood, Server, find, list, push, read, scan};
 use crate::raw::{self, FIND_TRACE};
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -21,6 +21,7 @@ async fn a_question_ends_at_its_deadline_on_both_sides() {
         list_blocks: SHORT * 3,
         read_block: SHORT * 4,
         exchange_members: SHORT * 5,
+        scan_blocks: SHORT * 6,
     };
     let peer = server.dial(DialOptions { deadlines, ..DialOptions::default() });
     assert_eq!(peer.push(push(Bytes::new())).await, Err(PeerError::Late(SHORT)));
@@ -28,7 +29,8 @@ async fn a_question_ends_at_its_deadline_on_both_sides() {
     assert_eq!(peer.list_blocks(list()).await, Err(PeerError::Late(SHORT * 3)));
     assert_eq!(peer.read_block(read(vec![0..1])).await, Err(PeerError::Late(SHORT * 4)));
     assert_eq!(peer.exchange_members(Bytes::new()).await, Err(PeerError::Late(SHORT * 5)));
-    fake.was_dropped(5).await;
+    assert_eq!(peer.scan_blocks(scan()).await, Err(PeerError::Late(SHORT * 6)));
+    fake.was_dropped(6).await;
     server.stop().await;
 }
 

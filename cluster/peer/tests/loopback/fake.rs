@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use spanloom_peer::{
     Answer, BlockList, DialOptions, Dialer, FindTrace, ListBlocks, Peer, PeerBlock, PeerError, Push, Pushed,
-    ReadBlock, ServeOptions, TraceCopy, serve,
+    ReadBlock, ScanBlocks, ScanList, ScanQuestion, Scanned, ServeOptions, StoreBlock, TraceCopy, serve,
 };
 use spanloom_span::{Tenant, TraceId};
 use tokio::net::TcpListener;
@@ -129,6 +129,11 @@ impl Peer for Fake {
         self.answer(question.ranges.iter().map(piece).collect())
     }
 
+    fn scan_blocks(&self, question: ScanBlocks) -> Answer<'_, Scanned> {
+        let shared = question.blocks.iter().map(|block| block.elsewhere.clone()).collect();
+        self.answer(Scanned { traces: 1, spans: 2, bytes: 3, shared, found: Bytes::from_static(b"found") })
+    }
+
     fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes> {
         self.answer(known)
     }
@@ -199,6 +204,12 @@ pub fn find() -> FindTrace {
 
 pub fn list() -> ListBlocks {
     ListBlocks { tenant: tenant() }
+}
+
+pub fn scan() -> ScanBlocks {
+    let question = ScanQuestion::Values { field: "name".into(), list: ScanList::default() };
+    let blocks = vec![StoreBlock { elsewhere: vec![1, 5], ..StoreBlock::default() }, StoreBlock::default()];
+    ScanBlocks { tenant: tenant(), within_micros: 0, question, blocks }
 }
 
 pub fn read(ranges: Vec<std::ops::Range<u64>>) -> ReadBlock {

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use spanloom_peer::{DialOptions, Dialer, Peer, PeerError, ServeOptions};
 use tokio::task::JoinSet;
 
-use crate::fake::{Fake, Mood, Server, find, list, push, read};
+use crate::fake::{Fake, Mood, Server, find, list, push, read, scan};
 
-/// All five questions are answered by `peer` as by the fake itself.
+/// All questions are answered by `peer` as by the fake itself.
 async fn answers_agree(peer: &dyn Peer) {
     let fake = Fake::new(Mood::Answer);
     let request = Bytes::from_static(b"spans");
@@ -19,6 +19,7 @@ async fn answers_agree(peer: &dyn Peer) {
     assert_eq!(peer.list_blocks(list()).await, fake.list_blocks(list()).await);
     let ranges = vec![0..10, 5..5, 100..70_000];
     assert_eq!(peer.read_block(read(ranges.clone())).await, fake.read_block(read(ranges)).await);
+    assert_eq!(peer.scan_blocks(scan()).await, fake.scan_blocks(scan()).await);
     let known = Bytes::from_static(b"members");
     assert_eq!(peer.exchange_members(known.clone()).await, Ok(known));
     assert_eq!(peer.exchange_members(Bytes::new()).await, Ok(Bytes::new()));
@@ -54,6 +55,7 @@ async fn every_error_comes_back() {
         assert_eq!(peer.find_trace(find()).await, Err(error.clone()));
         assert_eq!(peer.list_blocks(list()).await, Err(error.clone()));
         assert_eq!(peer.read_block(read(vec![0..1])).await, Err(error.clone()));
+        assert_eq!(peer.scan_blocks(scan()).await, Err(error.clone()));
         assert_eq!(peer.exchange_members(Bytes::new()).await, Err(error));
         server.stop().await;
     }
@@ -124,9 +126,9 @@ async fn what_is_asked_is_counted() {
     answers_agree(&*server.dial(DialOptions::default())).await;
     server.stop().await;
     let served = counters.served();
-    assert_eq!((served.questions, served.connections), (6, 2));
+    assert_eq!((served.questions, served.connections), (7, 2));
     assert_eq!((served.garbled, served.late, served.cancelled), (0, 0, 0));
-    assert_eq!(fake.asked.load(Ordering::SeqCst), 6);
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 7);
 }
 
 #[test]

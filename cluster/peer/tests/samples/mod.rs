@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use spanloom_peer::frame::{KnownHere, KnownThere, Message, Pieces, encode};
 use spanloom_peer::{
-    BlockList, FindTrace, ListBlocks, PeerBlock, Push, PushSliced, Pushed, ReadBlock, TraceCopy,
+    BlockList, FindTrace, ListBlocks, PeerBlock, Push, PushSliced, Pushed, ReadBlock, ScanBlocks, ScanList,
+    ScanQuestion, Scanned, StoreBlock, TraceCopy,
 };
 use spanloom_span::{Tenant, TraceId};
 
@@ -11,7 +12,7 @@ use spanloom_span::{Tenant, TraceId};
 pub fn frames() -> Vec<(&'static str, Bytes)> {
     let tenant = Tenant::new("team-1").unwrap();
     let id = TraceId(*b"0123456789abcdef");
-    vec![
+    let mut frames = vec![
         ("push", frame(Push { tenant: tenant.clone(), request: Bytes::from_static(b"spans") })),
         ("pushed", frame(Pushed { spans: 7, refused_spans: 2, message: "the trace is too large".into() })),
         ("find-trace", frame(FindTrace { tenant: tenant.clone(), id })),
@@ -34,6 +35,51 @@ pub fn frames() -> Vec<(&'static str, Bytes)> {
         ("exchange-members", frame(KnownHere(Bytes::from_static(b"here")))),
         ("members", frame(KnownThere(Bytes::from_static(b"there")))),
         ("push-sliced", frame(sliced(tenant))),
+    ];
+    let scan = |(name, question)| (name, frame(scan(question)));
+    frames.extend(questions().into_iter().map(scan));
+    let shared = vec![vec![3, u32::MAX], Vec::new()];
+    let scanned = Scanned { traces: 5, spans: 60, bytes: 700, shared, found: Bytes::from_static(b"found") };
+    frames.push(("scanned", frame(scanned)));
+    frames
+}
+
+fn scan(question: ScanQuestion) -> ScanBlocks {
+    let block = StoreBlock { created: 1, number: 2, elsewhere: vec![0, 3, u32::MAX], sealed: vec![7] };
+    let blocks = vec![block, StoreBlock { created: u64::MAX, ..StoreBlock::default() }];
+    ScanBlocks { tenant: Tenant::new("team-1").unwrap(), within_micros: 1_500_000, question, blocks }
+}
+
+fn questions() -> Vec<(&'static str, ScanQuestion)> {
+    let list = ScanList { filter: Some("{ .a".into()), start: 1, end: u64::MAX, count: 2, bytes: 300 };
+    let search = ScanQuestion::Search {
+        query: "{ }".into(),
+        start: 0,
+        end: 9,
+        limit: 20,
+        spans: 3,
+        after: Some((8, TraceId(*b"0123456789abcdef"))),
+        floor: 4,
+        every: true,
+    };
+    let series = ScanQuestion::Series {
+        query: "{ } | rate()".into(),
+        first: 100,
+        step: 10,
+        count: 11,
+        closed: false,
+        max_series: 1000,
+        max_bytes: 1 << 26,
+        exemplars: 5,
+    };
+    vec![
+        ("scan-blocks-search", search),
+        ("scan-blocks-series", series),
+        (
+            "scan-blocks-names",
+            ScanQuestion::Names { scope: 2, list: ScanList { filter: None, ..list.clone() } },
+        ),
+        ("scan-blocks-values", ScanQuestion::Values { field: ".a".into(), list }),
     ]
 }
 

@@ -24,6 +24,9 @@ pub(super) fn put(top: &mut Object<'_>, explain: &Explain, next: Option<Cursor>)
 
 fn source(o: &mut Object<'_>, source: &ExplainSource) {
     string(o.key("name"), &source.name);
+    if let Some(node) = &source.by {
+        string(o.key("by"), node);
+    }
     count(o, "spans", source.spans);
     count(o, "traces", source.traces);
     count(o, "rowGroups", source.groups);

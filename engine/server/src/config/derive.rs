@@ -245,6 +245,8 @@ impl Config {
             max_held: self.cluster.max_listed as usize,
             peer_data_bytes: self.cluster.cached_data.0,
             peer_metadata_bytes: self.cluster.cached_metadata.0,
+            split_above: query.split_above.0,
+            hedge_after: query.split_hedge_after.0,
         }
     }
 

@@ -141,7 +141,7 @@ section! {
         /// `memory.budget`; the next search makes them anew, for 1 us of CPU a live span. `0s` is until the next search.
         keep_columns: Time = s(30),
         /// Most questions over many traces that are worked on or wait at once. More are refused with 429 or
-        /// RESOURCE_EXHAUSTED.
+        /// RESOURCE_EXHAUSTED. Of other nodes' questions half as many parts are taken beside them.
         max_questions: u32 = 64,
         /// Longest time for a question, then it is answered with 504 or DEADLINE_EXCEEDED; `0s` is no limit.
         timeout: Time = s(30),
@@ -182,6 +182,14 @@ section! {
         max_graph_traces: u64 = 200_000,
         /// Most bytes of the names or values of tags in an answer. What is over is left out.
         max_tag_bytes: Size = mib(1),
+        /// In a cluster with a shared store: bytes of the store's blocks in the time asked for, from which on all queriers
+        /// work on a question over many traces, each on a part of the blocks. Below it the calls cost more than they
+        /// bring. `0` is never: the node that is asked does it alone.
+        split_above: Size = mib(128),
+        /// In a cluster: how long another node may take for its part of such a question before it is done here as well,
+        /// once nothing else is left to do. A part that takes others three times as long as parts did so far is done
+        /// here in any case.
+        split_hedge_after: Time = Time(Duration::from_millis(200)),
     }
 }
 

@@ -263,6 +263,11 @@ impl Accumulator {
         }
     }
 
+    /// How many places for exemplars there are.
+    pub(super) fn places_of_exemplars(&self) -> usize {
+        self.places.count()
+    }
+
     /// Nanoseconds to seconds, where durations are measured.
     pub(super) fn scaled(&self, value: f64) -> f64 {
         if self.in_seconds { value / 1e9 } else { value }

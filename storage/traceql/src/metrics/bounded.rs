@@ -79,6 +79,37 @@ impl<T: Default> Bounded<T> {
         }
     }
 
+    /// Groups that were not given up, with their values, in the order in which they came.
+    pub fn live(&self) -> impl Iterator<Item = (&[Key], &T)> {
+        let kept = (0..).zip(&self.kept);
+        kept.filter_map(|(group, kept)| Some((self.groups.key(group), kept.as_ref()?)))
+    }
+
+    /// Most groups that are there at a time.
+    pub fn most(&self) -> usize {
+        self.limit.saturating_mul(2)
+    }
+
+    /// Whether groups were given up.
+    pub fn has_dropped(&self) -> bool {
+        self.dropped
+    }
+
+    /// Notes that groups were given up.
+    pub fn set_dropped(&mut self) {
+        self.dropped = true;
+    }
+
+    /// Adds a group as it is; false when it is there, or there are too many.
+    pub fn put(&mut self, values: &[Value<'_>], of: T) -> bool {
+        if self.groups.find(values).is_some() || self.live >= self.most() {
+            return false;
+        }
+        let group = self.meet(values);
+        let place = group.and_then(|group| self.get_mut(group));
+        place.map(|place| *place = of).is_some()
+    }
+
     /// The groups in order, within the limit; and whether others were given up.
     pub fn in_order(&self) -> (Vec<(&[Key], &T)>, bool) {
         let live = self.live_in_order();

@@ -62,6 +62,16 @@ impl Comparison {
         self.totals.merge(other.totals, |mine, other| mine.merge(other, count));
     }
 
+    /// Counts by value, with keys of 4 values, and totals, with keys of 3.
+    pub fn tables(&self) -> [&Bounded<Row<u64>>; 2] {
+        [&self.values, &self.totals]
+    }
+
+    /// As [`Comparison::tables`].
+    pub fn tables_mut(&mut self) -> [&mut Bounded<Row<u64>>; 2] {
+        [&mut self.values, &mut self.totals]
+    }
+
     /// The series, and whether values were given up.
     pub fn series(&self, steps: &Steps, top: usize) -> (Vec<Series>, bool) {
         let (values, dropped_values) = self.values.in_order();

@@ -26,6 +26,11 @@ impl Places {
         self.count == 0
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     fn of(&self, start: u64) -> u16 {
         let after = u128::from(start.saturating_sub(self.from).min(self.length - 1));
         (after * self.count as u128 / u128::from(self.length)) as u16
@@ -58,6 +63,16 @@ impl Exemplars {
     /// Adds the candidates of another.
     pub fn merge(&mut self, other: &Exemplars) {
         other.0.iter().for_each(|(place, candidate)| self.put(*place, *candidate));
+    }
+
+    /// The candidates by place: place, trace, start and the value's bits.
+    pub fn candidates(&self) -> impl ExactSizeIterator<Item = (u16, TraceId, u64, u64)> {
+        self.0.iter().map(|(place, candidate)| (*place, candidate.trace, candidate.at, candidate.bits))
+    }
+
+    /// Adds a candidate of a place.
+    pub fn put_candidate(&mut self, place: u16, trace: TraceId, at: u64, bits: u64) {
+        self.put(place, Candidate { lot: lot(trace, place), trace, at, bits });
     }
 
     fn put(&mut self, place: u16, candidate: Candidate) {

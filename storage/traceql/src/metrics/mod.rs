@@ -16,6 +16,7 @@
 //! | `finish.rs` | what was counted, as series |
 //! | `kept.rs` | series within limits |
 //! | `series.rs` | second stages and arithmetic over series |
+//! | `wire.rs` | what was counted, as bytes |
 
 mod accumulator;
 mod bounded;
@@ -28,6 +29,7 @@ mod kept;
 mod row;
 mod series;
 mod trace;
+mod wire;
 
 pub use accumulator::{Accumulator, GroupId, Limits};
 pub use bucket::{bucket_of, bucket_power};

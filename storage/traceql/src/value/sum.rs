@@ -8,6 +8,9 @@ const LIMB: u32 = 64;
 /// Where the ones of an integer stand: the unit of a sum is the least float, 2^-1074.
 const ONES: u32 = 1074;
 
+/// More limbs than a sum has: 2^1024 is 2098 units' bits, and sums of 2^64 such have 64 more.
+const MOST_LIMBS: u64 = 48;
+
 /// An exact sum of floats and integers: a fixed-point number of which only the limbs in use are kept.
 ///
 /// The limbs are a two's complement number, the lowest first; the last one is the sign alone (0 or all ones).
@@ -74,6 +77,21 @@ impl ExactSum {
         }
         let size = round(&limbs, self.low);
         if negative { -size } else { size }
+    }
+
+    /// The lowest limb that is kept, the limbs from there on, the lowest first, of which the last is the sign alone, and
+    /// which of infinity (1), minus infinity (2) and NaN (4) were added.
+    pub(crate) fn parts(&self) -> (u32, &[u64], u8) {
+        let special = (0..).zip(self.special).map(|(bit, is_there)| u8::from(is_there) << bit).sum();
+        (self.low, &self.limbs, special)
+    }
+
+    /// A sum of its parts; `None` when they are of none.
+    pub(crate) fn of_parts(low: u64, limbs: Vec<u64>, special: u8) -> Option<Self> {
+        let is_sign = limbs.last().is_none_or(|sign| *sign == 0 || *sign == u64::MAX);
+        let top = low.checked_add(limbs.len() as u64)?;
+        let is_sum = is_sign && special < 8 && top <= MOST_LIMBS;
+        is_sum.then(|| Self { low: low as u32, limbs, special: [1, 2, 4].map(|bit| special & bit != 0) })
     }
 
     /// Adds `bits` shifted left by `at`, or takes them away.
@@ -174,6 +192,16 @@ impl Total {
     /// The integers and durations alone.
     pub fn whole(&self) -> i128 {
         self.whole
+    }
+
+    /// The floats alone, if any were added.
+    pub(crate) fn floats(&self) -> Option<&ExactSum> {
+        self.floats.as_deref()
+    }
+
+    /// A sum of integers and floats.
+    pub(crate) fn of_parts(whole: i128, floats: Option<ExactSum>) -> Self {
+        Self { whole, floats: floats.map(Box::new) }
     }
 
     /// The sum, rounded to the nearest float.

@@ -12,6 +12,7 @@ use spanloom_traceql::metrics::{Accumulator, Limits, count_trace, finish};
 use spanloom_traceql::parse;
 use spanloom_traceql::plan::{FieldId, Plan};
 use spanloom_traceql::value::{ArithmeticOp, CompareOp, OwnedValue, Value, compare, negate, reckon};
+use spanloom_traceql::wire::Unpacker;
 
 use super::random::{filter, lines};
 use super::support::{found, over, plan, trace};
@@ -268,6 +269,8 @@ proptest! {
         workers in vec(0..3usize, 8),
         order in Just(vec![0usize, 1, 2]).prop_shuffle(),
         max_series in 1..6usize,
+        travels in vec(any::<bool>(), 3),
+        (damage_at, damage) in any::<(usize, u8)>(),
         function in select(vec![
             "rate()", "count_over_time() by(.a)", "min_over_time(.a) by(name)", "max_over_time(.b) by(.a)",
             "sum_over_time(.a)", "avg_over_time(.b) by(kind)", "avg_over_time(duration) by(.a, .b)",
@@ -298,6 +301,31 @@ proptest! {
             count(&mut one, at, lines);
             if let Some(part) = &mut parts[workers[at]] {
                 count(part, at, lines);
+            }
+        }
+        // Some come from another node.
+        let take = |bytes: &[u8]| {
+            let mut from = Unpacker::new(bytes);
+            let taken = Accumulator::take(leaf, steps, &limits, &mut from)?;
+            from.end().map(|()| taken)
+        };
+        for part in parts.iter_mut().zip(travels).filter_map(|(part, travels)| travels.then_some(part)) {
+            let mut bytes = Vec::new();
+            part.as_ref().expect("not merged yet").put(&mut bytes);
+            for len in 0..bytes.len() {
+                prop_assert!(take(&bytes[..len]).is_err(), "cut after {} bytes", len);
+            }
+            *part = Some(take(&bytes).expect("what was written is read"));
+            let mut again = Vec::new();
+            part.as_ref().expect("just read").put(&mut again);
+            prop_assert_eq!(&again, &bytes);
+            // Whatever is read instead can be merged and finished.
+            let at = damage_at % bytes.len();
+            bytes[at] = damage;
+            if let Ok(damaged) = take(&bytes) {
+                let mut into = new();
+                into.merge(damaged);
+                let _ = finish(metrics, &[into]);
             }
         }
         let mut merged = new();

@@ -101,6 +101,8 @@ pub(super) struct Explain {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Source {
     pub name: String,
+    /// The other node that worked on it.
+    pub by: Option<String>,
     pub spans: u64,
     pub traces: u64,
     pub row_groups: u64,

@@ -58,7 +58,7 @@ fn put_read(style: &Style, sources: &[&Source], out: &mut String) {
             source.candidates,
             source.joined,
         ];
-        let name = [escape(&source.name).into_owned()];
+        let name = [named(source)];
         table.row(name.into_iter().chain(counts.map(count)).collect());
     }
     table.print(style, out);
@@ -69,6 +69,15 @@ fn put_read(style: &Style, sources: &[&Source], out: &mut String) {
             let not_read = counted(groups.row_groups, "row group");
             line(out, &clip(&format!("  {name}: {not_read} not read: {reason}"), style.width));
         }
+    }
+}
+
+/// A source's name, and who worked on it if another node did.
+fn named(source: &Source) -> String {
+    let name = escape(&source.name);
+    match &source.by {
+        Some(node) => format!("{name} by {}", escape(node)),
+        None => name.into_owned(),
     }
 }
 
