@@ -44,6 +44,10 @@ pub enum Kind {
     ReadBlock = 4,
     /// "This is what I know of the members; what do you?"
     ExchangeMembers = 5,
+    /// "Whose spans do you have?"
+    ListTenants = 6,
+    /// "Which traces do you have, and which spans of them?"
+    ListTraces = 7,
     /// Spans are kept.
     Pushed = 129,
     /// All that is held of a trace.
@@ -54,6 +58,10 @@ pub enum Kind {
     Pieces = 132,
     /// What the one asked knows of the members.
     Members = 133,
+    /// Tenants.
+    TenantList = 134,
+    /// Traces and their digests.
+    TraceList = 135,
 }
 
 /// A header whose fields are in place; nothing of it is proven before [`Header::check`].

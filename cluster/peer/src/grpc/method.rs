@@ -16,12 +16,21 @@ pub(crate) enum Method {
     ListBlocks,
     ReadBlock,
     ExchangeMembers,
+    ListTenants,
+    ListTraces,
 }
 
 impl Method {
     /// All of them, each at its own index.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Push, Self::FindTrace, Self::ListBlocks, Self::ReadBlock, Self::ExchangeMembers];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Push,
+        Self::FindTrace,
+        Self::ListBlocks,
+        Self::ReadBlock,
+        Self::ExchangeMembers,
+        Self::ListTenants,
+        Self::ListTraces,
+    ];
 
     /// Its path.
     pub(crate) const fn path(self) -> &'static str {
@@ -31,6 +40,8 @@ impl Method {
             Self::ListBlocks => "/spanloom.peer.v1.Peer/ListBlocks",
             Self::ReadBlock => "/spanloom.peer.v1.Peer/ReadBlock",
             Self::ExchangeMembers => "/spanloom.peer.v1.Peer/ExchangeMembers",
+            Self::ListTenants => "/spanloom.peer.v1.Peer/ListTenants",
+            Self::ListTraces => "/spanloom.peer.v1.Peer/ListTraces",
         }
     }
 
@@ -41,7 +52,7 @@ impl Method {
 
     /// Whether questions or answers are large, so that small ones are not to wait behind them.
     pub(crate) fn is_bulk(self) -> bool {
-        matches!(self, Self::Push | Self::ListBlocks | Self::ReadBlock)
+        matches!(self, Self::Push | Self::ListBlocks | Self::ReadBlock | Self::ListTraces)
     }
 }
 

@@ -89,7 +89,7 @@ impl Deadlines {
         match method {
             Method::Push => self.push,
             Method::FindTrace => self.find_trace,
-            Method::ListBlocks => self.list_blocks,
+            Method::ListBlocks | Method::ListTenants | Method::ListTraces => self.list_blocks,
             Method::ReadBlock => self.read_block,
             Method::ExchangeMembers => self.exchange_members,
         }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use spanloom_peer::{
-    Answer, BlockList, DialOptions, Dialer, FindTrace, ListBlocks, Peer, PeerBlock, PeerError, Push, Pushed,
-    ReadBlock, ServeOptions, TraceCopy, serve,
+    Answer, BlockList, DialOptions, Dialer, FindTrace, ListBlocks, ListTraces, Peer, PeerBlock, PeerError,
+    Push, Pushed, ReadBlock, ServeOptions, TraceCopy, TraceList, TraceSum, serve,
 };
 use spanloom_span::{Tenant, TraceId};
 use tokio::net::TcpListener;
@@ -132,6 +132,16 @@ impl Peer for Fake {
     fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes> {
         self.answer(known)
     }
+
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        self.answer(vec![Tenant::default(), tenant()])
+    }
+
+    fn list_traces(&self, question: ListTraces) -> Answer<'_, TraceList> {
+        let id = question.after.unwrap_or(TraceId([3; 16]));
+        let traces = vec![TraceSum { id, spans: question.most, digest: question.since as u32 }];
+        self.answer(TraceList { traces, is_last: question.after.is_some() })
+    }
 }
 
 /// A server of a peer, until it is stopped or dropped.
@@ -199,6 +209,10 @@ pub fn find() -> FindTrace {
 
 pub fn list() -> ListBlocks {
     ListBlocks { tenant: tenant() }
+}
+
+pub fn traces(after: Option<TraceId>) -> ListTraces {
+    ListTraces { tenant: tenant(), after, since: 9, most: 5 }
 }
 
 pub fn read(ranges: Vec<std::ops::Range<u64>>) -> ReadBlock {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use spanloom_peer::{DialOptions, Dialer, Peer, PeerError, ServeOptions};
+use spanloom_span::TraceId;
 use tokio::task::JoinSet;
 
-use crate::fake::{Fake, Mood, Server, find, list, push, read};
+use crate::fake::{Fake, Mood, Server, find, list, push, read, traces};
 
-/// All five questions are answered by `peer` as by the fake itself.
+/// All questions are answered by `peer` as by the fake itself.
 async fn answers_agree(peer: &dyn Peer) {
     let fake = Fake::new(Mood::Answer);
     let request = Bytes::from_static(b"spans");
@@ -22,6 +23,10 @@ async fn answers_agree(peer: &dyn Peer) {
     let known = Bytes::from_static(b"members");
     assert_eq!(peer.exchange_members(known.clone()).await, Ok(known));
     assert_eq!(peer.exchange_members(Bytes::new()).await, Ok(Bytes::new()));
+    assert_eq!(peer.list_tenants().await, fake.list_tenants().await);
+    for after in [None, Some(TraceId([8; 16]))] {
+        assert_eq!(peer.list_traces(traces(after)).await, fake.list_traces(traces(after)).await);
+    }
 }
 
 #[tokio::test]
@@ -54,6 +59,8 @@ async fn every_error_comes_back() {
         assert_eq!(peer.find_trace(find()).await, Err(error.clone()));
         assert_eq!(peer.list_blocks(list()).await, Err(error.clone()));
         assert_eq!(peer.read_block(read(vec![0..1])).await, Err(error.clone()));
+        assert_eq!(peer.list_tenants().await, Err(error.clone()));
+        assert_eq!(peer.list_traces(traces(None)).await, Err(error.clone()));
         assert_eq!(peer.exchange_members(Bytes::new()).await, Err(error));
         server.stop().await;
     }
@@ -124,9 +131,9 @@ async fn what_is_asked_is_counted() {
     answers_agree(&*server.dial(DialOptions::default())).await;
     server.stop().await;
     let served = counters.served();
-    assert_eq!((served.questions, served.connections), (6, 2));
+    assert_eq!((served.questions, served.connections), (9, 2));
     assert_eq!((served.garbled, served.late, served.cancelled), (0, 0, 0));
-    assert_eq!(fake.asked.load(Ordering::SeqCst), 6);
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 9);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! A message of each kind, for the tests of frames.
 
 use bytes::Bytes;
-use spanloom_peer::frame::{KnownHere, KnownThere, Message, Pieces, encode};
-use spanloom_peer::{BlockList, FindTrace, ListBlocks, PeerBlock, Push, Pushed, ReadBlock, TraceCopy};
+use spanloom_peer::frame::{KnownHere, KnownThere, ListTenants, Message, Pieces, TenantList, encode};
+use spanloom_peer::{
+    BlockList, FindTrace, ListBlocks, ListTraces, PeerBlock, Push, Pushed, ReadBlock, TraceCopy, TraceList,
+    TraceSum,
+};
 use spanloom_span::{Tenant, TraceId};
 
 /// A frame of each kind, by name.
@@ -18,7 +21,12 @@ pub fn frames() -> Vec<(&'static str, Bytes)> {
         ("block-list", frame(BlockList { run: 0x0102_0304_0506_0708, blocks: blocks() })),
         (
             "read-block",
-            frame(ReadBlock { tenant, run: 9, name: "000a".into(), ranges: vec![0..16, 40..40, 64..1000] }),
+            frame(ReadBlock {
+                tenant: tenant.clone(),
+                run: 9,
+                name: "000a".into(),
+                ranges: vec![0..16, 40..40, 64..1000],
+            }),
         ),
         (
             "pieces",
@@ -26,6 +34,18 @@ pub fn frames() -> Vec<(&'static str, Bytes)> {
         ),
         ("exchange-members", frame(KnownHere(Bytes::from_static(b"here")))),
         ("members", frame(KnownThere(Bytes::from_static(b"there")))),
+        ("list-tenants", frame(ListTenants)),
+        ("tenant-list", frame(TenantList(vec![Tenant::default(), tenant.clone()]))),
+        ("list-traces", frame(ListTraces { tenant: tenant.clone(), after: None, since: 0, most: 3 })),
+        ("list-more-traces", frame(ListTraces { tenant, after: Some(id), since: 5, most: u32::MAX })),
+        ("trace-list", frame(TraceList { traces: traces(id), is_last: true })),
+    ]
+}
+
+fn traces(id: TraceId) -> Vec<TraceSum> {
+    vec![
+        TraceSum { id: TraceId([0; 16]), spans: 1, digest: 0 },
+        TraceSum { id, spans: 300, digest: 0x0102_0304 },
     ]
 }
 
