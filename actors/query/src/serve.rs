@@ -5,6 +5,7 @@
 //! it can be read though it was sealed, joined or removed meanwhile.
 
 mod held;
+mod traces;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

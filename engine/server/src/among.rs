@@ -8,8 +8,10 @@ use parking_lot::Mutex;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
 use spanloom_bucket::{Bucket, Standby};
+use spanloom_ingest::{Allowed, Repair, RepairOptions};
 use spanloom_peer::{ClientTls, DialOptions, Dialer, Members, Peer, ServeCounters, ServeOptions, ServerTls};
 use spanloom_ring::{MemberState, NodeName, Ring};
+use spanloom_span::Tenant;
 use spanloom_swim::Load;
 use spanloom_upkeep::Share;
 use tokio::net::TcpListener;
@@ -29,6 +31,7 @@ pub(crate) struct Among {
     listener: TcpListener,
     dial: DialOptions,
     serve: ServeOptions,
+    repair: RepairOptions,
 }
 
 /// What answers the others' questions, until it is stopped.
@@ -41,6 +44,7 @@ pub(crate) struct Answering {
 pub(crate) struct Part {
     pub cluster: ClusterHandle,
     counters: Arc<ServeCounters>,
+    repairing: Mutex<Option<JoinHandle<()>>>,
     answering: Mutex<Option<Answering>>,
 }
 
@@ -70,7 +74,7 @@ impl Among {
         let serve = ServeOptions { tls: server, ..serve };
         let nobody = Ring::new(Vec::new(), options.ring).map_err(crate::cluster::ClusterError::from)?;
         let members = Members::new(spanloom_peer::Cluster::of_nobody(nobody));
-        Ok(Some(Self { members, options, listener, dial, serve }))
+        Ok(Some(Self { members, options, listener, dial, serve, repair: config.repair_options() }))
     }
 
     /// Whether it is this node that brings a trace to the store.
@@ -98,10 +102,15 @@ impl Among {
             let _ = stopped.await;
         });
         let answering = Answering { stop, task: tokio::spawn(serve) };
+        let allowed = allowed(engine);
+        let repair = Repair::new(inner.replicator.clone(), node.clone(), allowed, self.repair);
         let moving = Moving {
             replicator: inner.replicator.clone(),
-            bucket: inner.bucket.clone(),
+            here: node.clone(),
+            repair: repair.clone(),
             upkeep: inner.store.upkeep().clone(),
+            has_store: inner.bucket.remote().is_some(),
+            members: self.members.clone(),
         };
         let parts = ClusterParts {
             options: self.options,
@@ -113,7 +122,8 @@ impl Among {
         };
         let cluster = ClusterHandle::start(parts).await?;
         node.takes_part(cluster.clone());
-        Ok(Part { cluster, counters, answering: Mutex::new(Some(answering)) })
+        let repairing = Mutex::new(Some(tokio::spawn(repair.run())));
+        Ok(Part { cluster, counters, repairing, answering: Mutex::new(Some(answering)) })
     }
 }
 
@@ -157,6 +167,14 @@ impl Part {
         }
     }
 
+    /// Fetches nothing any more.
+    pub fn repair_no_more(&self) {
+        if let Some(repairing) = self.repairing.lock().take() {
+            // What was fetched is whole requests; the rest is fetched by the next run.
+            repairing.abort();
+        }
+    }
+
     /// Ends what answers the others, once what was begun is answered.
     pub async fn answer_no_more(&self) {
         let answering = self.answering.lock().take();
@@ -164,6 +182,22 @@ impl Part {
             let _ = stop.send(());
             let _ = task.await;
         }
+    }
+}
+
+/// What may be fetched: nothing that was deleted here on purpose, nor what would be removed at once.
+fn allowed(engine: &Engine) -> Allowed {
+    let inner = engine.inner();
+    let (gone, config, bucket) = (inner.redactor.gone(), inner.config.clone(), inner.bucket.clone());
+    let quiet = gone.quiet();
+    let keeps = move |tenant: &Tenant| {
+        let held = || bucket.blocks(tenant).iter().map(|listed| listed.block.meta().file_bytes).sum();
+        config.keeps(tenant, held)
+    };
+    Allowed {
+        quiet,
+        may: Box::new(move |tenant, id, span| !gone.has(tenant, id, span.span_id, span.kind)),
+        keeps: Box::new(keeps),
     }
 }
 

@@ -113,11 +113,18 @@ impl Nodes {
 
 /// Spans that a node counts in the whole cluster.
 fn counted(house: &House) -> usize {
+    let (status, count) = counts(house);
+    assert_ne!(status, "PARTIAL", "{count}");
+    count
+}
+
+/// Spans that a node counts, and what it says of its answer.
+fn counts(house: &House) -> (String, usize) {
     let (status, text) = house.says("/api/metrics/query?q=%7B%7D%7Ccount_over_time()&start=1&end=4102444800");
     assert_eq!(status, 200, "{text}");
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_ne!(answer["status"], "PARTIAL", "{text}");
-    answer["series"][0]["value"].as_u64().unwrap_or_else(|| panic!("{text}")) as usize
+    let count = answer["series"][0]["value"].as_u64().unwrap_or_else(|| panic!("{text}"));
+    (answer["status"].as_str().unwrap_or_default().to_owned(), count as usize)
 }
 
 /// Members that are active and answer, of what `/ring` says.
@@ -187,6 +194,30 @@ fn three_nodes_lose_nothing_whatever_happens_to_one() {
     all.extend(load(nodes.house(3), 700, 1_000));
     nodes.check(&all, "when one has left");
     nodes.counts(&all, "when one has left");
+}
+
+#[test]
+fn a_node_that_was_down_gets_what_it_missed() {
+    let mut nodes = Nodes::start(3, "");
+    let mut all = load(nodes.house(0), 100, 1_000);
+    nodes.houses[2].take().unwrap().kill();
+    let missed = load(nodes.house(0), 200, 2_000);
+    all.extend(&missed);
+    nodes.begin(2);
+    nodes.wait_for(3);
+    let back = nodes.house(2);
+    back.wait_until("what it missed is fetched", || {
+        back.metric("spanloom_repair_fetched_spans_total") as usize >= missed.len()
+    });
+    nodes.check(&all, "when it was fetched");
+    nodes.counts(&all, "when it was fetched");
+    for other in 0..2 {
+        nodes.houses[other].take().unwrap().kill();
+    }
+    let alone = nodes.house(2);
+    check(alone, &some_traces(&all, MOST), "on the one that is left");
+    let (status, count) = counts(alone);
+    assert!(status == "PARTIAL" && count >= all.len(), "{status}: {count} of {}", all.len());
 }
 
 #[test]
