@@ -32,6 +32,8 @@ enum Order {
     Append(Arc<Routed>, oneshot::Sender<Result<(), Refusal>>),
     /// Begin a new segment, and say which ordinal comes next.
     Rotate(oneshot::Sender<Result<u64, String>>),
+    /// Take nothing any more, and say so.
+    Close(oneshot::Sender<()>),
     Stop,
 }
 
@@ -95,6 +97,15 @@ impl HeadDoor {
         told
     }
 
+    /// Has the log take nothing from now on. The answer comes when what was given before is written; none when the head
+    /// has too much to do, or has stopped.
+    pub fn close(&self) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        // What cannot be given is dropped, and its answer with it.
+        let _ = self.orders.try_send(Order::Close(tell));
+        told
+    }
+
     /// What others may know of the head.
     pub fn state(&self) -> &HeadState {
         &self.state
@@ -139,6 +150,8 @@ pub fn start(parts: HeadParts) -> std::io::Result<(HeadDoor, JoinHandle<()>)> {
         refused: None,
         said: None,
         rotate: None,
+        close: None,
+        is_closed: false,
     };
     let thread = std::thread::Builder::new().name("head".into()).spawn(move || head.run())?;
     Ok((HeadDoor { orders, state }, thread))
@@ -153,6 +166,9 @@ struct Head {
     stopping: bool,
     /// Who wants a new segment after the group that was gathered.
     rotate: Option<oneshot::Sender<Result<u64, String>>>,
+    /// Who wants nothing to be taken after the group that was gathered.
+    close: Option<oneshot::Sender<()>>,
+    is_closed: bool,
     /// Bytes of the group that was not taken; `None` when the last one was.
     refused: Option<u64>,
     /// When it was logged last that the log takes nothing. At the edge of a full disk it comes and goes.
@@ -171,6 +187,10 @@ impl Head {
             if let Some(tell) = self.rotate.take() {
                 // Whoever asked may have gone.
                 let _ = tell.send(self.parts.log.rotate().map_err(|error| error.to_string()));
+            }
+            if let Some(tell) = self.close.take() {
+                self.is_closed = true;
+                let _ = tell.send(());
             }
         }
         if let Err(error) = self.parts.log.sync() {
@@ -196,6 +216,7 @@ impl Head {
                     group.push((request, tell));
                 }
                 Some(Order::Rotate(tell)) => return self.rotate = Some(tell),
+                Some(Order::Close(tell)) => return self.close = Some(tell),
                 Some(Order::Stop) => return self.stopping = true,
                 None if group.is_empty() => return self.stopping = true,
                 None => return,
@@ -208,6 +229,13 @@ impl Head {
     }
 
     fn commit(&mut self, group: &mut Vec<Waiting>) {
+        if self.is_closed {
+            let leaves =
+                || Refusal::Unavailable("the node leaves the cluster and takes no spans any more".into());
+            // A sender that has gone does not hear it.
+            group.drain(..).for_each(|(_, tell)| drop(tell.send(Err(leaves()))));
+            return;
+        }
         let bytes = group.iter().map(|(request, _)| request.batch.bytes().len() as u64).sum();
         let answer = match self.write(group) {
             Ok(()) => {

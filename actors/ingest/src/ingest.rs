@@ -351,6 +351,17 @@ impl Ingest {
         synced.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
+    /// From now on the log takes nothing, until the next start: whoever pushes hears that the node leaves. When this returns,
+    /// everything that was acknowledged is in the log or in blocks.
+    pub async fn take_no_more(&self) -> Result<(), String> {
+        self.inner.head.close().await.map_err(|_| "the log's thread has stopped or is too busy".to_owned())
+    }
+
+    /// The tenants that sent or asked something since the start.
+    pub fn tenants(&self) -> Vec<Tenant> {
+        self.inner.tenants.names()
+    }
+
     /// Takes nothing new, lets the log finish, seals everything, ends the threads. The stage is the caller's.
     pub async fn stop(&self) -> Result<(), String> {
         let inner = &self.inner;

@@ -38,4 +38,7 @@ pub use ingest::{Ingest, LiveStatus, StartError};
 pub use metrics::IngestMetrics;
 pub use options::{Durability, Hosting, IngestOptions};
 pub use refusal::{Accepted, Refusal};
-pub use replicate::{HandOverError, HandedOver, ReplicateMetrics, ReplicateOptions, Replicator};
+pub use replicate::{
+    Allowed, HandOverError, Here, Keeping, Keeps, May, Repair, RepairOptions, Repaired, ReplicateMetrics,
+    ReplicateOptions, Replicator,
+};

@@ -84,6 +84,11 @@ impl Tenants {
         Some(entry)
     }
 
+    /// All of them.
+    pub fn names(&self) -> Vec<Tenant> {
+        self.by_number.read().iter().map(|entry| entry.name.clone()).collect()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.by_number.read().len()

@@ -6,6 +6,7 @@
 
 mod held;
 mod scan;
+mod traces;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

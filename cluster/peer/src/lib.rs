@@ -6,6 +6,7 @@
 //! | `live.rs` | what is asked within a process: answers share the memory of the one who gives them |
 //! | `node.rs` | what nodes ask each other: answers are bytes |
 //! | `scan.rs` | the part of a question that another node works on |
+//! | `sums.rs` | which traces a node has, as numbers |
 //! | `members.rs` | the cluster as one node sees it |
 //! | `tenants.rs` | each tenant's part of the ring |
 //! | `error.rs` | why a question has no answer |
@@ -24,6 +25,7 @@ mod node;
 mod remote;
 mod scan;
 mod serve;
+mod sums;
 mod tenants;
 mod tls;
 
@@ -40,6 +42,7 @@ pub use node::{
 pub use remote::{Deadlines, DialOptions, Dialer};
 pub use scan::{MAX_SCAN_BLOCKS, ScanBlocks, ScanList, ScanQuestion, Scanned, StoreBlock};
 pub use serve::{PeerService, ServeCounters, ServeOptions, Served, serve};
+pub use sums::{ListTraces, MAX_TRACES, TraceList, TraceSum};
 pub use tenants::{TenantRing, TenantRings};
 pub use tls::{ClientTls, Identity, ServerTls, TlsError};
 

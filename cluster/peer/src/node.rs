@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use spanloom_span::Tenant;
 
-use crate::{Answer, FindTrace, PeerError, ScanBlocks, Scanned};
+use crate::{Answer, FindTrace, ListTraces, PeerError, ScanBlocks, Scanned, TraceList};
 
 /// Most ranges of one [`ReadBlock`].
 pub const MAX_RANGES: usize = 256;
@@ -131,4 +131,19 @@ pub trait Peer: Send + Sync + 'static {
 
     /// Exchanges all that is known of the cluster's members, as `spanloom_swim` writes it.
     fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes>;
+
+    /// The tenants of which a node has spans that nobody else can read, or has had since its start.
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        Box::pin(std::future::ready(Err(says_nothing())))
+    }
+
+    /// A node's traces, some at a time.
+    fn list_traces(&self, _question: ListTraces) -> Answer<'_, TraceList> {
+        Box::pin(std::future::ready(Err(says_nothing())))
+    }
+}
+
+/// One that does not tell what it has, such as a part of a test.
+fn says_nothing() -> PeerError {
+    PeerError::Unavailable("the node does not tell which traces it has".into())
 }

@@ -12,11 +12,13 @@ use bytes::Bytes;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use spanloom_peer::frame::{
-    FrameError, KnownHere, KnownThere, MAGIC, Message, Pieces, VERSION, decode, encode,
+    FrameError, KnownHere, KnownThere, ListTenants, MAGIC, Message, Pieces, TenantList, VERSION, decode,
+    encode,
 };
 use spanloom_peer::{
-    BlockList, FindTrace, ListBlocks, MAX_RANGES, MAX_SCAN_BLOCKS, PeerBlock, PeerError, Push, PushSliced,
-    Pushed, ReadBlock, ScanBlocks, ScanList, ScanQuestion, Scanned, StoreBlock, TraceCopy,
+    BlockList, FindTrace, ListBlocks, ListTraces, MAX_RANGES, MAX_SCAN_BLOCKS, PeerBlock, PeerError, Push,
+    PushSliced, Pushed, ReadBlock, ScanBlocks, ScanList, ScanQuestion, Scanned, StoreBlock, TraceCopy,
+    TraceList, TraceSum,
 };
 use spanloom_span::{Tenant, TraceId};
 
@@ -145,6 +147,19 @@ proptest! {
     }
 
     #[test]
+    fn lists_of_traces_are_read_as_written(
+        tenant in tenant(), after in any::<Option<[u8; 16]>>(), since in any::<u64>(), most in any::<u32>(),
+        tenants in vec(tenant(), 0..5), is_last in any::<bool>(),
+        traces in proptest::collection::btree_map(any::<[u8; 16]>(), any::<(u32, u32)>(), 0..9)
+    ) {
+        check(ListTenants)?;
+        check(TenantList(tenants))?;
+        check(ListTraces { tenant, after: after.map(TraceId), since, most })?;
+        let sum = |(id, (spans, digest))| TraceSum { id: TraceId(id), spans, digest };
+        check(TraceList { traces: traces.into_iter().map(sum).collect(), is_last })?;
+    }
+
+    #[test]
     fn any_bytes_are_refused_or_canonical(data in vec(any::<u8>(), 0..200), kind in 0_u8..9, is_answer in any::<bool>()) {
         let mut data = data;
         peer_frame::holds(&data);
@@ -211,6 +226,9 @@ fn what_does_not_fit_a_frame_is_refused_by_its_writer() {
     assert_eq!(encode(scanned(vec![Vec::new(); MAX_SCAN_BLOCKS])).err(), None);
     let many = scanned(vec![Vec::new(); MAX_SCAN_BLOCKS + 1]);
     assert_eq!(encode(many).err(), field("list of blocks", "has more than 64 entries"));
+    let sum = TraceSum { id: TraceId([1; 16]), spans: 1, digest: 1 };
+    let twice = TraceList { traces: vec![sum, sum], is_last: true };
+    assert_eq!(encode(twice).err(), field("list of traces", "is not ascending"));
 }
 
 /// Frames of version 1 in hexadecimal, as `docs/formats/peer.md` describes them. They never change.

@@ -65,6 +65,12 @@ impl<'a> Owners<'a> {
         self.shape.next.count_ones() as usize
     }
 
+    /// The owners of next, once those who join have arrived and those who leave are gone. In no order.
+    pub fn nodes_next(&self) -> impl Iterator<Item = NodeIndex> + use<'a> {
+        let (nodes, next) = (self.nodes, self.shape.next);
+        nodes.iter().enumerate().filter(move |(at, _)| next >> at & 1 == 1).map(|(_, node)| *node)
+    }
+
     /// How many answers are enough whoever gives them. Of the owners, as many may be missing as of the smaller
     /// set without any change: one of three replicas.
     pub fn quorum(&self) -> usize {

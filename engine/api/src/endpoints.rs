@@ -27,7 +27,7 @@ const fn endpoint(path: &'static str, methods: &'static str, about: &'static str
 }
 
 /// Every endpoint.
-pub(crate) const ENDPOINTS: [Endpoint; 27] = [
+pub(crate) const ENDPOINTS: [Endpoint; 28] = [
     endpoint("/api/search", "GET", "traces by a TraceQL query (q), or by tags"),
     endpoint("/api/search/tags", "GET", "names of attributes"),
     endpoint("/api/v2/search/tags", "GET", "names of attributes, by scope"),

@@ -8,9 +8,11 @@ use parking_lot::Mutex;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
 use spanloom_bucket::{Bucket, Standby};
+use spanloom_ingest::{Allowed, Repair, RepairOptions};
 use spanloom_peer::{ClientTls, DialOptions, Dialer, Members, Peer, ServeCounters, ServeOptions, ServerTls};
 use spanloom_query::SplitCounts;
 use spanloom_ring::{MemberState, NodeName, Ring};
+use spanloom_span::Tenant;
 use spanloom_swim::Load;
 use spanloom_upkeep::Share;
 use tokio::net::TcpListener;
@@ -30,6 +32,7 @@ pub(crate) struct Among {
     listener: TcpListener,
     dial: DialOptions,
     serve: ServeOptions,
+    repair: RepairOptions,
 }
 
 /// What answers the others' questions, until it is stopped.
@@ -42,6 +45,7 @@ pub(crate) struct Answering {
 pub(crate) struct Part {
     pub cluster: ClusterHandle,
     counters: Arc<ServeCounters>,
+    repairing: Mutex<Option<JoinHandle<()>>>,
     answering: Mutex<Option<Answering>>,
 }
 
@@ -71,7 +75,7 @@ impl Among {
         let serve = ServeOptions { tls: server, ..serve };
         let nobody = Ring::new(Vec::new(), options.ring).map_err(crate::cluster::ClusterError::from)?;
         let members = Members::new(spanloom_peer::Cluster::of_nobody(nobody));
-        Ok(Some(Self { members, options, listener, dial, serve }))
+        Ok(Some(Self { members, options, listener, dial, serve, repair: config.repair_options() }))
     }
 
     /// Whether it is this node that brings a trace to the store.
@@ -99,10 +103,15 @@ impl Among {
             let _ = stopped.await;
         });
         let answering = Answering { stop, task: tokio::spawn(serve) };
+        let allowed = allowed(engine);
+        let repair = Repair::new(inner.replicator.clone(), node.clone(), allowed, self.repair);
         let moving = Moving {
             replicator: inner.replicator.clone(),
-            bucket: inner.bucket.clone(),
+            here: node.clone(),
+            repair: repair.clone(),
             upkeep: inner.store.upkeep().clone(),
+            has_store: inner.bucket.remote().is_some(),
+            members: self.members.clone(),
         };
         let parts = ClusterParts {
             options: self.options,
@@ -114,7 +123,8 @@ impl Among {
         };
         let cluster = ClusterHandle::start(parts).await?;
         node.takes_part(cluster.clone());
-        Ok(Part { cluster, counters, answering: Mutex::new(Some(answering)) })
+        let repairing = Mutex::new(Some(tokio::spawn(repair.run())));
+        Ok(Part { cluster, counters, repairing, answering: Mutex::new(Some(answering)) })
     }
 }
 
@@ -155,6 +165,14 @@ impl Part {
             let of = registry.sub_registry_with_label(("reason".into(), reason.into()));
             let help = "connections and questions of other nodes that were refused, by reason";
             of.register("peer_refused", help, ConstCounter::new(value));
+        }
+    }
+
+    /// Fetches nothing any more.
+    pub fn repair_no_more(&self) {
+        if let Some(repairing) = self.repairing.lock().take() {
+            // What was fetched is whole requests; the rest is fetched by the next run.
+            repairing.abort();
         }
     }
 
@@ -201,6 +219,22 @@ pub(crate) fn split_metrics(counts: &SplitCounts, registry: &mut Registry) {
         let of = registry.sub_registry_with_label(("reason".into(), reason.into()));
         let help = "nodes that got no more of a question, since they did not do their part, by reason";
         of.register("query_split_failed", help, ConstCounter::new(value));
+    }
+}
+
+/// What may be fetched: nothing that was deleted here on purpose, nor what would be removed at once.
+fn allowed(engine: &Engine) -> Allowed {
+    let inner = engine.inner();
+    let (gone, config, bucket) = (inner.redactor.gone(), inner.config.clone(), inner.bucket.clone());
+    let quiet = gone.quiet();
+    let keeps = move |tenant: &Tenant| {
+        let held = || bucket.blocks(tenant).iter().map(|listed| listed.block.meta().file_bytes).sum();
+        config.keeps(tenant, held)
+    };
+    Allowed {
+        quiet,
+        may: Box::new(move |tenant, id, span| !gone.has(tenant, id, span.span_id, span.kind)),
+        keeps: Box::new(keeps),
     }
 }
 

@@ -250,6 +250,7 @@ impl Engine {
         }
         // Until it has left, others ask it and write to it, and it takes spans for all.
         if let Some(part) = shared.inner.part.get() {
+            part.repair_no_more();
             part.cluster.leave().await;
         }
         shared.trigger.begin(shared.inner.config.drain_timeout.0);

@@ -3,14 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use spanloom_bucket::Bucket;
-use spanloom_ingest::{Ingest, Replicator};
+use spanloom_ingest::{Here, Ingest, Repair, Repaired, Replicator};
 use spanloom_peer::{
-    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock,
-    ScanBlocks, Scanned, TraceCopy,
+    Answer, BlockList, FindTrace, ListBlocks, ListTraces, Members, Peer, PeerError, Push, PushSliced, Pushed,
+    ReadBlock, ScanBlocks, Scanned, TraceCopy, TraceList,
 };
 use spanloom_query::Serving;
 use spanloom_ring::Moved;
+use spanloom_span::Tenant;
 use spanloom_upkeep::Upkeep;
 
 use crate::cluster::{ClusterHandle, HandOver};
@@ -77,25 +77,80 @@ impl Peer for ThisNode {
             }
         })
     }
+
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        Box::pin(std::future::ready(Ok(self.tenants())))
+    }
+
+    fn list_traces(&self, question: ListTraces) -> Answer<'_, TraceList> {
+        Box::pin(self.serving.list_traces(question))
+    }
 }
 
-/// Brings what this node holds to others when it leaves.
+impl Here for ThisNode {
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        Box::pin(std::future::ready(Ok(self.tenants())))
+    }
+
+    fn list_traces(&self, question: ListTraces) -> Answer<'_, TraceList> {
+        Box::pin(self.serving.list_near_traces(question))
+    }
+
+    fn find_trace(&self, question: FindTrace) -> Answer<'_, TraceCopy> {
+        Box::pin(self.serving.find_whole_trace(question))
+    }
+}
+
+impl ThisNode {
+    /// Those that have blocks, and those that have something live.
+    fn tenants(&self) -> Vec<Tenant> {
+        let mut tenants = self.serving.tenants();
+        tenants.extend(self.ingest.tenants());
+        tenants.sort_unstable();
+        tenants.dedup();
+        tenants
+    }
+}
+
+/// What is done with spans when ranges change hands.
 pub(crate) struct Moving {
     pub replicator: Replicator,
-    pub bucket: Arc<Bucket>,
+    pub here: Arc<ThisNode>,
+    pub repair: Repair,
     pub upkeep: Upkeep,
+    pub has_store: bool,
+    pub members: Members,
+}
+
+impl Moving {
+    /// Gives what there is to others, or brings it to the store.
+    async fn give(&self) -> Result<(), PeerError> {
+        let failed = |error: &dyn std::fmt::Display| PeerError::Unavailable(error.to_string());
+        let given = self.replicator.hand_over(&*self.here, self.has_store).await;
+        given.map_err(|error| failed(&error))?;
+        // Nothing without a store.
+        self.upkeep.ship().await.map_err(|error| failed(&error))
+    }
 }
 
 impl HandOver for Moving {
     fn hand_over<'a>(&'a self, _moved: &'a Moved) -> Answer<'a, ()> {
         Box::pin(async move {
-            let failed = |error: &dyn std::fmt::Display| PeerError::Unavailable(error.to_string());
-            let done = self.replicator.hand_over(&self.bucket).await.map_err(|error| failed(&error))?;
-            if done.spans > 0 {
-                tracing::info!(spans = done.spans, "handed over what others own now");
+            // Most of it while the node takes what comes, the rest when it takes nothing any more.
+            self.give().await?;
+            self.replicator.take_no_more().await.map_err(PeerError::Unavailable)?;
+            self.give().await
+        })
+    }
+
+    fn take_over<'a>(&'a self, _moved: &'a Moved) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let Repaired { silent, why } = self.repair.fetch().await;
+            // As few as may be silent when a question is answered whole: the others have all there is.
+            if silent <= self.members.now().ring.tolerated() {
+                return Ok(());
             }
-            // Nothing without a store.
-            self.upkeep.ship().await.map_err(|error| failed(&error))
+            Err(why.unwrap_or_else(|| PeerError::Unavailable(format!("{silent} nodes are down"))))
         })
     }
 }

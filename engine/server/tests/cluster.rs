@@ -7,7 +7,7 @@ mod house;
 
 use house::House;
 use house::load::{Spans, check, load_while, some_traces};
-use house::nodes::{MOST, Nodes, counted, load};
+use house::nodes::{MOST, Nodes, counted, counts, load};
 
 #[test]
 fn three_nodes_lose_nothing_whatever_happens_to_one() {
@@ -64,6 +64,30 @@ fn three_nodes_lose_nothing_whatever_happens_to_one() {
     all.extend(load(nodes.house(3), 700, 1_000));
     nodes.check(&all, "when one has left");
     nodes.counts(&all, "when one has left");
+}
+
+#[test]
+fn a_node_that_was_down_gets_what_it_missed() {
+    let mut nodes = Nodes::start(3, "");
+    let mut all = load(nodes.house(0), 100, 1_000);
+    nodes.houses[2].take().unwrap().kill();
+    let missed = load(nodes.house(0), 200, 2_000);
+    all.extend(&missed);
+    nodes.begin(2);
+    nodes.wait_for(3);
+    let back = nodes.house(2);
+    back.wait_until("what it missed is fetched", || {
+        back.metric("spanloom_repair_fetched_spans_total") as usize >= missed.len()
+    });
+    nodes.check(&all, "when it was fetched");
+    nodes.counts(&all, "when it was fetched");
+    for other in 0..2 {
+        nodes.houses[other].take().unwrap().kill();
+    }
+    let alone = nodes.house(2);
+    check(alone, &some_traces(&all, MOST), "on the one that is left");
+    let (status, count) = counts(alone);
+    assert!(status == "PARTIAL" && count >= all.len(), "{status}: {count} of {}", all.len());
 }
 
 #[test]

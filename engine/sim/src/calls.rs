@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use spanloom_ingest::replicate::errand::{Unlike, Way};
 use spanloom_ingest::replicate::spread::Sending;
-use spanloom_peer::{PeerError, Pushed};
+use spanloom_peer::{PeerError, Pushed, TraceList};
 use spanloom_span::TraceId;
 
 use crate::machine::MachineId;
@@ -47,6 +48,8 @@ pub enum Question {
     Push(Bytes),
     /// For its copy of a trace.
     FindTrace(TraceId),
+    /// For its traces after one, in short.
+    ListTraces(Option<TraceId>),
     /// For what it knows of the members, in exchange for this.
     Members(Bytes),
 }
@@ -58,6 +61,8 @@ pub enum Answer {
     Pushed(Pushed),
     /// Its copy, as a `TracesData`.
     Copy(Bytes),
+    /// Its traces.
+    Traces(TraceList),
     /// What it knows.
     Members(Bytes),
 }
@@ -79,8 +84,27 @@ pub enum Purpose {
         /// Which read.
         read: u64,
     },
+    /// Its traces for an errand.
+    Traces {
+        /// Of this kind.
+        way: Way,
+        /// Its number.
+        number: u64,
+    },
+    /// A copy for an errand.
+    TheirCopy {
+        /// Of this kind.
+        way: Way,
+        /// Its number.
+        number: u64,
+        /// What both have.
+        unlike: Unlike,
+    },
     /// A parcel of one that leaves.
-    Parcel,
+    Parcel {
+        /// The number of the errand.
+        number: u64,
+    },
     /// Gossip.
     Members,
 }
@@ -152,6 +176,10 @@ impl World {
                 let copy = self.copy_of(to, &id);
                 self.answer(to, from, back, copy.map(Answer::Copy));
             }
+            Question::ListTraces(after) => {
+                let list = self.traces_of(to, after);
+                self.answer(to, from, back, list.map(Answer::Traces));
+            }
             Question::Members(known) => {
                 let merged = self.exchange(to, &known);
                 self.answer(to, from, back, merged.map(Answer::Members));
@@ -184,7 +212,21 @@ impl World {
                 });
                 self.on_copy(on, read, to, answer);
             }
-            Purpose::Parcel => self.on_parcel(on, answer.map(|_| ())),
+            Purpose::Traces { way, number } => {
+                let answer = answer.and_then(|answer| match answer {
+                    Answer::Traces(list) => Ok(list),
+                    _ => Err(PeerError::Garbled("another answer".into())),
+                });
+                self.on_traces(on, way, number, answer);
+            }
+            Purpose::TheirCopy { way, number, unlike } => {
+                let answer = answer.and_then(|answer| match answer {
+                    Answer::Copy(copy) => Ok(copy),
+                    _ => Err(PeerError::Garbled("another answer".into())),
+                });
+                self.on_their_copy(on, (way, number), unlike, answer);
+            }
+            Purpose::Parcel { number } => self.on_brought(on, Way::Give, number, answer.map(|_| ())),
             Purpose::Members => {
                 if let Ok(Answer::Members(known)) = answer {
                     // What cannot be merged leaves the node as it was; another exchange follows.

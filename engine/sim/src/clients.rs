@@ -12,7 +12,7 @@ use spanloom_span::{SpanId, TraceId, encode};
 use crate::machine::MachineId;
 use crate::queue::{Event, Outside};
 use crate::read::Found;
-use crate::world::{Broken, World};
+use crate::world::{Broken, SimError, World};
 
 /// How often a client sends what was refused, at most.
 const TRIES: u32 = 4;
@@ -51,7 +51,18 @@ struct Question {
     trace: usize,
     /// What was acknowledged when it was put.
     expected: Vec<u32>,
-    must_be_whole: bool,
+    must: Must,
+}
+
+/// What an answer must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Must {
+    /// What it says that it is.
+    BeHonest,
+    /// Whole: all nodes are up.
+    BeWhole,
+    /// Without a gap, though it cannot say so.
+    LackNothing,
 }
 
 impl Promises {
@@ -113,6 +124,35 @@ impl World {
         };
         let known: Vec<MachineId> = (0..self.machines.len()).filter(is_known).collect();
         (!known.is_empty()).then(|| known[self.rng.random_range(0..known.len())])
+    }
+
+    /// A trace of which an owner lacks something that was acknowledged, when all agree on who the owners are.
+    pub(crate) fn lacking_copy(&self) -> Result<Option<(TraceId, String)>, SimError> {
+        let Some(process) = self.machines.iter().find_map(|machine| machine.process.as_ref()) else {
+            return Ok(None);
+        };
+        let cluster = &process.cluster;
+        for trace in self.promises.traces() {
+            let Promised { id, acknowledged } = &self.promises.traces[trace];
+            if !acknowledged.contains(&true) {
+                continue;
+            }
+            for owner in cluster.ring.owners_for_read(self.tokens.token(id)).nodes() {
+                let on = Self::machine_of(cluster, *owner);
+                let Some(process) = &self.machines[on].process else { continue };
+                let copy = process.store.gather(id)?;
+                let has: BTreeSet<u64> = copy
+                    .iter()
+                    .flat_map(Trace::spans)
+                    .map(|span| u64::from_be_bytes(span.span_id.0))
+                    .collect();
+                let lacks = (1..).zip(acknowledged).find(|(number, is)| **is && !has.contains(number));
+                if let Some((number, _)) = lacks {
+                    return Ok(Some((*id, format!("n{on} owns it and lacks span {}", number - 1))));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// A client sends some spans of some traces, new ones or such that came long ago.
@@ -204,17 +244,17 @@ impl World {
         }
         let back = if self.rng.random_range(0..4) == 0 { known.len() } else { known.len().min(50) };
         let trace = known.end - 1 - self.rng.random_range(0..back);
-        self.client_reads_this(trace, false);
+        self.client_reads_this(trace, Must::BeHonest);
     }
 
     /// Somebody reads this trace.
-    pub(crate) fn client_reads_this(&mut self, trace: usize, must_be_whole: bool) {
+    pub(crate) fn client_reads_this(&mut self, trace: usize, must: Must) {
         let Some(on) = self.any_node() else { return };
         let client = self.number();
         let promised = &self.promises.traces[trace];
         let of = (0..).zip(&promised.acknowledged).filter(|(_, is)| **is).map(|(number, _)| number);
         let (id, expected) = (promised.id, of.collect());
-        self.promises.reads.insert(client, Question { trace, expected, must_be_whole });
+        self.promises.reads.insert(client, Question { trace, expected, must });
         self.course.event(self.now_ms, b'q', [client, on as u64, trace as u64]);
         self.read(on, client, id);
     }
@@ -240,14 +280,15 @@ impl World {
                 );
             }
         }
-        if question.must_be_whole && !found.is_whole {
+        if question.must == Must::BeWhole && !found.is_whole {
             let what = format!("all is well, and n{on} does not hear {:?}", found.silent);
             return self.broken(Broken::NotWhole, Some(promised.id), what);
         }
         let missing: Vec<u32> = question.expected.iter().filter(|n| !numbers.contains(n)).copied().collect();
-        if found.is_whole && !missing.is_empty() {
+        if (found.is_whole || question.must == Must::LackNothing) && !missing.is_empty() {
+            let said = if found.is_whole { "calls whole" } else { "gives" };
             let what =
-                format!("n{on} calls whole what lacks the spans {missing:?}, not hearing {:?}", found.silent);
+                format!("n{on} {said} what lacks the spans {missing:?}, not hearing {:?}", found.silent);
             self.broken(Broken::Lost, Some(promised.id), what);
         }
     }

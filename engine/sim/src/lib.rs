@@ -18,7 +18,7 @@
 //! | `store.rs` | its spans: log, live, blocks |
 //! | `push.rs` | spans to their owners |
 //! | `read.rs` | a trace by its id; sealing |
-//! | `handover.rs` | a node that leaves |
+//! | `mend.rs` | copies that are made afterwards |
 //! | `clients.rs` | those who send and read, and what they were promised |
 //! | `trouble.rs` | what goes wrong, and when all must be well again |
 //! | `course.rs` | the course of events: its hash, its last lines |
@@ -35,8 +35,8 @@
 mod calls;
 mod clients;
 mod course;
-mod handover;
 mod machine;
+mod mend;
 mod network;
 mod process;
 mod push;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::RngExt;
+use spanloom_ingest::replicate::errand::Fruitless;
+use spanloom_ingest::replicate::rounds::Rounds;
 use spanloom_peer::{Cluster, Node, PeerError, TenantRings};
 use spanloom_ring::lifecycle::{Decision, Lifecycle, Settings as Steps, Stage, View};
 use spanloom_ring::{MemberState, NodeIndex, Roles, Zone};
@@ -14,8 +16,8 @@ use spanloom_swim::{Change, Effect, Effects, Identity, Now, Record, Seed, Swim};
 use spanloom_wal::disk::{Disk, SimDisk, write_file_durably};
 
 use crate::calls::{Call, Purpose, Question};
-use crate::handover::Giving;
 use crate::machine::{MachineId, machine_at};
+use crate::mend::{Mending, Why};
 use crate::push::Pushing;
 use crate::queue::{Event, Outside, Timer};
 use crate::read::Reading;
@@ -27,6 +29,12 @@ const PUBLISH_EVERY_MS: u64 = 20;
 
 /// What is known is kept on disk so long after it changed.
 const KEEP_AFTER_MS: u64 = 2_000;
+
+/// What a node lacks is fetched so long after something happened.
+const MEND_AFTER_MS: u64 = 2_000;
+
+/// Differences that are known to bring nothing.
+const FRUITLESS: usize = 4_096;
 
 /// Exchanges of state that are under way at once.
 const EXCHANGES: usize = 8;
@@ -65,7 +73,13 @@ pub struct Process {
     /// Bytes of shares on the way to others.
     pub on_the_way: BTreeMap<MachineId, usize>,
     /// What it hands over.
-    pub giving: Option<Giving>,
+    pub giving: Option<Mending>,
+    /// What it fetches.
+    pub fetching: Option<Mending>,
+    /// When it fetches what it lacks.
+    pub rounds: Rounds,
+    /// Where there was nothing to fetch.
+    pub fruitless: Fruitless,
 }
 
 impl Process {
@@ -92,8 +106,8 @@ impl Process {
     }
 
     /// The hook for a node that is being removed has returned.
-    pub fn fetched(&mut self, now_ms: u64, monotonic_ms: u64) {
-        self.lifecycle.on_fetched(monotonic_ms, true);
+    pub fn fetched(&mut self, now_ms: u64, monotonic_ms: u64, is_done: bool) {
+        self.lifecycle.on_fetched(monotonic_ms, is_done);
         self.decide_at_ms = Some(now_ms);
     }
 
@@ -150,6 +164,9 @@ impl World {
             calls: BTreeMap::new(),
             on_the_way: BTreeMap::new(),
             giving: None,
+            fetching: None,
+            rounds: Rounds::new(self.settings.mend_every_ms, MEND_AFTER_MS),
+            fruitless: Fruitless::new(FRUITLESS),
         });
         self.course.say(self.now_ms, None, || format!("n{on} starts, its clock off by {skew_ms} ms"));
         self.gossip(on, |swim, now, effects| {
@@ -351,6 +368,7 @@ impl World {
         }
         process.cluster =
             Arc::new(Cluster { ring: ring.clone(), nodes, me, tenants: TenantRings::default() });
+        process.rounds.look(self.now_ms, &process.cluster);
         if !changed {
             return;
         }
@@ -365,9 +383,8 @@ impl World {
         self.course.event(self.now_ms, b's', [on as u64, kind_of(&decision), 0]);
         match decision {
             Decision::Announce(state, tokens) => self.announce(on, state, tokens),
-            // As the server has it: what a node gains is found with those who had it.
-            Decision::TakeOver(_) => self.timer(on, 1, Timer::Worked(true)),
-            Decision::Fetch(_) => self.timer(on, 1, Timer::Fetched),
+            Decision::TakeOver(_) => self.fetch(on, Why::Joining),
+            Decision::Fetch(_) => self.fetch(on, Why::Removal),
             Decision::HandOver(_) => self.hand_over(on),
             Decision::Remove(name, state) => self.call_gossip(on, |swim, now, effects| {
                 // Refused where the node is back.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use spanloom_ingest::replicate::errand::Way;
 use spanloom_ingest::replicate::plan::{Instead, Kept, Plan, Share, StandsIn, instead};
 use spanloom_ingest::replicate::spread::{Effect, NotKept, Sending, Spread};
 use spanloom_peer::{Cluster, PeerError, Pushed};
@@ -14,7 +15,7 @@ use crate::calls::{Answer, Purpose, Question};
 use crate::machine::MachineId;
 use crate::queue::Timer;
 use crate::settings::Bug;
-use crate::store::{Waiter, sliced};
+use crate::store::{SOFT_BYTES, Waiter, sliced};
 use crate::world::World;
 
 /// How long a node may take to acknowledge before another takes its share as well.
@@ -201,7 +202,8 @@ impl World {
         }
     }
 
-    fn keep(&mut self, on: MachineId, request: Bytes, waiter: Waiter) -> Result<(), PeerError> {
+    /// Keeps spans on this node; the waiter hears when they are durable.
+    pub(crate) fn keep(&mut self, on: MachineId, request: Bytes, waiter: Waiter) -> Result<(), PeerError> {
         let batch = sliced(request).map_err(|error| PeerError::Invalid(error.to_string()))?;
         if let Some(group) = batch.groups().iter().find(|group| self.course.watches(&group.id)) {
             self.course.say(self.now_ms, Some(&group.id), || format!("n{on} appends {} spans", group.count));
@@ -211,6 +213,11 @@ impl World {
         let unix_ms = machine.clocks(self.now_ms).unix_ms;
         let Some(process) = machine.process.as_mut() else { return Err(PeerError::Gone) };
         process.store.append(batch, unix_ms, waiter)?;
+        let is_much = process.store.live_bytes > SOFT_BYTES && !process.store.is_sealing;
+        if is_much {
+            self.timer(on, 1, Timer::Hurry);
+        }
+        let Some(process) = self.machines[on].process.as_mut() else { return Err(PeerError::Gone) };
         if !std::mem::replace(&mut process.store.is_syncing, true) {
             self.timer(on, sync_ms, Timer::Synced);
         }
@@ -224,6 +231,7 @@ impl World {
             match waiter {
                 Waiter::Here { push, sending } => self.on_share(on, push, sending, answer),
                 Waiter::There { from, back } => self.answer(on, from, back, answer.map(Answer::Pushed)),
+                Waiter::Fetched { number } => self.on_brought(on, Way::Fetch, number, answer.map(|_| ())),
             }
         }
     }

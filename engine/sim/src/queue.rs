@@ -67,9 +67,16 @@ pub enum Timer {
     /// A hook of the node's steps has returned.
     Worked(bool),
     /// The hook for a node that is being removed has returned.
-    Fetched,
-    /// A parcel for another node is sent again.
-    GiveAgain,
+    Fetched(bool),
+    /// Live spans take much: they are sealed now.
+    Hurry,
+    /// What was missing is brought again.
+    BringAgain {
+        /// To another node.
+        gives: bool,
+        /// The number of the errand.
+        number: u64,
+    },
 }
 
 /// What happens outside of the machines.

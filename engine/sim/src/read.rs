@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::RngExt;
-use spanloom_peer::{Cluster, PeerError};
+use spanloom_peer::{Cluster, PeerError, TraceList};
 use spanloom_span::model::Trace;
 use spanloom_span::{TraceId, TracePart, decode, encode, join};
 
 use crate::calls::{Purpose, Question};
 use crate::machine::MachineId;
+use crate::mend::TRACES;
 use crate::queue::Timer;
 use crate::store::sliced;
 use crate::world::{SimError, World};
@@ -140,8 +141,30 @@ impl World {
         }
     }
 
+    /// Some of this node's traces in short, for another.
+    pub(crate) fn traces_of(
+        &mut self,
+        on: MachineId,
+        after: Option<TraceId>,
+    ) -> Result<TraceList, PeerError> {
+        let gone = || PeerError::Unreachable("connection refused".into());
+        let process = self.machines[on].process.as_ref().ok_or_else(gone)?;
+        process.store.list(after, TRACES).map_err(|error| {
+            let answer = PeerError::Unavailable(error.to_string());
+            self.breaks(error);
+            answer
+        })
+    }
+
     /// Looks what can be sealed, and looks again.
     pub(crate) fn on_look(&mut self, on: MachineId) {
+        self.seal_now(on);
+        self.on_rounds(on);
+        self.timer(on, LOOK_EVERY_MS, Timer::Look);
+    }
+
+    /// Seals what can be, unless that is under way.
+    pub(crate) fn seal_now(&mut self, on: MachineId) {
         let machine = &mut self.machines[on];
         let unix_ms = machine.clocks(self.now_ms).unix_ms;
         let Some(process) = machine.process.as_mut() else { return };
@@ -152,10 +175,9 @@ impl World {
                     self.timer(on, after_ms, Timer::Sealed);
                 }
                 Ok(false) => {}
-                Err(error) => return self.breaks(error),
+                Err(error) => self.breaks(error),
             }
         }
-        self.timer(on, LOOK_EVERY_MS, Timer::Look);
     }
 
     /// A block is there.
@@ -170,7 +192,7 @@ impl World {
     }
 }
 
-fn decoded(id: &TraceId, spans: Bytes) -> Result<Option<Trace>, SimError> {
+pub(crate) fn decoded(id: &TraceId, spans: Bytes) -> Result<Option<Trace>, SimError> {
     let batch = Arc::new(sliced(spans)?);
     match batch.groups() {
         [] => Ok(None),

@@ -26,7 +26,7 @@ pub fn line(seed: u64, ended: &Ended) -> String {
     };
     format!(
         "seed {seed}: {:.2} h, {events} events, pushes {} acknowledged {} refused, reads {} whole {} partial, \
-         {} crashes, {} joins, {} leaves, agreed within {:.1} s, hash {hash:016x}, {outcome}",
+         {} crashes, {} joins, {} leaves, agreed within {:.1} s, {} spans fetched, all had within {:.1} s, hash {hash:016x}, {outcome}",
         *ms as f64 / HOUR_MS as f64,
         figures.acknowledged,
         figures.refused,
@@ -36,5 +36,7 @@ pub fn line(seed: u64, ended: &Ended) -> String {
         figures.joins,
         figures.leaves,
         figures.agreed_ms as f64 / 1000.0,
+        figures.mended,
+        figures.mended_ms as f64 / 1000.0,
     )
 }

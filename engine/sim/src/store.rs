@@ -1,15 +1,17 @@
 //! A node's spans: the log, what is live, and blocks, driven as the server's head, shards and sealer drive them
 //! (`actors/ingest/src/head.rs`, `shard.rs`, `seal.rs`, `replay.rs`), on a simulated disk.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use spanloom_block::{BlockBuilder, BuilderOptions};
+use spanloom_block::{BlockBuilder, BuilderOptions, digest_of_span};
 use spanloom_bucket::Bucket;
 use spanloom_ingest::head::FRAME_OTLP;
 use spanloom_ingest::replicate::spread::Sending;
-use spanloom_peer::{PeerError, Pushed};
+use spanloom_peer::{PeerError, Pushed, TraceList, TraceSum};
 use spanloom_span::model::Trace;
 use spanloom_span::slice::{SliceLimits, slice};
 use spanloom_span::{Batch, Tenant, TraceId, TracePart, decode, join};
@@ -47,6 +49,11 @@ pub enum Waiter {
         /// Its process and the number of its call.
         back: (u64, u64),
     },
+    /// An errand that fetched it to be a copy here.
+    Fetched {
+        /// Its number.
+        number: u64,
+    },
 }
 
 #[derive(Default)]
@@ -72,6 +79,10 @@ pub struct Store {
     pub is_sealing: bool,
     /// Blocks that were written.
     pub sealed: u64,
+    /// It takes nothing any more: the node is about to be gone.
+    pub is_closed: bool,
+    /// What there is of each trace in short, where that is known.
+    sums: RefCell<BTreeMap<TraceId, Option<TraceSum>>>,
 }
 
 impl Store {
@@ -106,12 +117,29 @@ impl Store {
             None => {}
         }
         let (waiting, tenant) = (Vec::new(), tenant.clone());
-        let (is_syncing, is_sealing, sealed) = (false, false, 0);
-        Ok(Self { tenant, log, bucket, live, live_bytes, waiting, is_syncing, is_sealing, sealed })
+        let mut store = Self {
+            tenant,
+            log,
+            bucket,
+            live,
+            live_bytes,
+            waiting,
+            is_syncing: false,
+            is_sealing: false,
+            sealed: 0,
+            is_closed: false,
+            sums: RefCell::default(),
+        };
+        let ids = store.sealed_traces()?.into_iter().chain(store.live.keys().copied());
+        store.sums = RefCell::new(ids.map(|id| (id, None)).collect());
+        Ok(store)
     }
 
     /// Appends a request and makes its spans live. The waiter is told by [`Store::sync`].
     pub fn append(&mut self, batch: Batch, unix_ms: u64, waiter: Waiter) -> Result<(), PeerError> {
+        if self.is_closed {
+            return Err(PeerError::Unavailable("the node leaves the cluster".into()));
+        }
         if self.live_bytes + batch.bytes().len() > HARD_BYTES {
             return Err(PeerError::Exhausted {
                 message: "live spans take too much".into(),
@@ -125,6 +153,7 @@ impl Store {
         let appended = appended.map_err(|error| PeerError::Unavailable(error.to_string()))?;
         let groups = 0..batch.groups().len() as u32;
         let parts = groups.map(|group| TracePart { batch: batch.clone(), group, seq: appended.first_seq });
+        self.sums.get_mut().extend(batch.groups().iter().map(|group| (group.id, None)));
         add(&mut self.live, &mut self.live_bytes, parts.collect(), unix_ms);
         self.waiting.push((waiter, u64::from(spans)));
         Ok(())
@@ -201,6 +230,23 @@ impl Store {
         Ok((!parts.is_empty()).then(|| join::join(parts).trace))
     }
 
+    /// The traces that are here after one, in short; at most so many.
+    pub fn list(&self, after: Option<TraceId>, most: usize) -> Result<TraceList, SimError> {
+        let mut sums = self.sums.borrow_mut();
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut traces = Vec::new();
+        for (id, known) in sums.range_mut((after, Bound::Unbounded)) {
+            if traces.len() == most {
+                return Ok(TraceList { traces, is_last: false });
+            }
+            if known.is_none() {
+                *known = self.gather(id)?.as_ref().map(|trace| sum_of(*id, trace));
+            }
+            traces.extend(*known);
+        }
+        Ok(TraceList { traces, is_last: true })
+    }
+
     /// The traces in blocks, each once.
     pub fn sealed_traces(&self) -> Result<Vec<TraceId>, SimError> {
         let mut ids = Vec::new();
@@ -214,6 +260,7 @@ impl Store {
 
     /// Retires all blocks, as retention does with those that came long ago.
     pub fn retire(&self) -> Result<(), SimError> {
+        *self.sums.borrow_mut() = self.live.keys().map(|id| (*id, None)).collect();
         let blocks: Vec<_> = self.bucket.blocks(&self.tenant).iter().map(|listed| listed.id).collect();
         Ok(self.bucket.remove(&self.tenant, &blocks)?)
     }
@@ -222,6 +269,12 @@ impl Store {
     pub fn log_figures(&self) -> spanloom_wal::LedgerFigures {
         self.log.ledger().figures()
     }
+}
+
+/// A trace in short.
+fn sum_of(id: TraceId, trace: &Trace) -> TraceSum {
+    let digests = trace.spans().map(|span| digest_of_span(u64::from_be_bytes(span.span_id.0), span.kind));
+    TraceSum { id, spans: trace.span_count() as u32, digest: digests.fold(0, u32::wrapping_add) }
 }
 
 /// Adds parts; how many spans they have.

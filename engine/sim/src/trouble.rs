@@ -3,6 +3,7 @@
 
 use rand::RngExt;
 
+use crate::clients::Must;
 use crate::machine::{Machine, MachineId, address};
 use crate::network::Quality;
 use crate::queue::{Event, Outside};
@@ -33,8 +34,18 @@ pub enum Phase {
         /// Since when.
         since_ms: u64,
     },
+    /// What owners lack is fetched.
+    Mending {
+        /// Since when.
+        since_ms: u64,
+    },
     /// All that was promised is read.
     Reading,
+    /// Two nodes are down, and all that was promised is read from the others.
+    Bereft {
+        /// Which.
+        down: [MachineId; 2],
+    },
     /// Nothing happens.
     Resting {
         /// How long.
@@ -63,6 +74,12 @@ const FEWEST: usize = 3;
 /// With more traces all of them are retired, so that long runs stay fast.
 const TRACES_MOST: usize = 2_500;
 
+/// When all is well, every owner has its copies two rounds and so long after.
+const MENDED_WITHIN_MS: u64 = 30_000;
+
+/// Most traces that are read while two nodes are down.
+const BEREFT_READS: usize = 300;
+
 /// Questions at once, when all is read.
 const READS_AT_ONCE: usize = 16;
 
@@ -88,12 +105,27 @@ impl World {
             Phase::Draining { since_ms } => {
                 if self.promises.pushes() == 0 && now_ms >= since_ms + 6_000 {
                     self.promises.forget_reads();
-                    self.phase = Phase::Reading;
+                    self.phase = Phase::Mending { since_ms: now_ms };
                 }
+            }
+            Phase::Mending { since_ms } => {
+                next_ms = 1_000;
+                self.look_at_copies(since_ms);
             }
             Phase::Reading => {
                 next_ms = 20;
-                self.read_all();
+                if self.read_all(Must::BeWhole) {
+                    self.all_was_read();
+                }
+            }
+            Phase::Bereft { down } => {
+                next_ms = 20;
+                if self.read_all(Must::LackNothing) {
+                    self.course.say(now_ms, None, || "the two come back".into());
+                    down.into_iter()
+                        .for_each(|on| self.queue.put(now_ms + 1, Event::Outside(Outside::Start(on))));
+                    self.phase = Phase::Healing { since_ms: now_ms };
+                }
             }
             Phase::Resting { until_ms } if now_ms < until_ms => next_ms = (until_ms - now_ms).min(60_000),
             Phase::Resting { .. } if now_ms >= self.settings.until_ms => self.phase = Phase::Over,
@@ -140,6 +172,7 @@ impl World {
             2 => Kind::Network,
             _ => Kind::Mixed,
         };
+        self.was_bereft = false;
         self.course.say(self.now_ms, None, || format!("a storm begins: {kind:?}"));
         self.phase = Phase::Storm { until_ms, kind };
         for outside in [Outside::Push, Outside::Read, Outside::Trouble] {
@@ -147,26 +180,56 @@ impl World {
         }
     }
 
-    /// All that was promised since the last time, and some of what was before, each through any node.
-    fn read_all(&mut self) {
+    /// Every owner must have every span that was acknowledged, a while after all are well.
+    fn look_at_copies(&mut self, since_ms: u64) {
+        let took_ms = self.now_ms - since_ms;
+        match self.lacking_copy() {
+            Ok(None) => {
+                self.figures.mended_ms = self.figures.mended_ms.max(took_ms);
+                self.course.say(self.now_ms, None, || format!("all owners have all, after {took_ms} ms"));
+                self.phase = Phase::Reading;
+            }
+            Ok(Some((trace, what))) if took_ms > MENDED_WITHIN_MS + 2 * self.settings.mend_every_ms => {
+                self.broken(Broken::NoCopy, Some(trace), what);
+            }
+            Ok(Some(_)) => {}
+            Err(error) => self.breaks(error),
+        }
+    }
+
+    /// All that was promised since the last time, and some of what was before, each through any node. Whether that is done.
+    fn read_all(&mut self, must: Must) -> bool {
         while self.promises.reads() < READS_AT_ONCE {
             let Some(trace) = self.promises.unread.pop_first() else { break };
-            self.client_reads_this(trace, true);
+            self.client_reads_this(trace, must);
         }
-        if self.promises.unread.is_empty() && self.promises.reads() == 0 {
+        self.promises.unread.is_empty() && self.promises.reads() == 0
+    }
+
+    /// It is quiet for a while; or two nodes die first, now that every owner has its copy.
+    fn all_was_read(&mut self) {
+        let running: Vec<MachineId> = (0..self.machines.len()).filter(|on| self.runs(*on)).collect();
+        if !std::mem::replace(&mut self.was_bereft, true) && self.rng.random_range(0..2) == 0 {
+            let one = running[self.rng.random_range(0..running.len())];
+            let others: Vec<MachineId> = running.iter().filter(|on| **on != one).copied().collect();
+            let down = [one, others[self.rng.random_range(0..others.len())]];
+            down.into_iter().for_each(|on| self.dies(on));
+            self.old_traces_next(BEREFT_READS);
+            self.phase = Phase::Bereft { down };
+        } else {
             let (least, below) = self.settings.rest_ms;
             let until_ms = self.now_ms + self.rng.random_range(least..below);
             self.phase = Phase::Resting { until_ms };
-            self.old_traces_next();
+            self.old_traces_next(20);
             self.queue.put(self.now_ms + 1_000, Event::Outside(Outside::Push));
             self.queue.put(self.now_ms + 2_000, Event::Outside(Outside::Read));
         }
     }
 
     /// Some traces of long ago are read after the next storm as well.
-    fn old_traces_next(&mut self) {
+    fn old_traces_next(&mut self, count: usize) {
         let known = self.promises.traces();
-        for _ in 0..20.min(known.len()) {
+        for _ in 0..count.min(known.len()) {
             let trace = self.rng.random_range(known.clone());
             self.promises.unread.insert(trace);
         }
@@ -223,9 +286,15 @@ impl World {
     }
 
     fn crash(&mut self, on: MachineId) {
+        self.dies(on);
+        let back_ms = self.now_ms + self.rng.random_range(200..20_000);
+        self.queue.put(back_ms, Event::Outside(Outside::Start(on)));
+    }
+
+    /// A process ends without a word.
+    fn dies(&mut self, on: MachineId) {
         let loses_power = self.rng.random_range(0..2) == 0;
         let seed = self.rng.random();
-        let back_ms = self.now_ms + self.rng.random_range(200..20_000);
         let machine = &mut self.machines[on];
         match loses_power {
             true => machine.disk.crash(seed),
@@ -240,7 +309,6 @@ impl World {
         self.course.say(self.now_ms, None, || {
             format!("n{on} {}", if loses_power { "loses power" } else { "is killed" })
         });
-        self.queue.put(back_ms, Event::Outside(Outside::Start(on)));
     }
 
     fn stand_still(&mut self, on: MachineId) {
@@ -268,7 +336,7 @@ impl World {
 
     fn leave(&mut self, on: MachineId) {
         let stays = |machine: &&Machine| !machine.is_gone && !machine.is_leaving;
-        if self.settings.leaves && self.machines.iter().filter(stays).count() > FEWEST {
+        if self.machines.iter().filter(stays).count() > FEWEST {
             self.told_to_leave(on);
         }
     }

@@ -53,6 +53,8 @@ pub enum Broken {
     Invented,
     /// All is well, and an answer is not said to be whole.
     NotWhole,
+    /// All is well for long, and an owner lacks spans.
+    NoCopy,
     /// All is well for long, and nodes see different rings.
     NotAgreed,
     /// Something grew beyond its limit.
@@ -90,6 +92,10 @@ pub struct Figures {
     pub stood_in: u64,
     /// Parts of traces of which a copy is kept by nobody.
     pub copies_missing: u64,
+    /// Spans that were found missing somewhere, and brought.
+    pub mended: u64,
+    /// The longest time until all owners had all, since all agreed.
+    pub mended_ms: u64,
     /// The longest time until all agreed.
     pub agreed_ms: u64,
 }
@@ -106,6 +112,8 @@ pub struct World {
     pub(crate) course: Course,
     pub(crate) figures: Figures,
     pub(crate) phase: Phase,
+    /// Whether two nodes have died since the last storm.
+    pub(crate) was_bereft: bool,
     pub(crate) tenant: Tenant,
     pub(crate) tokens: Tokens,
     pub(crate) nobody: Arc<dyn Peer>,
@@ -155,6 +163,7 @@ impl World {
             course: Course::new(watched),
             figures: Figures::default(),
             phase: Phase::Forming { since_ms: 1_000 },
+            was_bereft: false,
             tokens: Tokens::of(&tenant),
             tenant,
             nobody: Arc::new(Nobody),
@@ -237,7 +246,8 @@ impl World {
             Timer::Late(push) => self.on_late(on, push),
             Timer::Expired(call) => self.on_expired(on, call),
             Timer::Enough(read) => self.on_enough(on, read),
-            Timer::GiveAgain => self.give(on),
+            Timer::Hurry => self.seal_now(on),
+            Timer::BringAgain { gives, number } => self.on_bring_again(on, gives, number),
             Timer::Worked(is_done) => {
                 let machine = &mut self.machines[on];
                 let now = machine.clocks(self.now_ms);
@@ -246,11 +256,11 @@ impl World {
                 }
                 self.go_on(on);
             }
-            Timer::Fetched => {
+            Timer::Fetched(is_done) => {
                 let machine = &mut self.machines[on];
                 let now = machine.clocks(self.now_ms);
                 if let Some(process) = &mut machine.process {
-                    process.fetched(self.now_ms, now.monotonic_ms);
+                    process.fetched(self.now_ms, now.monotonic_ms, is_done);
                 }
                 self.go_on(on);
             }

@@ -5,8 +5,9 @@
 //! digests of parts that have no span in common add up to that of the whole. It says nothing of the spans' contents.
 //! Of copies that differ one in 2^32 is taken to be equal; how many spans each has is to be compared as well.
 
-/// A span's share of its trace's digest.
-pub(crate) fn of_span(id: u64, kind: i32) -> u32 {
+/// A span's share of its trace's digest, of its id as a big-endian integer and OTLP's number of its kind. The digest is
+/// the sum of these modulo 2^32 (`docs/formats/block.md`, "Digests").
+pub fn of_span(id: u64, kind: i32) -> u32 {
     // The finalizer of SplitMix64, on an odd multiple of the kind and the id.
     let mut x = id ^ u64::from(kind as u32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

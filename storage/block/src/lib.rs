@@ -44,6 +44,7 @@ mod trailer;
 mod verify;
 mod writer;
 
+pub use digest::of_span as digest_of_span;
 pub use directory::Group;
 pub use error::{BlockError, Result};
 pub use header::FORMAT_VERSION;

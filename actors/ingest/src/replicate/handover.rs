@@ -1,57 +1,33 @@
-//! A node that leaves brings what it holds to those who will own it.
+//! A node that leaves gives what it has to those who will own it.
 //!
-//! Everything live is sealed first. Then each trace of the node's own blocks goes, as spans, to the nodes that own it when
-//! this one has left and do not own it now; the other owners have their copies already. What this node does not own, and
-//! holds in place of another, goes to all who will own it. Meanwhile new spans go to both
-//! placements of the ring, so nothing is missed. With a shared store behind the blocks nobody needs that: they are
-//! brought there.
+//! All who will own a trace when the node has left are asked what they have of it, whether or not they own it now, and
+//! each is given what it lacks: that the others have their copies nobody has seen to. Of those that are down the next node
+//! that is up takes it; there must be as many as a write of the trace would need. This is done twice: while the node takes
+//! what comes, and once more when it takes nothing any more. So what was acknowledged is on a majority of its owners, or
+//! of those who stand in for them, when the node is gone. With a shared store behind the blocks nobody needs that: they
+//! are brought there.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use foldhash::HashMap;
-use spanloom_block::BlockError;
-use spanloom_bucket::{Bucket, Listed};
-use spanloom_peer::{Cluster, PeerError, Push};
-use spanloom_ring::{NodeIndex, NodeName, Tokens};
-use spanloom_span::{Tenant, encode};
-use tokio::sync::mpsc;
+use spanloom_peer::{Cluster, ListTraces, MAX_TRACES, PeerError};
+use spanloom_ring::{NodeName, Tokens};
+use spanloom_span::Tenant;
 
 use super::Replicator;
+use super::carry::{Allowed, Carrier, Here, Pace};
+use super::errand::{Unlike, Way};
 use super::plan::heirs;
 
-/// Bytes of spans that are sent together, about.
-const REQUEST_BYTES: usize = 1 << 20;
-
-/// Requests that wait to be sent.
-const WAITING: usize = 8;
-
-/// How often a node is asked again that has no room.
-const TRIES: u32 = 60;
-
-/// What was brought to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct HandedOver {
-    /// Requests.
-    pub requests: u64,
-    /// Spans, each once for every node that took it.
-    pub spans: u64,
-}
-
-/// Why not everything was brought to others. What was is there, and is found once.
+/// Why not everything was given to others. What was is there, and is found once; doing it again does no harm.
 #[derive(Debug, thiserror::Error)]
 pub enum HandOverError {
     /// What is live could not be sealed.
     #[error("what is live cannot be sealed: {0}")]
     Seal(String),
-    /// A block cannot be read.
-    #[error("block {path} cannot be read: {source}")]
-    Block {
-        /// Its path.
-        path: String,
-        /// Why.
-        source: BlockError,
-    },
+    /// What this node has cannot be listed.
+    #[error("this node's own traces cannot be listed: {0}")]
+    Own(PeerError),
+    /// Too few of those who will own something are up.
+    #[error("too few nodes are up to keep on a majority of its owners what this node has")]
+    TooFew,
     /// A node does not take what it will own.
     #[error("node {node} does not take what it will own: {source}")]
     Node {
@@ -60,102 +36,80 @@ pub enum HandOverError {
         /// Why.
         source: PeerError,
     },
-    /// The process ends.
-    #[error("the engine is stopping")]
-    Stopping,
 }
-
-/// Spans on their way to a node.
-type Parcel = (NodeIndex, Push);
 
 impl Replicator {
-    /// Brings what this node holds alone to the nodes that will own it; nothing where there is no cluster.
+    /// Gives what this node has to the nodes that will own it, and lack it; nothing where there is no cluster. With a
+    /// shared store everything is sealed instead, to be brought there.
     ///
     /// # Errors
-    /// What was not brought stays here; doing it again does no harm.
-    pub async fn hand_over(&self, bucket: &Arc<Bucket>) -> Result<HandedOver, HandOverError> {
-        let mut done = HandedOver::default();
-        let Some(members) = &self.inner.members else { return Ok(done) };
-        self.inner.ingest.flush().await.map_err(HandOverError::Seal)?;
-        if bucket.remote().is_some() {
-            return Ok(done);
+    /// What was not given stays here.
+    pub async fn hand_over(&self, here: &dyn Here, has_store: bool) -> Result<(), HandOverError> {
+        let Some(members) = &self.inner.members else { return Ok(()) };
+        if has_store {
+            return self.inner.ingest.flush().await.map_err(HandOverError::Seal);
         }
         let cluster = members.now();
-        let (send, mut parcels) = mpsc::channel(WAITING);
-        let (of, from) = (cluster.clone(), bucket.clone());
-        let reading = tokio::task::spawn_blocking(move || read(&of, &from, &send));
-        while let Some((node, push)) = parcels.recv().await {
-            done.spans += self.give(&cluster, node, push).await?;
-            done.requests += 1;
-            if done.requests.is_multiple_of(64) {
-                tracing::info!(spans = done.spans, "handing over what others will own");
-            }
+        for tenant in here.list_tenants().await.map_err(HandOverError::Own)? {
+            self.all_have_heirs(here, &cluster, &tenant).await?;
+            self.give(here, &cluster, &tenant).await?;
         }
-        reading.await.map_err(|_| HandOverError::Stopping)??;
-        Ok(done)
+        Ok(())
     }
 
-    async fn give(&self, cluster: &Cluster, node: NodeIndex, push: Push) -> Result<u64, HandOverError> {
-        let node = cluster.node(node);
-        let mut tries = 0;
+    /// From now on this node takes no spans, neither of others nor of what is sent to itself; others stand in for it.
+    /// When this returns, what was acknowledged is what there is.
+    pub async fn take_no_more(&self) -> Result<(), String> {
+        self.inner.ingest.take_no_more().await
+    }
+
+    async fn all_have_heirs(
+        &self,
+        here: &dyn Here,
+        cluster: &Cluster,
+        tenant: &Tenant,
+    ) -> Result<(), HandOverError> {
+        let tokens = Tokens::of(tenant);
+        let mut after = None;
         loop {
-            tries += 1;
-            match node.peer.push(push.clone()).await {
-                Ok(pushed) => return Ok(pushed.spans),
-                Err(PeerError::Exhausted { retry_after, .. }) if tries < TRIES => {
-                    tokio::time::sleep(retry_after.min(Duration::from_secs(5))).await;
-                }
-                Err(source) => return Err(HandOverError::Node { node: node.name.clone(), source }),
+            let question = ListTraces { tenant: tenant.clone(), after, since: 0, most: MAX_TRACES };
+            let own = here.list_traces(question).await.map_err(HandOverError::Own)?;
+            let ring = cluster.ring_of(tenant);
+            let has_heirs =
+                |id| heirs(&ring, tokens.token(id), cluster.me, |node| cluster.is_down(node)).is_quorum;
+            if !own.traces.iter().all(|sum| has_heirs(&sum.id)) {
+                return Err(HandOverError::TooFew);
             }
-        }
-    }
-}
-
-/// Reads what is to be given away, one block after the other. Ends early when nobody takes it any more.
-fn read(cluster: &Cluster, bucket: &Bucket, send: &mpsc::Sender<Parcel>) -> Result<(), HandOverError> {
-    for tenant in bucket.tenants() {
-        let mut pending: HashMap<NodeIndex, Vec<u8>> = HashMap::default();
-        for listed in bucket.blocks(&tenant).iter() {
-            let failed = |source| HandOverError::Block { path: listed.path.to_string(), source };
-            if read_block(cluster, &tenant, listed, &mut pending, send).map_err(failed)?.is_none() {
-                return Ok(());
-            }
-        }
-        for (node, bytes) in pending {
-            if send.blocking_send((node, Push { tenant: tenant.clone(), request: bytes.into() })).is_err() {
+            after = own.through();
+            if after.is_none() {
                 return Ok(());
             }
         }
     }
-    Ok(())
-}
 
-/// `None` when nobody takes it any more.
-fn read_block(
-    cluster: &Cluster,
-    tenant: &Tenant,
-    listed: &Listed,
-    pending: &mut HashMap<NodeIndex, Vec<u8>>,
-    send: &mpsc::Sender<Parcel>,
-) -> Result<Option<()>, BlockError> {
-    let (ring, tokens) = (cluster.ring_of(tenant), Tokens::of(tenant));
-    for id in listed.block.trace_ids()? {
-        let heirs = heirs(&ring, tokens.token(&id), cluster.me);
-        if heirs.is_empty() {
-            continue;
+    async fn give(&self, here: &dyn Here, cluster: &Cluster, tenant: &Tenant) -> Result<(), HandOverError> {
+        let tokens = Tokens::of(tenant);
+        let up = cluster.others_with_spans().filter(|node| !cluster.is_down(*node));
+        for index in up {
+            let node = cluster.node(index);
+            let wanted = |unlike: &Unlike| {
+                let token = tokens.token(&unlike.id);
+                let ring = cluster.ring_of(tenant);
+                heirs(&ring, token, cluster.me, |node| cluster.is_down(node)).nodes.contains(&index)
+            };
+            let carrier = Carrier {
+                replicator: self,
+                here,
+                node,
+                tenant,
+                way: Way::Give,
+                ended: 0..=u64::MAX,
+                allowed: &Allowed::default(),
+                pace: &Pace::new(0),
+            };
+            let given = carrier.run(wanted, |_| {}).await;
+            given.map_err(|source| HandOverError::Node { node: node.name.clone(), source })?;
         }
-        let Some(trace) = listed.block.trace(&id)? else { continue };
-        let bytes = encode::traces_data(&trace);
-        for node in heirs {
-            let request = pending.entry(node).or_default();
-            request.extend_from_slice(&bytes);
-            if request.len() >= REQUEST_BYTES {
-                let request = std::mem::take(request).into();
-                if send.blocking_send((node, Push { tenant: tenant.clone(), request })).is_err() {
-                    return Ok(None);
-                }
-            }
-        }
+        Ok(())
     }
-    Ok(Some(()))
 }

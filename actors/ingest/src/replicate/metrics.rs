@@ -15,6 +15,13 @@ pub struct ReplicateMetrics {
     pub stand_in_spans: Counter,
     pub copies_missing: Counter,
     pub seconds: Histogram,
+    pub repair_rounds: Counter,
+    pub repairs_failed: Counter,
+    pub traces_compared: Counter,
+    pub traces_differing: Counter,
+    pub spans_fetched: Counter,
+    pub spans_handed_over: Counter,
+    pub bytes_compared: Counter,
 }
 
 impl Default for ReplicateMetrics {
@@ -25,6 +32,13 @@ impl Default for ReplicateMetrics {
             copies_missing: Counter::default(),
             // 0.1 ms to 26 s.
             seconds: Histogram::new(exponential_buckets(0.000_1, 4.0, 10)),
+            repair_rounds: Counter::default(),
+            repairs_failed: Counter::default(),
+            traces_compared: Counter::default(),
+            traces_differing: Counter::default(),
+            spans_fetched: Counter::default(),
+            spans_handed_over: Counter::default(),
+            bytes_compared: Counter::default(),
         }
     }
 }
@@ -53,6 +67,45 @@ impl ReplicateMetrics {
             "time until a majority of the owners has kept a request",
             self.seconds.clone(),
         );
+        self.register_repair(registry);
+    }
+
+    fn register_repair(&self, registry: &mut Registry) {
+        for (name, help, counter) in [
+            ("repair_rounds", "rounds in which this node looked what it lacks", &self.repair_rounds),
+            (
+                "repair_failures",
+                "nodes that could not be compared with in such a round",
+                &self.repairs_failed,
+            ),
+            (
+                "repair_compared_traces",
+                "traces of other nodes that were compared with this one's",
+                &self.traces_compared,
+            ),
+            (
+                "repair_differing_traces",
+                "of those, the ones whose spans were looked at",
+                &self.traces_differing,
+            ),
+            (
+                "repair_fetched_spans",
+                "spans that this node owned and lacked, fetched from others",
+                &self.spans_fetched,
+            ),
+            (
+                "repair_handed_over_spans",
+                "spans that others lacked, given to them when this node left",
+                &self.spans_handed_over,
+            ),
+            (
+                "repair_bytes",
+                "bytes of other nodes' lists and copies, and of what was given to them",
+                &self.bytes_compared,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
     }
 
     /// Counts what was refused.

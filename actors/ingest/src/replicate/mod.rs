@@ -11,15 +11,23 @@
 //! | `plan.rs` | who takes what, and when it is enough; pure |
 //! | `spread.rs` | what is under way, what is kept, and what to send next; pure |
 //! | `deliver.rs` | drives it: sends, waits, tells |
-//! | `handover.rs` | what a node that leaves brings to others |
+//! | `errand.rs` | two nodes' copies compared, and what one of them lacks; pure |
+//! | `rounds.rs` | when a node compares; pure |
+//! | `carry.rs` | drives an errand: asks both, brings what is lacking |
+//! | `repair.rs` | what a node fetches that it owns and lacks |
+//! | `handover.rs` | what a node that leaves gives to others |
 //! | `metrics.rs` | what is counted |
 //!
 //! **Invariant:** what is acknowledged is kept by a majority of its owners, or of those who do for them.
 
+mod carry;
 mod deliver;
+pub mod errand;
 mod handover;
 mod metrics;
 pub mod plan;
+mod repair;
+pub mod rounds;
 pub mod spread;
 
 use std::sync::{Arc, OnceLock};
@@ -37,10 +45,12 @@ use tokio::sync::oneshot;
 use crate::distributor::LeftOut;
 use crate::ingest::{Held, Ingest};
 use crate::refusal::{Accepted, Refusal};
+pub use carry::{Allowed, Here, Keeping, Keeps, May};
 use deliver::Job;
-pub use handover::{HandOverError, HandedOver};
+pub use handover::HandOverError;
 pub use metrics::ReplicateMetrics;
 use plan::{Kept, Nobody, Plan};
+pub use repair::{Repair, RepairOptions, Repaired};
 use spread::NotKept;
 
 /// Settings of replication.

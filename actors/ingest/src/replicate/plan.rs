@@ -153,17 +153,33 @@ pub fn instead(
     out
 }
 
-/// Who is to have what a node that leaves has of a trace. What it owns goes to those that own it when the node has left
-/// and do not now. What it has in place of another, or owned before others came, goes to all who will own it: nobody
-/// else need have a copy.
-pub fn heirs(ring: &Ring, token: Token, leaver: Option<NodeIndex>) -> Vec<NodeIndex> {
-    let owners = ring.owners_for_read(token);
-    let (now, gaining) = owners.nodes().split_at(owners.owns_now());
-    if leaver.is_some_and(|leaver| now.contains(&leaver)) {
-        return gaining.to_vec();
-    }
-    let will_own = |node: &&NodeIndex| Some(**node) != leaver && ring.member(**node).owns_next();
-    now.iter().filter(will_own).chain(gaining).copied().collect()
+/// Who is to have what a node that leaves has of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heirs {
+    /// All who own it when the node has left, whether or not they own it now: that they have their copies nobody has
+    /// seen to. For each that is down another one that is up and stays: one that owns it now, else the next on the ring.
+    pub nodes: SmallVec<[NodeIndex; 4]>,
+    /// Whether these are a majority of the owners, as many as a write of the trace would need.
+    pub is_quorum: bool,
+}
+
+/// Who is to have what a node that leaves has of a trace.
+pub fn heirs(
+    ring: &Ring,
+    token: Token,
+    leaver: Option<NodeIndex>,
+    is_down: impl Fn(NodeIndex) -> bool,
+) -> Heirs {
+    let owners = ring.owners_for_read(token).nodes_next().filter(|node| Some(*node) != leaver);
+    let owners: SmallVec<[NodeIndex; 4]> = owners.collect();
+    let mut nodes: SmallVec<[NodeIndex; 4]> = owners.iter().copied().filter(|node| !is_down(*node)).collect();
+    let stays = |node: &NodeIndex| ring.member(*node).owns_next() && !owners.contains(node);
+    let others =
+        ring.owners_for_read(token).nodes().iter().copied().filter(stays).chain(ring.successors(token));
+    let others = others.filter(|node| Some(*node) != leaver && !is_down(*node));
+    nodes.extend(others.take(owners.len() - nodes.len()));
+    let is_quorum = !owners.is_empty() && nodes.len() >= spanloom_ring::quorum(owners.len());
+    Heirs { nodes, is_quorum }
 }
 
 /// Who has what so far.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use spanloom_bucket::Bucket;
 use spanloom_peer::{
-    Answer, BlockList, FindTrace, ListBlocks, Node, Peer, Push, Pushed, ReadBlock, TraceCopy,
+    Answer, BlockList, FindTrace, ListBlocks, ListTraces, Node, Peer, Push, Pushed, ReadBlock, TraceCopy,
+    TraceList, TraceSum,
 };
 use spanloom_ring::{MemberState, NodeIndex, Ring, RingMember, RingOptions, Roles, Zone, choose_tokens};
 use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
@@ -200,6 +201,43 @@ struct Fake {
     kept: Mutex<Vec<TraceId>>,
 }
 
+impl Fake {
+    fn list(&self) -> TraceList {
+        list(&self.kept.lock())
+    }
+}
+
+/// What there is of traces of which each has the one span of [`request`].
+fn list(ids: &[TraceId]) -> TraceList {
+    let ids: BTreeSet<TraceId> = ids.iter().copied().collect();
+    let traces = ids.into_iter().map(|id| TraceSum { id, spans: 1, digest: 1 }).collect();
+    TraceList { traces, is_last: true }
+}
+
+/// A node that has a span of each of these.
+struct Has(Vec<TraceId>);
+
+impl Here for Has {
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        Box::pin(async { Ok(vec![Tenant::default()]) })
+    }
+
+    fn list_traces(&self, _: ListTraces) -> Answer<'_, TraceList> {
+        Box::pin(async { Ok(list(&self.0)) })
+    }
+
+    fn find_trace(&self, question: FindTrace) -> Answer<'_, TraceCopy> {
+        Box::pin(async move { Ok(copy_of(question.id)) })
+    }
+}
+
+/// A trace of [`request`].
+fn copy_of(id: TraceId) -> TraceCopy {
+    let [one, two, three, four, ..] = id.0;
+    let spans = request([u32::from_be_bytes([one, two, three, four])]);
+    TraceCopy { spans, blocks: 1, live_parts: 0 }
+}
+
 impl Peer for Fake {
     fn push(&self, spans: Push) -> Answer<'_, Pushed> {
         Box::pin(async move {
@@ -224,8 +262,11 @@ impl Peer for Fake {
         })
     }
 
-    fn find_trace(&self, _: FindTrace) -> Answer<'_, TraceCopy> {
-        Box::pin(async { Err(PeerError::Gone) })
+    fn find_trace(&self, question: FindTrace) -> Answer<'_, TraceCopy> {
+        Box::pin(async move {
+            let has_it = self.kept.lock().contains(&question.id);
+            Ok(if has_it { copy_of(question.id) } else { TraceCopy::default() })
+        })
     }
 
     fn list_blocks(&self, _: ListBlocks) -> Answer<'_, BlockList> {
@@ -239,12 +280,19 @@ impl Peer for Fake {
     fn exchange_members(&self, _: Bytes) -> Answer<'_, Bytes> {
         Box::pin(async { Err(PeerError::Gone) })
     }
+
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        Box::pin(async { Ok(vec![Tenant::default()]) })
+    }
+
+    fn list_traces(&self, _: ListTraces) -> Answer<'_, TraceList> {
+        Box::pin(async { Ok(self.list()) })
+    }
 }
 
 struct Bench {
     replicator: Replicator,
     fakes: Vec<Arc<Fake>>,
-    bucket: Arc<Bucket>,
     _stage: Stage,
 }
 
@@ -260,7 +308,7 @@ impl Bench {
         let options = IngestOptions::default();
         let stage = Stage::set(options.shards).unwrap();
         let (clock, metrics) = (Arc::new(RealClock::default()), Arc::new(IngestMetrics::default()));
-        let (ingest, _) = Ingest::start(&stage, disk, bucket.clone(), clock, metrics, options).unwrap();
+        let (ingest, _) = Ingest::start(&stage, disk, bucket, clock, metrics, options).unwrap();
         let fake = |does: &Does| Arc::new(Fake { does: *does, kept: Mutex::default() });
         let fakes: Vec<Arc<Fake>> = does.iter().map(fake).collect();
         let node = |(number, fake): (usize, &Arc<Fake>)| Node {
@@ -273,7 +321,7 @@ impl Bench {
         let me = me.and_then(|me| ring.nodes().nth(me));
         let members = Members::new(Cluster { ring: ring.clone(), nodes, me, tenants: Default::default() });
         let replicator = Replicator::new(ingest, Some(members), Arc::default(), ReplicateOptions::default());
-        Self { replicator, fakes, bucket, _stage: stage }
+        Self { replicator, fakes, _stage: stage }
     }
 
     async fn push(&self) -> Result<Accepted, Refusal> {
@@ -375,32 +423,90 @@ async fn what_limits_leave_out_is_told_once() {
     assert_eq!(accepted, all());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_leaves_gives_what_it_holds_to_the_next_owners_alone() {
-    use Does::Keep;
-    let check = async |nodes: usize, replication: usize, expected: (usize, usize)| {
-        let ring = ring(nodes, replication);
-        let leave = |member: &RingMember| match member.name().as_str() {
-            "n0" => member.clone().in_state(MemberState::Leaving),
-            _ => member.clone(),
-        };
-        let members = ring.members().iter().map(leave).collect();
-        let ring = Ring::new(members, ring.options()).unwrap();
-        let bench = Bench::on(ring, &vec![Keep; nodes], &[], Some(0));
-        // As if all of it were its own.
-        let ingest = &bench.replicator.inner.ingest;
-        ingest.push(&Tenant::default(), request(0..100), Box::new(())).await.unwrap();
-        let done = bench.replicator.hand_over(&bench.bucket).await.unwrap();
-        assert_eq!(done.spans as usize, bench.fakes.iter().map(|fake| fake.kept.lock().len()).sum::<usize>());
-        assert!(bench.fakes[0].kept.lock().is_empty());
-        let given = done.spans as usize;
-        assert!((expected.0..=expected.1).contains(&given), "{given} of {nodes} nodes, {replication} copies");
+/// The traces of [`request`].
+fn ids(traces: std::ops::Range<u32>) -> Vec<TraceId> {
+    slice(request(traces), &SliceLimits::default()).unwrap().groups().iter().map(|group| group.id).collect()
+}
+
+/// A ring of so many nodes, of which the first one leaves.
+fn leaving(nodes: usize, replication: usize) -> Ring {
+    let ring = ring(nodes, replication);
+    let leave = |member: &RingMember| match member.name().as_str() {
+        "n0" => member.clone().in_state(MemberState::Leaving),
+        _ => member.clone(),
     };
-    // Whoever has everything already gets nothing; else what this node owned goes to the one that gains it, and the
-    // rest, which it does not own, to all owners.
-    check(3, 3, (0, 0)).await;
-    check(1, 1, (0, 0)).await;
-    check(2, 1, (100, 100)).await;
-    check(4, 3, (120, 180)).await;
-    check(4, 1, (100, 100)).await;
+    Ring::new(ring.members().iter().map(leave).collect(), ring.options()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_leaves_gives_all_next_owners_what_they_lack() {
+    use Does::Keep;
+    let check = async |nodes: usize, replication: usize| {
+        let bench = Bench::on(leaving(nodes, replication), &vec![Keep; nodes], &[], Some(0));
+        // Some nodes have some of it already.
+        let given = || bench.fakes.iter().map(|fake| fake.kept.lock().len()).sum::<usize>();
+        bench.fakes[1].kept.lock().extend(ids(0..30));
+        let copies = (nodes - 1).min(replication);
+        for _ in 0..2 {
+            bench.replicator.hand_over(&Has(ids(0..100)), false).await.unwrap();
+            let (least, most) = bench.copies();
+            assert_eq!(least, copies, "{nodes} nodes, {replication} copies");
+            assert!(most <= copies + 1 && bench.fakes[0].kept.lock().is_empty());
+            assert!(given() <= 100 * copies + 30, "what was there was not given again");
+        }
+    };
+    check(3, 3).await;
+    check(2, 1).await;
+    check(4, 3).await;
+    check(4, 1).await;
+    check(6, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_leaves_only_while_majorities_of_the_next_owners_are_up() {
+    use Does::{Break, Keep};
+    let hand_over = async |nodes: usize, does: &[Does], downs: &[usize]| {
+        let bench = Bench::on(leaving(nodes, 3), does, downs, Some(0));
+        let done = bench.replicator.hand_over(&Has(ids(0..100)), false).await;
+        (done.map_err(|error| error.to_string()), bench)
+    };
+    // Of two that will own everything one is down, and nobody is there to stand in for it.
+    let (done, bench) = hand_over(3, &[Keep; 3], &[1]).await;
+    assert!(done.unwrap_err().starts_with("too few nodes are up"));
+    assert!(bench.fakes[2].kept.lock().is_empty());
+    // Of four the others do.
+    let (done, bench) = hand_over(4, &[Keep; 4], &[1]).await;
+    assert_eq!((done, bench.copies()), (Ok(()), (2, 2)));
+    let (done, _) = hand_over(4, &[Keep, Keep, Break, Keep], &[]).await;
+    assert!(done.unwrap_err().starts_with("node n2 does not take what it will own"));
+    // Without a cluster nobody is there, and with a store nobody is needed.
+    let (_, bench) = hand_over(3, &[Keep; 3], &[]).await;
+    bench.replicator.hand_over(&Has(ids(0..100)), true).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_lacks_is_fetched_but_not_what_was_deleted_or_has_no_room() {
+    use Does::Keep;
+    let check = async |allowed: Allowed, expected: [u64; 3]| {
+        let bench = Bench::on(ring(3, 3), &[Keep; 3], &[2], Some(0));
+        bench.fakes[1].kept.lock().extend(ids(0..10));
+        let here = Arc::new(Has(ids(0..4)));
+        let repair = Repair::new(bench.replicator.clone(), here, allowed, RepairOptions::default());
+        let metrics = &bench.replicator.inner.metrics;
+        for _ in 0..2 {
+            assert_eq!(repair.fetch().await, Repaired { silent: 1, why: None });
+        }
+        let found = [&metrics.traces_compared, &metrics.traces_differing, &metrics.spans_fetched];
+        assert_eq!(found.map(|counter| counter.get()), expected);
+        let live = bench.replicator.inner.ingest.status().traces;
+        assert_eq!(live, expected[2].min(6), "what was fetched is kept here");
+    };
+    // What this node says that it has is always the same here, so all of it is fetched by each round.
+    check(Allowed::default(), [20, 12, 12]).await;
+    // What brought nothing is not looked at again.
+    check(Allowed { may: Box::new(|_, _, _| false), ..Allowed::default() }, [20, 6, 0]).await;
+    check(Allowed { keeps: Box::new(|_| Keeps::Nothing), ..Allowed::default() }, [0, 0, 0]).await;
+    // The spans ended in 1970.
+    let keeps = |_: &Tenant| Keeps::For(Duration::from_secs(3600));
+    check(Allowed { keeps: Box::new(keeps), ..Allowed::default() }, [20, 6, 0]).await;
 }

@@ -16,6 +16,8 @@ mod sums;
 mod trace;
 mod work;
 
+use std::time::Instant;
+
 use spanloom_span::Tenant;
 
 use crate::querier::plan;
@@ -99,12 +101,9 @@ impl Querier {
     /// As of [`Querier::search`].
     pub async fn service_graph(&self, request: GraphRequest) -> Result<ServiceGraph, QueryError> {
         let plan = plan(&fields::query())?;
-        let options = self.inner.options;
-        let mut parts = self
-            .ask(request.tenants.clone(), move |sources, progress, answer| {
-                Graphing::new(request.clone(), plan.clone(), sources, progress, answer, &options)
-            })
-            .await?;
+        let (options, begun, tenants) = (self.inner.options, Instant::now(), request.tenants.clone());
+        let kind = move |sources| Graphing::new(request.clone(), plan.clone(), sources, begun, &options);
+        let mut parts = self.ask(tenants, kind).await?;
         parts.next_part().await.unwrap_or(Err(QueryError::Stopping))
     }
 }

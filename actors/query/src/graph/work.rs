@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use spanloom_block::TraceTable;
+use spanloom_ring::NodeName;
 use spanloom_span::TraceId;
 use spanloom_traceql::eval::WholeTrace;
 use spanloom_traceql::plan::Plan;
@@ -16,11 +16,8 @@ use super::fields::Fields;
 use super::sums::Sums;
 use super::trace::{Call, Facts, Side, calls};
 use super::{GraphRequest, NodeKind, ServiceGraph};
-use crate::again::Parts;
-use crate::asked::Asked;
-use crate::desk::{Desk, Readers};
+use crate::kind::{Kind, Turn};
 use crate::peers::both;
-use crate::pool::Work;
 use crate::progress::Progress;
 use crate::sources::Sources;
 use crate::{QueryError, QueryOptions};
@@ -34,7 +31,7 @@ pub(super) struct Graphing {
     plan: Plan,
     fields: Fields,
     sources: Sources,
-    asked: Asked<ServiceGraph>,
+    begun: Instant,
     /// When to end with what there is; zero is never.
     time: Duration,
     max_traces: u64,
@@ -51,17 +48,15 @@ impl Graphing {
         request: GraphRequest,
         plan: Plan,
         sources: Sources,
-        progress: Progress,
-        answer: Parts<ServiceGraph>,
+        begun: Instant,
         options: &QueryOptions,
-    ) -> Arc<Self> {
-        let asked = Asked::new(&sources, progress, answer);
-        Arc::new(Self {
+    ) -> Self {
+        Self {
             request,
             fields: Fields::of(&plan),
             plan,
             sources,
-            asked,
+            begun,
             // So that there is time to hand on what was counted until then.
             time: options.timeout / 5 * 4,
             max_traces: options.max_graph_traces,
@@ -70,60 +65,56 @@ impl Graphing {
             is_late: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             sums: Mutex::new(Sums::new(options.max_series)),
-        })
+        }
     }
 
-    fn run(&self, number: usize) -> Result<(), QueryError> {
+    fn run(&self, number: usize, turn: &mut Turn<'_>, sums: &mut Sums) -> Result<(), QueryError> {
         let block = &self.sources.blocks[number];
-        let meta = block.listed.block.meta();
-        if meta.min_start > self.request.end || meta.max_end < self.request.start || self.is_over() {
+        if !self.wants(number) || self.is_over(turn) {
             return Ok(());
         }
-        let readers = Readers::new(&self.sources);
-        let mut desk = Desk::new(&self.sources, &self.plan, &readers);
-        let table = TraceTable::open(desk.reader(number)?).map_err(|error| block.failed(error))?;
-        let shared = desk.shared_places(number, table.ids())?;
+        let table = TraceTable::open(turn.desk.reader(number)?).map_err(|error| block.failed(error))?;
+        let shared = turn.desk.shared_places(number, table.ids())?;
         let mut places: Vec<u32> = (0..table.len() as u32).collect();
         places.retain(|place| block.sealed.binary_search(place).is_err());
         places.sort_by_key(|place| Reverse(table.start(*place)));
-        let mut sums = Sums::new(self.max_nodes);
         for place in places {
-            if self.is_over() {
+            if self.is_over(turn) {
                 break;
             }
             let id = table.id(place);
             if shared.binary_search(&place).is_ok() {
-                if self.asked.claim(&id) {
+                if turn.claims(&id, place) {
                     let blocks = self.sources.blocks_with(&id)?;
-                    self.trace(id, &blocks, &mut desk, &mut sums)?;
+                    self.trace(id, &blocks, turn, sums)?;
                 }
                 continue;
             }
             let start = table.start(place);
             let end = start.saturating_add(table.duration(place));
             if start <= self.request.end && end >= self.request.start {
-                self.trace(id, &[(number, place.into())], &mut desk, &mut sums)?;
+                self.trace(id, &[(number, place.into())], turn, sums)?;
             }
         }
-        self.sums.lock().merge(sums);
         Ok(())
     }
 
     /// Whether to end with what there is.
-    fn is_over(&self) -> bool {
-        if !self.time.is_zero() && self.asked.progress.elapsed() > self.time {
+    fn is_over(&self, turn: &Turn<'_>) -> bool {
+        if !self.time.is_zero() && self.begun.elapsed() > self.time {
             self.is_late.store(true, Ordering::Relaxed);
         }
-        self.is_late.load(Ordering::Relaxed) || self.is_full.load(Ordering::Relaxed) || self.asked.is_over()
+        self.is_late.load(Ordering::Relaxed) || self.is_full.load(Ordering::Relaxed) || turn.is_over()
     }
 
     fn trace(
         &self,
         id: TraceId,
         blocks: &[(usize, u64)],
-        desk: &mut Desk<'_>,
+        turn: &mut Turn<'_>,
         sums: &mut Sums,
     ) -> Result<(), QueryError> {
+        let Turn { desk, seen, .. } = turn;
         desk.whole(id, blocks, |whole| {
             if !whole.overlaps(self.request.start, self.request.end) {
                 return Ok(());
@@ -133,7 +124,7 @@ impl Graphing {
                 self.is_full.store(true, Ordering::Relaxed);
                 return Ok(());
             }
-            self.asked.progress.judged(whole.len());
+            seen.judged(whole.len());
             self.count(whole, sums)
         })?;
         Ok(())
@@ -237,20 +228,47 @@ impl Services {
     }
 }
 
-impl Work for Graphing {
-    fn pieces(&self) -> usize {
-        self.asked.pieces()
+impl Kind for Graphing {
+    type Part = ServiceGraph;
+    type Found = Sums;
+
+    fn sources(&self) -> &Sources {
+        &self.sources
     }
 
-    fn piece(&self, number: usize) -> bool {
-        self.asked.piece(number, |block| self.run(block), None::<fn() -> ServiceGraph>)
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
-    fn finish(&self) {
-        self.asked.finish(|| {
-            let sums = std::mem::take(&mut *self.sums.lock());
-            let traces = self.traces.load(Ordering::Relaxed);
-            ServiceGraph { traces, partial: self.partial(sums.is_cut), ..sums.graph() }
-        });
+    fn nothing(&self, _: bool) -> Sums {
+        Sums::new(self.max_nodes)
+    }
+
+    fn block(&self, number: usize, turn: &mut Turn<'_>, found: &mut Sums) -> Result<(), QueryError> {
+        self.run(number, turn, found)
+    }
+
+    fn shared(&self, _: usize, _: &[u32], _: &mut Turn<'_>, _: &mut Sums) -> Result<(), QueryError> {
+        Ok(()) // other nodes work on no graph
+    }
+
+    fn add(&self, found: Sums, _: Option<&NodeName>) -> Result<(), QueryError> {
+        self.sums.lock().merge(found);
+        Ok(())
+    }
+
+    fn part(&self, progress: &Progress) -> ServiceGraph {
+        self.last(progress)
+    }
+
+    fn last(&self, _: &Progress) -> ServiceGraph {
+        let sums = std::mem::take(&mut *self.sums.lock());
+        let traces = self.traces.load(Ordering::Relaxed);
+        ServiceGraph { traces, partial: self.partial(sums.is_cut), ..sums.graph() }
+    }
+
+    fn wants(&self, number: usize) -> bool {
+        let meta = self.sources.blocks[number].listed.block.meta();
+        meta.min_start <= self.request.end && meta.max_end >= self.request.start
     }
 }

@@ -44,10 +44,14 @@ pub enum Kind {
     ReadBlock = 4,
     /// "This is what I know of the members; what do you?"
     ExchangeMembers = 5,
+    /// "Whose spans do you have?"
+    ListTenants = 6,
+    /// "Which traces do you have, and which spans of them?"
+    ListTraces = 7,
     /// "Work on these blocks of the store."
-    ScanBlocks = 7,
+    ScanBlocks = 8,
     /// "Keep these spans, which I have sliced."
-    PushSliced = 16,
+    PushSliced = 9,
     /// Spans are kept.
     Pushed = 129,
     /// All that is held of a trace.
@@ -58,8 +62,12 @@ pub enum Kind {
     Pieces = 132,
     /// What the one asked knows of the members.
     Members = 133,
+    /// Tenants.
+    TenantList = 134,
+    /// Traces and their digests.
+    TraceList = 135,
     /// What the work came to.
-    Scanned = 135,
+    Scanned = 136,
 }
 
 /// A header whose fields are in place; nothing of it is proven before [`Header::check`].

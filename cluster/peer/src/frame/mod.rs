@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `header.rs` | the 24 bytes that every frame begins with |
 //! | `fields.rs` | how a head's fields are written and read |
-//! | `push.rs`, `trace.rs`, `blocks.rs`, `read.rs`, `members.rs`, `scan.rs` | the heads, a question and its answer each |
+//! | `push.rs`, `trace.rs`, `blocks.rs`, `read.rs`, `members.rs`, `traces.rs`, `scan.rs` | the heads, a question and its answer each |
 //! | `error.rs` | why bytes are no frame, or a message does not fit one |
 
 mod blocks;
@@ -23,6 +23,7 @@ mod push;
 mod read;
 mod scan;
 mod trace;
+mod traces;
 
 use bytes::Bytes;
 
@@ -31,6 +32,7 @@ pub use fields::{Fields, Writer};
 pub use header::{HEADER_BYTES, Header, Kind, MAGIC, VERSION};
 pub use members::{KnownHere, KnownThere};
 pub use read::Pieces;
+pub use traces::{ListTenants, TenantList};
 
 /// A question or an answer that can be framed.
 pub trait Message: Sized {

@@ -16,18 +16,22 @@ pub(crate) enum Method {
     ListBlocks,
     ReadBlock,
     ExchangeMembers,
+    ListTenants,
+    ListTraces,
     PushSliced,
     ScanBlocks,
 }
 
 impl Method {
     /// All of them, each at its own index.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Push,
         Self::FindTrace,
         Self::ListBlocks,
         Self::ReadBlock,
         Self::ExchangeMembers,
+        Self::ListTenants,
+        Self::ListTraces,
         Self::PushSliced,
         Self::ScanBlocks,
     ];
@@ -40,6 +44,8 @@ impl Method {
             Self::ListBlocks => "/spanloom.peer.v1.Peer/ListBlocks",
             Self::ReadBlock => "/spanloom.peer.v1.Peer/ReadBlock",
             Self::ExchangeMembers => "/spanloom.peer.v1.Peer/ExchangeMembers",
+            Self::ListTenants => "/spanloom.peer.v1.Peer/ListTenants",
+            Self::ListTraces => "/spanloom.peer.v1.Peer/ListTraces",
             Self::PushSliced => "/spanloom.peer.v1.Peer/PushSliced",
             Self::ScanBlocks => "/spanloom.peer.v1.Peer/ScanBlocks",
         }
@@ -52,7 +58,15 @@ impl Method {
 
     /// Whether questions or answers are large, so that small ones are not to wait behind them.
     pub(crate) fn is_bulk(self) -> bool {
-        matches!(self, Self::Push | Self::PushSliced | Self::ListBlocks | Self::ReadBlock | Self::ScanBlocks)
+        matches!(
+            self,
+            Self::Push
+                | Self::PushSliced
+                | Self::ListBlocks
+                | Self::ReadBlock
+                | Self::ListTraces
+                | Self::ScanBlocks
+        )
     }
 }
 

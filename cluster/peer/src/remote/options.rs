@@ -92,7 +92,7 @@ impl Deadlines {
         match method {
             Method::Push | Method::PushSliced => self.push,
             Method::FindTrace => self.find_trace,
-            Method::ListBlocks => self.list_blocks,
+            Method::ListBlocks | Method::ListTenants | Method::ListTraces => self.list_blocks,
             Method::ReadBlock => self.read_block,
             Method::ScanBlocks => self.scan_blocks,
             Method::ExchangeMembers => self.exchange_members,

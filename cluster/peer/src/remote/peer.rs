@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::Uri;
+use spanloom_span::Tenant;
 use tokio::sync::Semaphore;
 
 use super::DialOptions;
 use super::link::{Link, Target};
-use crate::frame::{KnownHere, KnownThere, Message, Pieces};
+use crate::frame::{KnownHere, KnownThere, ListTenants, Message, Pieces, TenantList};
 use crate::grpc::Method;
 use crate::{
-    Answer, BlockList, FindTrace, ListBlocks, Peer, PeerError, Push, PushSliced, Pushed, ReadBlock,
-    ScanBlocks, Scanned, TraceCopy,
+    Answer, BlockList, FindTrace, ListBlocks, ListTraces, Peer, PeerError, Push, PushSliced, Pushed,
+    ReadBlock, ScanBlocks, Scanned, TraceCopy, TraceList,
 };
 
 /// A node elsewhere.
@@ -101,6 +102,14 @@ impl Peer for Remote {
 
     fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes> {
         self.answer(Method::ExchangeMembers, KnownHere(known), |KnownThere(known)| Ok(known))
+    }
+
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        self.answer(Method::ListTenants, ListTenants, |TenantList(tenants)| Ok(tenants))
+    }
+
+    fn list_traces(&self, question: ListTraces) -> Answer<'_, TraceList> {
+        self.answer(Method::ListTraces, question, Ok)
     }
 }
 

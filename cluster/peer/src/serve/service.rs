@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 
 use super::ServeOptions;
 use super::counters::{ServeCounters, count};
-use crate::frame::{FrameError, KnownHere, KnownThere, Message, Pieces};
+use crate::frame::{FrameError, KnownHere, KnownThere, ListTenants, Message, Pieces, TenantList};
 use crate::grpc::{
     CONTENT_TYPE, FrameBody, Gather, Gathered, Method, SERVICE, TIMEOUT, causes, is_grpc, parse_timeout,
     to_status,
@@ -112,6 +112,10 @@ impl PeerService {
                 let exchange = |KnownHere(known)| peer.exchange_members(known);
                 self.ask(question, permits, exchange, KnownThere).await
             }
+            Method::ListTenants => {
+                self.ask(question, permits, |ListTenants| peer.list_tenants(), TenantList).await
+            }
+            Method::ListTraces => self.ask(question, permits, |q| peer.list_traces(q), |list| list).await,
         }
     }
 

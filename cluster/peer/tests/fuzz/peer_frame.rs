@@ -5,10 +5,12 @@
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest, crc32_iscsi};
 use spanloom_peer::frame::{
-    FrameError, HEADER_BYTES, Header, KnownHere, KnownThere, Message, Pieces, decode, encode,
+    FrameError, HEADER_BYTES, Header, KnownHere, KnownThere, ListTenants, Message, Pieces, TenantList,
+    decode, encode,
 };
 use spanloom_peer::{
-    BlockList, FindTrace, ListBlocks, Push, PushSliced, Pushed, ReadBlock, ScanBlocks, Scanned, TraceCopy,
+    BlockList, FindTrace, ListBlocks, ListTraces, Push, PushSliced, Pushed, ReadBlock, ScanBlocks, Scanned,
+    TraceCopy, TraceList,
 };
 
 /// What must hold for any bytes.
@@ -35,6 +37,10 @@ fn frame_holds(frame: &Bytes) {
         is_canonical::<KnownThere>(frame),
         is_canonical::<ScanBlocks>(frame),
         is_canonical::<Scanned>(frame),
+        is_canonical::<ListTenants>(frame),
+        is_canonical::<TenantList>(frame),
+        is_canonical::<ListTraces>(frame),
+        is_canonical::<TraceList>(frame),
     ];
     let taken = decoded.into_iter().filter(|is_taken| *is_taken).count();
     assert!(taken <= 1, "a frame is {taken} messages");

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use spanloom_peer::{
-    Answer, BlockList, DialOptions, Dialer, FindTrace, ListBlocks, Peer, PeerBlock, PeerError, Push, Pushed,
-    ReadBlock, ScanBlocks, ScanList, ScanQuestion, Scanned, ServeOptions, StoreBlock, TraceCopy, serve,
+    Answer, BlockList, DialOptions, Dialer, FindTrace, ListBlocks, ListTraces, Peer, PeerBlock, PeerError,
+    Push, Pushed, ReadBlock, ScanBlocks, ScanList, ScanQuestion, Scanned, ServeOptions, StoreBlock,
+    TraceCopy, TraceList, TraceSum, serve,
 };
 use spanloom_span::{Tenant, TraceId};
 use tokio::net::TcpListener;
@@ -137,6 +138,16 @@ impl Peer for Fake {
     fn exchange_members(&self, known: Bytes) -> Answer<'_, Bytes> {
         self.answer(known)
     }
+
+    fn list_tenants(&self) -> Answer<'_, Vec<Tenant>> {
+        self.answer(vec![Tenant::default(), tenant()])
+    }
+
+    fn list_traces(&self, question: ListTraces) -> Answer<'_, TraceList> {
+        let id = question.after.unwrap_or(TraceId([3; 16]));
+        let traces = vec![TraceSum { id, spans: question.most, digest: question.since as u32 }];
+        self.answer(TraceList { traces, is_last: question.after.is_some() })
+    }
 }
 
 /// A server of a peer, until it is stopped or dropped.
@@ -210,6 +221,10 @@ pub fn scan() -> ScanBlocks {
     let question = ScanQuestion::Values { field: "name".into(), list: ScanList::default() };
     let blocks = vec![StoreBlock { elsewhere: vec![1, 5], ..StoreBlock::default() }, StoreBlock::default()];
     ScanBlocks { tenant: tenant(), within_micros: 0, question, blocks }
+}
+
+pub fn traces(after: Option<TraceId>) -> ListTraces {
+    ListTraces { tenant: tenant(), after, since: 9, most: 5 }
 }
 
 pub fn read(ranges: Vec<std::ops::Range<u64>>) -> ReadBlock {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use spanloom_peer::{DialOptions, Dialer, Peer, PeerError, ServeOptions};
+use spanloom_span::TraceId;
 use tokio::task::JoinSet;
 
-use crate::fake::{Fake, Mood, Server, find, list, push, read, scan};
+use crate::fake::{Fake, Mood, Server, find, list, push, read, scan, traces};
 
 /// All questions are answered by `peer` as by the fake itself.
 async fn answers_agree(peer: &dyn Peer) {
@@ -23,6 +24,10 @@ async fn answers_agree(peer: &dyn Peer) {
     let known = Bytes::from_static(b"members");
     assert_eq!(peer.exchange_members(known.clone()).await, Ok(known));
     assert_eq!(peer.exchange_members(Bytes::new()).await, Ok(Bytes::new()));
+    assert_eq!(peer.list_tenants().await, fake.list_tenants().await);
+    for after in [None, Some(TraceId([8; 16]))] {
+        assert_eq!(peer.list_traces(traces(after)).await, fake.list_traces(traces(after)).await);
+    }
 }
 
 #[tokio::test]
@@ -56,6 +61,8 @@ async fn every_error_comes_back() {
         assert_eq!(peer.list_blocks(list()).await, Err(error.clone()));
         assert_eq!(peer.read_block(read(vec![0..1])).await, Err(error.clone()));
         assert_eq!(peer.scan_blocks(scan()).await, Err(error.clone()));
+        assert_eq!(peer.list_tenants().await, Err(error.clone()));
+        assert_eq!(peer.list_traces(traces(None)).await, Err(error.clone()));
         assert_eq!(peer.exchange_members(Bytes::new()).await, Err(error));
         server.stop().await;
     }
@@ -126,9 +133,9 @@ async fn what_is_asked_is_counted() {
     answers_agree(&*server.dial(DialOptions::default())).await;
     server.stop().await;
     let served = counters.served();
-    assert_eq!((served.questions, served.connections), (7, 2));
+    assert_eq!((served.questions, served.connections), (10, 2));
     assert_eq!((served.garbled, served.late, served.cancelled), (0, 0, 0));
-    assert_eq!(fake.asked.load(Ordering::SeqCst), 7);
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 10);
 }
 
 #[test]

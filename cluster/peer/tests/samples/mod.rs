@@ -1,10 +1,10 @@
 //! A message of each kind, for the tests of frames.
 
 use bytes::Bytes;
-use spanloom_peer::frame::{KnownHere, KnownThere, Message, Pieces, encode};
+use spanloom_peer::frame::{KnownHere, KnownThere, ListTenants, Message, Pieces, TenantList, encode};
 use spanloom_peer::{
-    BlockList, FindTrace, ListBlocks, PeerBlock, Push, PushSliced, Pushed, ReadBlock, ScanBlocks, ScanList,
-    ScanQuestion, Scanned, StoreBlock, TraceCopy,
+    BlockList, FindTrace, ListBlocks, ListTraces, PeerBlock, Push, PushSliced, Pushed, ReadBlock, ScanBlocks,
+    ScanList, ScanQuestion, Scanned, StoreBlock, TraceCopy, TraceList, TraceSum,
 };
 use spanloom_span::{Tenant, TraceId};
 
@@ -34,6 +34,14 @@ pub fn frames() -> Vec<(&'static str, Bytes)> {
         ),
         ("exchange-members", frame(KnownHere(Bytes::from_static(b"here")))),
         ("members", frame(KnownThere(Bytes::from_static(b"there")))),
+        ("list-tenants", frame(ListTenants)),
+        ("tenant-list", frame(TenantList(vec![Tenant::default(), tenant.clone()]))),
+        ("list-traces", frame(ListTraces { tenant: tenant.clone(), after: None, since: 0, most: 3 })),
+        (
+            "list-more-traces",
+            frame(ListTraces { tenant: tenant.clone(), after: Some(id), since: 5, most: u32::MAX }),
+        ),
+        ("trace-list", frame(TraceList { traces: traces(id), is_last: true })),
         ("push-sliced", frame(sliced(tenant))),
     ];
     let scan = |(name, question)| (name, frame(scan(question)));
@@ -80,6 +88,13 @@ fn questions() -> Vec<(&'static str, ScanQuestion)> {
             ScanQuestion::Names { scope: 2, list: ScanList { filter: None, ..list.clone() } },
         ),
         ("scan-blocks-values", ScanQuestion::Values { field: ".a".into(), list }),
+    ]
+}
+
+fn traces(id: TraceId) -> Vec<TraceSum> {
+    vec![
+        TraceSum { id: TraceId([0; 16]), spans: 1, digest: 0 },
+        TraceSum { id, spans: 300, digest: 0x0102_0304 },
     ]
 }
 

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 
 use base64::Engine as _;
-use spanloom_ingest::ReplicateOptions;
+use spanloom_ingest::{Keeps, RepairOptions, ReplicateOptions};
 use spanloom_peer::{ClientTls, DialOptions, Identity, ServeOptions, ServerTls, TlsError};
 use spanloom_ring::{MAX_REPLICATION, NodeName, RingOptions, Roles, TOKENS_PER_NODE, Zone};
+use spanloom_span::Tenant;
 use spanloom_swim::{Key, Options, Seal, Seed};
 
 use super::cluster_keys::{ClusterSection, PresetKey};
@@ -149,6 +150,24 @@ impl Config {
             inflight_bytes: usize::try_from(cluster.inflight_bytes.0).unwrap_or(usize::MAX),
             ..ReplicateOptions::default()
         }
+    }
+
+    /// How this node fetches what it lacks.
+    pub fn repair_options(&self) -> RepairOptions {
+        let repair = &self.cluster.repair;
+        RepairOptions { every: repair.every.0, bytes_per_second: repair.bytes_per_second.0 }
+    }
+
+    /// How long spans of a tenant are kept that are fetched now, when its blocks have so many bytes. A tenant that has
+    /// nearly as many as it may is given nothing: older blocks would be removed for it, and fetched again.
+    pub fn keeps(&self, tenant: &Tenant, held: impl FnOnce() -> u64) -> Keeps {
+        let own = self.retention.tenants.get(tenant.as_str());
+        let max_bytes = own.and_then(|own| own.max_bytes).unwrap_or(self.retention.max_bytes).0;
+        if max_bytes > 0 && held() >= max_bytes - max_bytes / 10 {
+            return Keeps::Nothing;
+        }
+        let max_age = own.and_then(|own| own.max_age).unwrap_or(self.retention.max_age).0;
+        if max_age.is_zero() { Keeps::ForEver } else { Keeps::For(max_age) }
     }
 
     /// Limits of questions between nodes, without TLS.

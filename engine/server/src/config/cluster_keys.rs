@@ -97,6 +97,8 @@ section! {
         max_connections: u32 = 512,
         /// See below.
         tls: ClusterTlsSection = ClusterTlsSection::default(),
+        /// See below.
+        repair: ClusterRepairSection = ClusterRepairSection::default(),
         /// After how long a node that is down is removed, so that others own what it owned; `0s` never: it keeps its
         /// place, others stand in for it, and it takes its place when it is back. `POST /ring/forget` removes it by
         /// hand. Longer than any restart or repair takes.
@@ -113,6 +115,19 @@ section! {
         leave_on_shutdown: bool = true,
         /// How long leaving may take.
         leave_timeout: Time = Time(Duration::from_secs(60)),
+    }
+}
+
+section! {
+    /// Keys for copies that are made afterwards: a node fetches what it owns and lacks, since it was down or cut off when
+    /// it came, or owned it later.
+    ClusterRepairSection {
+        /// How often a node compares what it has with what others have, beside the times when it starts, ranges change
+        /// hands, or a node is back; `0s` never, not even then. Each time costs some 24 bytes a trace for each other node.
+        every: Time = Time(Duration::from_secs(600)),
+        /// Most bytes of other nodes that are compared and fetched in a second; `0B` is no limit. A node that joins fetches
+        /// what it will own within it, before it owns it.
+        bytes_per_second: Size = Size(16 << 20),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::cluster_keys::{ClusterSection, ClusterTlsSection};
+use super::cluster_keys::{ClusterRepairSection, ClusterSection, ClusterTlsSection};
 use super::section::{KeyDoc, section};
 use super::store_keys::{
     AzureSection, CacheSection, CompactionSection, GcsSection, RetentionSection, S3Section, StoreSection,
@@ -367,5 +367,6 @@ pub(super) fn sections() -> Vec<Section> {
     section("redaction", RedactionSection::describe);
     section("cluster", ClusterSection::describe);
     section("cluster.tls", ClusterTlsSection::describe);
+    section("cluster.repair", ClusterRepairSection::describe);
     out
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | the course of a redaction, over all roles |
 //! | `audit.rs` | the audit log |
+//! | `gone.rs` | what was deleted, so that it is not fetched from other nodes |
 //! | `metrics.rs` | what is counted |
 //!
 //! The order is what keeps spans gone. First everything is sealed and leaves the log, so that blocks alone have what was
@@ -11,6 +12,7 @@
 //! what arrived meanwhile and was sealed into those blocks leaves the log, too.
 
 mod audit;
+mod gone;
 mod metrics;
 
 use std::path::Path;
@@ -20,13 +22,14 @@ use prometheus_client::registry::Registry;
 use spanloom_api::redact::seconds;
 use spanloom_api::{QueryError, RedactRequest, RedactWhat, Redacted, RewrittenBlock};
 use spanloom_query::SelectRequest;
-use spanloom_span::TraceId;
+use spanloom_span::{Tenant, TraceId};
 use spanloom_upkeep::{Doomed, RedactFailed, Redaction};
 use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::engine::Inner;
 use audit::AuditLog;
+pub(crate) use gone::Gone;
 use metrics::RedactionMetrics;
 
 /// Why spans were not deleted, or not all of them. The same redaction may be done again.
@@ -92,6 +95,7 @@ impl From<RedactError> for QueryError {
 pub(crate) struct Redactor {
     audit: AuditLog,
     metrics: RedactionMetrics,
+    gone: Gone,
     /// One at a time.
     alone: Mutex<()>,
 }
@@ -105,7 +109,13 @@ impl Redactor {
         for number in audit.unfinished() {
             tracing::warn!(target: "audit", number, "a redaction has no end in the audit log: do it again");
         }
-        Self { audit, metrics, alone: Mutex::default() }
+        let gone = Gone::open(Path::new(data_dir));
+        Self { audit, metrics, gone, alone: Mutex::default() }
+    }
+
+    /// What was deleted, for who fetches spans from other nodes.
+    pub fn gone(&self) -> Gone {
+        self.gone.clone()
     }
 }
 
@@ -132,6 +142,9 @@ pub(crate) async fn run(
 async fn course(inner: &Inner, request: &RedactRequest) -> Result<Redacted, RedactError> {
     let (tenant, dry) = (&request.tenant, request.dry_run);
     let named = named(&inner.config, &request.what)?;
+    // Nothing is fetched from other nodes meanwhile.
+    let quiet = inner.redactor.gone.quiet();
+    let _quiet = quiet.write().await;
     inner.ingest.settle(tenant).await.map_err(RedactError::Unsettled)?;
     // They may hold columns of what is in blocks by now.
     inner.querier.forget_live(tenant).await;
@@ -139,6 +152,9 @@ async fn course(inner: &Inner, request: &RedactRequest) -> Result<Redacted, Reda
         Some(traces) => Doomed::Traces(traces),
         None => select(inner, request).await?,
     };
+    if !dry {
+        remember(inner, tenant, &doomed).await?;
+    }
     let upkeep = inner.store.upkeep();
     let redacted = |redaction: &Redaction| redacted(&inner.config, dry, redaction);
     let redaction = upkeep.redact(tenant, doomed, dry).await.map_err(|RedactFailed { done, reason }| {
@@ -155,6 +171,13 @@ async fn course(inner: &Inner, request: &RedactRequest) -> Result<Redacted, Reda
     let freed = tokio::task::spawn_blocking(move || upkeep.let_go(&of).map_err(|error| error.to_string()));
     freed.await.map_err(|_| RedactError::Stopping)?.map_err(partly)?;
     Ok(done)
+}
+
+/// Before anything is deleted, so that it is not fetched again from a node that still has it.
+async fn remember(inner: &Inner, tenant: &Tenant, doomed: &Doomed) -> Result<(), RedactError> {
+    let (gone, of, doomed) = (inner.redactor.gone(), tenant.clone(), doomed.clone());
+    let kept = tokio::task::spawn_blocking(move || gone.add(&of, &doomed)).await;
+    kept.map_err(|_| RedactError::Stopping)?.map_err(RedactError::Audit)
 }
 
 /// The traces that are named, each once; `None` when a query is to find them.

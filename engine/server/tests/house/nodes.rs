@@ -172,11 +172,18 @@ impl Nodes {
 
 /// Spans that a node counts in the whole cluster.
 pub fn counted(house: &House) -> usize {
+    let (status, count) = counts(house);
+    assert_ne!(status, "PARTIAL", "{count}");
+    count
+}
+
+/// Spans that a node counts, and what it says of its answer.
+pub fn counts(house: &House) -> (String, usize) {
     let (status, text) = house.says("/api/metrics/query?q=%7B%7D%7Ccount_over_time()&start=1&end=4102444800");
     assert_eq!(status, 200, "{text}");
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_ne!(answer["status"], "PARTIAL", "{text}");
-    answer["series"][0]["value"].as_u64().unwrap_or_else(|| panic!("{text}")) as usize
+    let count = answer["series"][0]["value"].as_u64().unwrap_or_else(|| panic!("{text}"));
+    (answer["status"].as_str().unwrap_or_default().to_owned(), count as usize)
 }
 
 /// Members that are active and answer, of what `/ring` says.

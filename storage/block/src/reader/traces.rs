@@ -112,6 +112,40 @@ impl BlockReader {
         self.contents.digests()
     }
 
+    /// The place of the first trace with an id greater than this one, or of the first of all.
+    pub fn place_after(&self, id: Option<&TraceId>) -> Result<u64> {
+        let ids = self.contents.ids()?;
+        Ok(id.map_or(0, |id| ids.partition_point(|other| *other <= id.0)) as u64)
+    }
+
+    /// Traces in short from a place on, at most so many: id, number of spans, and digest if the block knows them (see
+    /// [`Self::trace_digests`]). Reads of the columns only what it yields.
+    pub fn trace_sums(&self, from: u64, most: usize) -> Result<Vec<(TraceId, u64, Option<u32>)>> {
+        let block = &*self.contents;
+        let ids = block.ids()?.get(from as usize..).unwrap_or_default();
+        let ids = &ids[..most.min(ids.len())];
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first_rows = block.trace_column(Field::FirstRow)?;
+        let is_end = from + ids.len() as u64 >= first_rows.len();
+        let mut rows = vec![self.contents.meta.spans; ids.len() + 1];
+        let known = rows.len() - usize::from(is_end);
+        first_rows.read(from, &mut rows[..known])?;
+        let digests =
+            block.field_column(Table::Traces, Field::Digest).and_then(|column| block.chunk(column, 0));
+        let mut values = vec![0; ids.len()];
+        if let Some(chunk) = digests {
+            SeqView::open(&block.sections, &chunk.seq)?.read(from, &mut values)?;
+        }
+        let spans =
+            |pair: &[u64]| pair[1].checked_sub(pair[0]).or_damaged("the rows of the traces are out of order");
+        let sum = |((id, pair), value): ((&[u8; 16], &[u64]), u64)| {
+            Ok((TraceId(*id), spans(pair)?, digests.map(|_| value as u32)))
+        };
+        ids.iter().zip(rows.windows(2)).zip(values).map(sum).collect()
+    }
+
     /// When the trace at a place starts, in nanoseconds since 1970, and how long it lasts: from its earliest start to its
     /// latest end.
     pub fn trace_times(&self, place: u64) -> Result<(u64, u64)> {
