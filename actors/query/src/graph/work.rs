@@ -83,7 +83,7 @@ impl Graphing {
         let mut desk = Desk::new(&self.sources, &self.plan, &readers);
         let table = TraceTable::open(desk.reader(number)?).map_err(|error| block.failed(error))?;
         let shared = desk.shared_places(number, table.ids())?;
-        let mut places: Vec<u32> = (0..table.len() as u32).collect();
+        let mut places: Vec<u32> = (0..table.len()).collect();
         places.retain(|place| block.sealed.binary_search(place).is_err());
         places.sort_by_key(|place| Reverse(table.start(*place)));
         let mut sums = Sums::new(self.max_nodes);
