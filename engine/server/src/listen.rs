@@ -169,6 +169,9 @@ fn serve_stream(
         Served::Otlp => serve_protocol(engine, listener, port, Otlp, metrics),
         Served::Jaeger(jaeger) => serve_protocol(engine, listener, port, jaeger, metrics),
         Served::OpenCensus => serve_protocol(engine, listener, port, OpenCensus, metrics),
+        Served::Zipkin(zipkin) if !engine.config().query.zipkin => {
+            serve_protocol(engine, listener, port, zipkin, metrics)
+        }
         Served::Zipkin(zipkin) => {
             let api = ZipkinApi::new(
                 engine.clone(),

@@ -75,7 +75,7 @@ impl Graphing {
         }
         let table = TraceTable::open(turn.desk.reader(number)?).map_err(|error| block.failed(error))?;
         let shared = turn.desk.shared_places(number, table.ids())?;
-        let mut places: Vec<u32> = (0..table.len() as u32).collect();
+        let mut places: Vec<u32> = (0..table.len()).collect();
         places.retain(|place| block.sealed.binary_search(place).is_err());
         places.sort_by_key(|place| Reverse(table.start(*place)));
         for place in places {

@@ -377,9 +377,7 @@ impl Asks {
             }
             Self::Graph((start, end)) => {
                 let (start, end) = (start.unwrap_or(0), end.unwrap_or(u64::MAX));
-                let found = house.graph(GraphRequest { tenants, start, end })?;
-                let expected = graph::expected(&judged.traces, start, end);
-                Ok(Outcome::of(expected.compare(&found), expected.is_full()))
+                graphs(house, GraphRequest { tenants, start, end }, judged)
             }
             Self::Trace(id) => {
                 let found = house.trace(&tenants, *id)?;
@@ -407,6 +405,12 @@ fn smaller_listing(
     let without_condition = condition.is_some().then_some((None, times));
     let at_any_time = (times != (None, None)).then(|| (condition.clone(), (None, None)));
     without_condition.into_iter().chain(at_any_time)
+}
+
+fn graphs(house: &dyn Store, request: GraphRequest, judged: &Judged) -> Result<Outcome, Refused> {
+    let expected = graph::expected(&judged.traces, request.start, request.end);
+    let found = house.graph(request)?;
+    Ok(Outcome::of(expected.compare(&found), expected.is_full()))
 }
 
 fn search(

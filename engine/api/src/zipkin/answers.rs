@@ -234,7 +234,7 @@ pub(super) async fn keys<Q: Queries>(
         start: Some(time::now().saturating_sub(within)),
         ..TagsRequest::default()
     };
-    let tags = inner.within_time(async { Ok(inner.queries.tags(request).await?) }).await?;
+    let tags = inner.within_time(inner.queries.tags(request)).await?;
     let scopes = tags.scopes.into_iter();
     let of_tags = scopes.filter(|(scope, _)| matches!(scope, TagScope::Span | TagScope::Resource));
     let names: BTreeSet<String> = of_tags.flat_map(|(_, names)| names).collect();

@@ -99,7 +99,8 @@ fn cluster_line(engine: &Engine, query: &str) -> String {
 
 /// Where readers of other backends ask.
 fn others(config: &Config, ports: &impl Fn(&[u16]) -> String) -> String {
-    let apis = [("Jaeger", &config.query.jaeger_ports), ("Zipkin", &config.receive.zipkin.ports)];
+    let zipkin = if config.query.zipkin { &config.receive.zipkin.ports[..] } else { &[] };
+    let apis = [("Jaeger", &config.query.jaeger_ports[..]), ("Zipkin", zipkin)];
     let open = apis.into_iter().filter(|(_, open)| !open.is_empty());
     open.map(|(name, open)| format!("         as {name}'s readers do: {}\n", ports(open))).collect()
 }

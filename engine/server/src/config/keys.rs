@@ -129,6 +129,9 @@ section! {
         /// jaeger-query or collector that has its storage here expects 17271 by its own defaults. Zipkin's readers are
         /// answered on `receive.zipkin.ports`. Empty: none.
         jaeger_ports: Vec<u16> = vec![16686, 16685],
+        /// Whether `receive.zipkin.ports`, which senders reach, answer Zipkin's readers as well. Set it to false where senders
+        /// must not read.
+        zipkin: bool = true,
         /// Most connections to it.
         max_connections: u32 = 1024,
         /// Threads that search; 0 is one for each core. They run beside the shards, so fewer of them leave more of the
