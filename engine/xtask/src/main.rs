@@ -52,7 +52,7 @@ usage: cargo xtask COMMAND
   stores PROGRAM [ARGUMENT]...
                            run a program beside servers of S3, Google's and Azure's stores, memcached and
                            Redis, which its environment names (`stores env` prints them)
-  sim [--seeds N] [--seed S] [--hours H] [--twice] [--watch TRACE] [--quiet]
+  sim [--seeds N] [--seed S] [--hours H] [--twice] [--leaves] [--watch TRACE] [--quiet]
                            simulate clusters, by N seeds from S on, H simulated hours each
   crash [ROUNDS]           kill -9 under load, restart, read everything back; 200 rounds by default
   overload [SECONDS]       far more load than the memory budget can take; 60 seconds by default
