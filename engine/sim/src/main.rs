@@ -21,6 +21,9 @@ struct Args {
     /// Simulated hours of each.
     #[arg(long, default_value_t = 1.0)]
     hours: f64,
+    /// Let nodes leave for good amid trouble as well: finds what `docs/TESTING.md` says is known.
+    #[arg(long)]
+    leaves: bool,
     /// Run each seed twice and compare.
     #[arg(long)]
     twice: bool,
@@ -76,7 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn settings_of(seed: u64, args: &Args) -> Settings {
-    Settings::of(seed, args.hours)
+    Settings { leaves: args.leaves, ..Settings::of(seed, args.hours) }
 }
 
 /// What led to it, and how to see it again.
@@ -84,5 +87,6 @@ fn tell(settings: &Settings, ended: &Ended, args: &Args) {
     for line in watched(settings, ended) {
         println!("    {line}");
     }
-    println!("    again: cargo xtask sim --seeds 1 --seed {} --hours {}", settings.seed, args.hours);
+    let leaves = if args.leaves { " --leaves" } else { "" };
+    println!("    again: cargo xtask sim --seeds 1 --seed {} --hours {}{leaves}", settings.seed, args.hours);
 }

@@ -45,6 +45,8 @@ pub struct Settings {
     pub agree_within_ms: u64,
     /// How long nothing happens between two storms, at least and below.
     pub rest_ms: (u64, u64),
+    /// Whether nodes leave for good while other things go wrong, too.
+    pub leaves: bool,
     /// How often a node looks what it lacks.
     pub mend_every_ms: u64,
     /// Planted by a test.
@@ -82,6 +84,7 @@ impl Settings {
             skew_ms: 1_000,
             agree_within_ms: if is_lan { AGREE_WITHIN_LAN_MS } else { AGREE_WITHIN_WAN_MS },
             rest_ms: (20_000, (until_ms / 8).clamp(40_000, 45 * 60_000)),
+            leaves: false,
             mend_every_ms: 30_000,
             bug: Bug::None,
         }

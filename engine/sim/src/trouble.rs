@@ -336,7 +336,7 @@ impl World {
 
     fn leave(&mut self, on: MachineId) {
         let stays = |machine: &&Machine| !machine.is_gone && !machine.is_leaving;
-        if self.machines.iter().filter(stays).count() > FEWEST {
+        if self.settings.leaves && self.machines.iter().filter(stays).count() > FEWEST {
             self.told_to_leave(on);
         }
     }

@@ -40,7 +40,7 @@ fn an_acknowledgement_after_one_copy_is_found() {
 #[test]
 fn leaves_lose_nothing() {
     for seed in [20, 36, 40] {
-        let settings = Settings::of(seed, 0.2);
+        let settings = Settings { leaves: true, ..Settings::of(seed, 0.2) };
         let ended = run(&settings, |_| {});
         assert!(ended.violation.is_none(), "{}", line(seed, &ended));
     }

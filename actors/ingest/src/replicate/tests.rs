@@ -227,7 +227,8 @@ impl Here for Has {
     }
 
     fn find_trace(&self, question: FindTrace) -> Answer<'_, TraceCopy> {
-        Box::pin(async move { Ok(copy_of(question.id)) })
+        let has_it = self.0.contains(&question.id);
+        Box::pin(async move { Ok(if has_it { copy_of(question.id) } else { TraceCopy::default() }) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which traces this node has, and which spans of them, in short: what others compare with what they have.
 //!
-//! Blocks know how many spans a trace has and their digest, so a trace that lies in one of them costs some 100 ns. One
-//! that lies in several is joined, since they may have spans in common.
+//! Blocks know how many spans a trace has and their digest, so a trace that lies in one of them is not read. One that
+//! lies in several is joined, since they may have spans in common.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
