@@ -2,7 +2,8 @@
 //! listed.
 //!
 //! Of two copies that are known to be equal, the one of this node counts, and of those of two other nodes that with the
-//! lesser key: there is always one that counts.
+//! lesser key. A copy that does not count by its own node's word, since other blocks of the node have all of it, stands
+//! for no other: so there is always one that counts.
 
 use std::sync::Arc;
 
@@ -37,8 +38,8 @@ struct Pair {
     with: Arc<str>,
     /// Its places to the left.
     both: Both,
-    /// Its places of traces of which the other has an equal copy.
-    equal: Vec<u32>,
+    /// Traces of which the other has an equal copy.
+    equal: Both,
     _permit: Permit,
 }
 
@@ -126,7 +127,11 @@ impl SharedTraces {
             for pair in index.get(block.key).into_iter().flat_map(|known| &known.shared) {
                 let Some(&other) = at.get(&pair.with) else { continue };
                 out[number].elsewhere.extend_from_slice(&pair.both.left);
-                out[number].sealed.extend_from_slice(&pair.equal);
+                // What the other's node says of it may have changed since they were compared.
+                let of_other = &blocks[other].block.sealed;
+                let equal = pair.equal.left.iter().zip(&pair.equal.right);
+                let counts = equal.filter(|(_, right)| of_other.binary_search(right).is_err());
+                out[number].sealed.extend(counts.map(|(left, _)| *left));
                 out[other].elsewhere.extend_from_slice(&pair.both.right);
             }
         }
@@ -157,16 +162,17 @@ impl SharedTraces {
 
 impl Pair {
     fn new(with: &Arc<str>, both: Both, same: &[bool], budget: &Arc<Budget>) -> Option<Self> {
-        let (mut differing, mut equal) = (Both::default(), Vec::new());
+        let (mut differing, mut equal) = (Both::default(), Both::default());
         for (at, (&left, &right)) in both.left.iter().zip(&both.right).enumerate() {
             if same.get(at) == Some(&true) {
-                equal.push(left);
+                equal.left.push(left);
+                equal.right.push(right);
             } else {
                 differing.left.push(left);
                 differing.right.push(right);
             }
         }
-        let places = differing.left.len() + differing.right.len() + equal.len();
+        let places = 2 * (differing.left.len() + equal.left.len());
         let permit = budget.force(places * size_of::<u32>());
         (places > 0).then(|| Self { with: with.clone(), both: differing, equal, _permit: permit })
     }
@@ -178,4 +184,65 @@ fn failed(block: &Compared<'_>, other: &Compared<'_>, error: spanloom_block::Blo
         [block, other].into_iter().filter_map(|block| Some(block.block.of_peer.as_ref()?.node.clone()));
     let path = format!("{} or {}", block.block.listed.path, other.block.listed.path);
     QueryError::Peers { nodes: nodes.collect(), source: Box::new(QueryError::Block { path, source: error }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use spanloom_block::{BlockBuilder, BlockId, BuilderOptions};
+    use spanloom_bucket::Listed;
+    use spanloom_ring::NodeName;
+    use spanloom_span::model::{ResourceSpans, ScopeSpans, Span, Trace};
+    use spanloom_span::slice::{SliceLimits, slice};
+    use spanloom_span::{SpanId, TraceId, TracePart, encode};
+
+    use super::*;
+    use crate::peers::{Known, source};
+
+    const ID: TraceId = TraceId([7; 16]);
+
+    /// A block with one trace.
+    fn listed(path: &str) -> Listed {
+        let span = Span { trace_id: ID, span_id: SpanId([7; 8]), ..Span::default() };
+        let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+        let trace = Trace { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
+        let batch = slice(encode::traces_data(&trace).into(), &SliceLimits::default()).unwrap();
+        let part = TracePart { batch: Arc::new(batch), group: 0, seq: 0 };
+        let mut builder = BlockBuilder::new(&Tenant::default(), BuilderOptions::default()).unwrap();
+        builder.push_trace(ID, 0, &[part]).unwrap();
+        let block = Block::from_bytes(builder.finish().unwrap().bytes).unwrap();
+        Listed { id: BlockId::default(), path: path.into(), block }
+    }
+
+    /// Which of these copies of a trace count. A copy is a node's, by a name there; of live spans it may be sealed, by the
+    /// node's word.
+    fn check(copies: &[(&str, &str, bool)], expected: &[bool]) {
+        let of = |(node, name, is_sealed): &(&str, &str, bool)| {
+            let sealed: &[u32] = if *is_sealed { &[0] } else { &[] };
+            let known = Known::here(NodeName::new(node).unwrap(), name, listed(name), sealed, *is_sealed);
+            source(&known, true)
+        };
+        let shared = SharedTraces::new(Budget::new(1 << 20));
+        // What is known of them stays the same.
+        for _ in 0..2 {
+            let mut blocks: Vec<SourceBlock> = copies.iter().map(of).collect();
+            let compared: Vec<Compared<'_>> = blocks.iter().map(Compared::of).collect();
+            let found = shared.of(&Tenant::default(), &compared).unwrap();
+            blocks.iter_mut().zip(found).for_each(|(block, found)| found.add_to(block));
+            let counts: Vec<bool> = blocks.iter().map(|block| block.sealed.is_empty()).collect();
+            assert_eq!(counts, expected, "{copies:?}");
+        }
+    }
+
+    #[test]
+    fn of_equal_copies_one_counts() {
+        check(&[("a", "x", false), ("b", "x", false), ("c", "x", false)], &[true, false, false]);
+        check(&[("b", "x", false), ("a", "x", false)], &[false, true]);
+        // What was live and is in a block of its node: whichever name comes first, the block's copy counts.
+        check(&[("a", "live 1", true), ("a", "team/1.block", false)], &[false, true]);
+        check(&[("a", "live 1", true), ("a", "abc/1.block", false)], &[false, true]);
+        check(
+            &[("a", "live 1", true), ("a", "team/1.block", false), ("b", "live 1", true), ("b", "x", false)],
+            &[false, true, false, false],
+        );
+    }
 }
