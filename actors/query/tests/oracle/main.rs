@@ -321,7 +321,9 @@ fn every_node_answers_for_the_cluster() {
         unrest::first_versions_alone(&mut store);
         let scene = Scene::of(&store);
         let cluster = &clusters[(seed % SHAPES.len() as u64) as usize];
-        let name = |number| Tenant::new(&format!("cluster-{seed}-{number}")).unwrap();
+        // Names that come before and after those of live spans.
+        let which = if dice.percent(50) { "cluster" } else { "metropolis" };
+        let name = |number| Tenant::new(&format!("{which}-{seed}-{number}")).unwrap();
         let filled = Filled::new((0..store.tenants).map(name).collect(), store.clone());
         cluster.fill(&mut dice, &store, &filled);
         for _ in 0..QUESTIONS {
@@ -358,10 +360,10 @@ fn blocks_of_a_store_are_searched_together() {
     for seed in first_seed..first_seed + stores {
         let mut dice = Dice::new(seed ^ 0x5917);
         let mut store = generate_traces::store(&mut dice, None);
-        unrest::first_versions_alone(&mut store);
         // Questions about several tenants are not split.
         store.requests.iter_mut().for_each(|request| request.tenant = 0);
         store.tenants = 1;
+        unrest::first_versions_alone(&mut store);
         let scene = Scene::of(&store);
         let cluster = &clusters[(seed % clusters.len() as u64) as usize];
         let tenant = Tenant::new(&format!("split-{seed}")).unwrap();
