@@ -44,7 +44,10 @@ pub fn command(repo: &Repo, words: &[&str]) -> Result<bool, String> {
             }
             ["--only", part] => only.extend(["--only", part]),
             _ => {
-                return Err(format!("`{}`, expected --write, --spanloom PATH or --only PART", pair.join(" ")));
+                return Err(format!(
+                    "`{}`, expected --write, --spanloom PATH or --only PART",
+                    pair.join(" ")
+                ));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { hash, serviceColor } from '../src/base/color';
-import { fillTemplate, href, readParams, safeLink } from '../src/base/link';
+import { fillTemplate, href, readParams, readTraceId, safeLink } from '../src/base/link';
 import { plural, showBytes, showCount, showPercent, showRate } from '../src/base/number';
 import { parseDuration, parseRange, parseTime, showAgo, showClock, showDay, showDuration, showTime } from '../src/base/time';
 
@@ -54,6 +54,11 @@ describe('addresses', () => {
     expect(href({})).toBe('./');
     expect(readParams(href(params).slice(2))).toEqual({ view: 'trace', id: 'ab', q: params.q });
     expect(readParams('?a=1&a=2&__proto__=x')).toHaveProperty('a', '1');
+  });
+
+  test('ids of traces are digits and nothing else', () => {
+    expect(readTraceId(' AB12 ')).toBe('ab12'.padStart(32, '0'));
+    for (const wrong of ['', '..', '../../shutdown', 'x1', '1'.repeat(33), '1?a', '1 2']) expect(readTraceId(wrong)).toBeNull();
   });
 
   test.each([

@@ -148,10 +148,19 @@ describe('tree', () => {
   });
 
   test('a deep trace needs no deep stack', () => {
-    const spans = Array.from({ length: 5000 }, (_, i): MadeSpan => ({ id: i + 1, parent: i, start: i, end: 10_000 - i }));
-    const made = tree(spans);
-    expect(made.depth[4999]).toBe(4999);
-    expect(criticalPath(made).row).toHaveLength(9999);
+    const count = 20_000;
+    const numbers = (of: (span: number) => number) => Float64Array.from({ length: count }, (_, span) => of(span));
+    const ids = (of: (span: number) => number) => Uint32Array.from({ length: 2 * count }, (_, at) => (at % 2 === 0 ? 0 : of(at >> 1)));
+    const columns = readTrace(trace({ s: [{ id: 1 }] }));
+    const made = buildTree({
+      ...columns, count, id: ids((span) => span + 1), parentId: ids((span) => span),
+      start: numbers((span) => span), duration: numbers((span) => 2 * (count - span)),
+      kind: new Uint8Array(count), status: new Uint8Array(count), events: new Uint16Array(count),
+      name: new Uint32Array(count), service: new Uint32Array(count), from: new Uint32Array(count),
+      to: new Uint32Array(count), resource: new Uint32Array(count), scope: new Uint32Array(count),
+    });
+    expect(made.depth[count - 1]).toBe(count - 1);
+    expect(criticalPath(made).row).toHaveLength(2 * count - 1);
   });
 });
 

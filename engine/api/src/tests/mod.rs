@@ -5,6 +5,7 @@
 //! | `mod.rs` | the fake engine, a server, a client |
 //! | `basics.rs` | traces by id, and what operators ask |
 //! | `cluster.rs` | `/ring`, `/memberlist` |
+//! | `page.rs` | the web page |
 //! | `redact.rs` | `/api/redact` |
 //! | `search.rs` | `/api/search` |
 //! | `tags.rs` | names and values |
@@ -13,6 +14,7 @@
 
 mod basics;
 mod cluster;
+mod page;
 mod redact;
 mod search;
 mod series;

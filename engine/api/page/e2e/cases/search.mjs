@@ -3,7 +3,7 @@
 import { holds, same } from '../browser.mjs';
 import { request, SHOP, span } from '../feed.mjs';
 
-const rows = (page) => page.locator('table.traces tbody tr');
+const rows = (page) => page.locator('table.traces tbody tr:not(.matched)');
 
 export async function search({ server, browser, check }) {
   await check('search by form', async () => {
@@ -55,6 +55,8 @@ export async function search({ server, browser, check }) {
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.querySelectorAll('table.traces tbody tr').length === 2);
     holds(new URL(page.url()).searchParams.get('q').includes('.db.rows = 42'), 'the query is in the address');
+    await page.getByRole('button', { name: 'matched spans' }).click();
+    await page.locator('.matched', { hasText: 'SELECT items' }).first().getByText('db.rows=42').waitFor();
     await page.getByRole('button', { name: 'searches' }).click();
     await page.getByRole('button', { name: 'save' }).click();
     await page.reload();

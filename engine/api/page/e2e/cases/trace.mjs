@@ -124,7 +124,9 @@ export async function trace({ server, browser, check }) {
   await check('a trace that is not there', async () => {
     const page = await browser.page(server);
     await page.visit('/?view=trace&id=123');
-    await page.getByText('There is no trace 123').waitFor();
+    await page.getByText(`There is no trace ${'123'.padStart(32, '0')}`).waitFor();
+    await page.visit('/?view=trace&id=12x');
+    await page.getByText('"12x" is no trace id').waitFor();
     page.nothingWrong();
     await page.context().close();
   });

@@ -49,6 +49,7 @@ async function fields(range: { from: number; to: number }): Promise<Completion[]
 
 async function valuesOf(field: string, range: { from: number; to: number }): Promise<Completion[]> {
   if (/duration|Duration|timeSinceStart/.test(field)) return words(['10ms', '100ms', '500ms', '1s', '5s']);
+  if (/\.$/.test(field)) return []; // a scope without a name
   const values = await tagValues(field, range);
   return values.map(({ type, value }) => ({ label: type === 'string' ? quote(value) : value, detail: type }));
 }

@@ -1,5 +1,6 @@
 // What was found: a scatter of starts and durations, and a table.
 
+import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Found, type FoundTrace } from '../api/search';
 import { useKeys } from '../app/keys';
@@ -8,6 +9,7 @@ import { go, linkTo, linkWith, params } from '../app/router';
 import { serviceColor } from '../base/color';
 import { plural, showBytes, showCount } from '../base/number';
 import { showDuration } from '../base/time';
+import { Matched } from './matched';
 import { Scatter } from './scatter';
 import type { SearchState } from './state';
 import { type SortKey, sortTraces } from './sort';
@@ -24,6 +26,7 @@ interface Props {
 export function Results({ traces, found, state, isBusy, isLive, failed }: Props) {
   const [key, isUp] = readSort(params.value.sort);
   const rows = sortTraces(traces, key, isUp);
+  const withSpans = params.value.matched === '1';
   const [chosen, setChosen] = useState(-1);
   useEffect(() => setChosen(-1), [found]);
   const move = (step: number) => setChosen(Math.min(rows.length - 1, Math.max(0, chosen + step)));
@@ -46,12 +49,19 @@ export function Results({ traces, found, state, isBusy, isLive, failed }: Props)
             compare the two
           </Link>
         )}
+        <Button
+          pressed={withSpans}
+          title="the spans that matched, with the fields that the query names"
+          onClick={() => go(linkWith({ matched: withSpans ? undefined : '1' }), true)}
+        >
+          matched spans
+        </Button>
         <Pages found={found} state={state} />
       </div>
       {rows.length > 0 && (
         <>
           <Scatter traces={rows} open={(trace) => go(traceLink(trace))} />
-          <Table rows={rows} sort={[key, isUp]} chosen={chosen} marked={marked} mark={mark} />
+          <Table withSpans={withSpans} rows={rows} sort={[key, isUp]} chosen={chosen} marked={marked} mark={mark} />
         </>
       )}
       {rows.length === 0 && !isBusy && !failed && found && (
@@ -105,6 +115,7 @@ const COLUMNS: [SortKey, string, string][] = [
 ];
 
 type TableProps = {
+  withSpans: boolean;
   rows: FoundTrace[];
   sort: [SortKey, boolean];
   chosen: number;
@@ -112,7 +123,7 @@ type TableProps = {
   mark: (id: string) => void;
 };
 
-function Table({ rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
+function Table({ withSpans, rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
   const longest = Math.max(...rows.map((trace) => trace.durationMs), 1);
   return (
     <div class="scroll-x">
@@ -135,7 +146,10 @@ function Table({ rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
         </thead>
         <tbody>
           {rows.map((trace, at) => (
-            <Row key={trace.id} {...{ trace, longest, mark }} isChosen={at === chosen} isMarked={marked.includes(trace.id)} />
+            <Fragment key={trace.id}>
+              <Row {...{ trace, longest, mark }} isChosen={at === chosen} isMarked={marked.includes(trace.id)} />
+              {withSpans && <Matched trace={trace} />}
+            </Fragment>
           ))}
         </tbody>
       </table>

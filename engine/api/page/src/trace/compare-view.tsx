@@ -151,7 +151,7 @@ function Row({ node, most, collapsed, setCollapsed }: RowProps) {
         {showDuration(Math.abs(by))}
       </td>
       <td class="difference">
-        <span class={by > 0 ? 'delta more' : 'delta less'} style={{ width: `${(Math.abs(by) / most) * 60}px` }} />
+        {by !== 0 && <span class={by > 0 ? 'delta more' : 'delta less'} style={{ width: `${(Math.abs(by) / most) * 60}px` }} />}
         <span class="faint">{SAID[is]}</span>
       </td>
     </tr>
