@@ -29,7 +29,8 @@ export class Browser {
       if (!url.startsWith(server.query) && !url.startsWith('blob:')) wrong.push(`a request to ${url}`);
     });
     page.on('response', (response) => {
-      if (response.status() >= 400 && !allowed(response.url())) wrong.push(`${response.url()} is answered ${response.status()}`);
+      if (response.status() >= 400 && !allowed(response.url()))
+        wrong.push(`${response.url()} is answered ${response.status()}`);
     });
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {

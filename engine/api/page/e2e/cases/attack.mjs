@@ -42,7 +42,11 @@ export async function attack({ server, browser, check }) {
       await page.settled();
       await isClean(page, view);
     }
-    same(asked.filter((path) => !/^\/(api\/|page\/|$)/.test(path)), [], 'what else was asked for');
+    same(
+      asked.filter((path) => !/^\/(api\/|page\/|$)/.test(path)),
+      [],
+      'what else was asked for',
+    );
     page.nothingWrong();
     await page.context().close();
   });

@@ -88,11 +88,18 @@ export async function search({ server, browser, check }) {
       return link && link.getAttribute('href') !== before && document.querySelector('.results[aria-busy=false]');
     }, first);
     await page.goBack();
-    await page.waitForFunction((before) => document.querySelector('table.traces tbody a')?.getAttribute('href') === before, first);
+    await page.waitForFunction(
+      (before) => document.querySelector('table.traces tbody a')?.getAttribute('href') === before,
+      first,
+    );
     await page.getByRole('columnheader', { name: 'Spans' }).getByRole('link').click();
     await page.waitForFunction(() => document.querySelector('th[aria-sort=descending]')?.textContent.includes('Spans'));
     const spans = (await rows(page).locator('td:nth-child(5)').allInnerTexts()).map(Number);
-    same(spans, [...spans].sort((a, b) => b - a), 'spans in descending order');
+    same(
+      spans,
+      [...spans].sort((a, b) => b - a),
+      'spans in descending order',
+    );
     page.nothingWrong();
     await page.context().close();
   });
@@ -101,7 +108,10 @@ export async function search({ server, browser, check }) {
     const page = await browser.page(server);
     await page.visit('/?service=page-live&live=1');
     await page.getByText('following: 0 traces').waitFor();
-    for (const [trace, name] of [['c1', 'first to come'], ['c2', 'next to come']]) {
+    for (const [trace, name] of [
+      ['c1', 'first to come'],
+      ['c2', 'next to come'],
+    ]) {
       const now = Date.now() - (await import('../feed.mjs')).BASE_MS;
       await server.post(request({ 'page-live': [span(trace.padEnd(32, '0'), 1, 0, name, now, now + 5)] }));
       await page.getByText(name).waitFor();

@@ -46,7 +46,8 @@ export function Cluster({ page }: { page: ClusterPage | null }) {
       <h2>
         Ring and members{' '}
         <span class="faint">
-          {page.label} · {plural(page.replication, 'copy', 'copies')}{page.zoneAware ? ', by zone' : ''} · ring {page.fingerprint}
+          {page.label} · {plural(page.replication, 'copy', 'copies')}
+          {page.zoneAware ? ', by zone' : ''} · ring {page.fingerprint}
         </span>
       </h2>
       {page.notes.map((note) => (

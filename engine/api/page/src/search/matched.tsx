@@ -12,7 +12,9 @@ export function Matched({ trace }: { trace: FoundTrace }) {
       <td colSpan={7}>
         {trace.shown.map((span) => (
           <span key={span.id} class="matched-span">
-            <Link to={linkTo('trace', { id: trace.id, span: span.id.padStart(16, '0') })}>{span.name || 'no name'}</Link>{' '}
+            <Link to={linkTo('trace', { id: trace.id, span: span.id.padStart(16, '0') })}>
+              {span.name || 'no name'}
+            </Link>{' '}
             {showDuration(span.durationNs)}{' '}
             {span.attributes.map(([key, value], at) => (
               <code key={at}>

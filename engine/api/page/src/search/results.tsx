@@ -66,7 +66,8 @@ export function Results({ traces, found, state, isBusy, isLive, failed }: Props)
       )}
       {rows.length === 0 && !isBusy && !failed && found && (
         <p class="empty">
-          No trace in this range. <Link to={linkWith({ from: 'now-24h', to: undefined, cursor: undefined })}>Look at the last 24 h</Link>
+          No trace in this range.{' '}
+          <Link to={linkWith({ from: 'now-24h', to: undefined, cursor: undefined })}>Look at the last 24 h</Link>
         </p>
       )}
     </section>
@@ -134,7 +135,12 @@ function Table({ withSpans, rows, sort: [key, isUp], chosen, marked, mark }: Tab
               <span class="sr">compare</span>
             </th>
             {COLUMNS.map(([column, label, style]) => (
-              <th key={column} scope="col" class={style} aria-sort={column !== key ? 'none' : isUp ? 'ascending' : 'descending'}>
+              <th
+                key={column}
+                scope="col"
+                class={style}
+                aria-sort={column !== key ? 'none' : isUp ? 'ascending' : 'descending'}
+              >
                 <Link to={linkWith({ sort: `${column}-${column === key && !isUp ? 'up' : 'down'}` })}>
                   {label}
                   {column === key ? (isUp ? ' ↑' : ' ↓') : ''}
@@ -157,13 +163,24 @@ function Table({ withSpans, rows, sort: [key, isUp], chosen, marked, mark }: Tab
   );
 }
 
-type RowProps = { trace: FoundTrace; longest: number; isChosen: boolean; isMarked: boolean; mark: (id: string) => void };
+type RowProps = {
+  trace: FoundTrace;
+  longest: number;
+  isChosen: boolean;
+  isMarked: boolean;
+  mark: (id: string) => void;
+};
 
 function Row({ trace, longest, isChosen, isMarked, mark }: RowProps) {
   return (
     <tr class={isChosen ? 'chosen' : ''} aria-selected={isChosen}>
       <td class="mark">
-        <input type="checkbox" checked={isMarked} onChange={() => mark(trace.id)} aria-label={`compare ${trace.name}`} />
+        <input
+          type="checkbox"
+          checked={isMarked}
+          onChange={() => mark(trace.id)}
+          aria-label={`compare ${trace.name}`}
+        />
       </td>
       <td class="nowrap">
         <Time ms={trace.startMs} />
@@ -182,7 +199,10 @@ function Row({ trace, longest, isChosen, isMarked, mark }: RowProps) {
       </td>
       <td class="num duration">
         {trace.durationMs === 0 ? '<1 ms' : showDuration(trace.durationMs * 1e6)}
-        <span class="length" style={{ width: `${(100 * trace.durationMs) / longest}%`, background: serviceColor(trace.service) }} />
+        <span
+          class="length"
+          style={{ width: `${(100 * trace.durationMs) / longest}%`, background: serviceColor(trace.service) }}
+        />
       </td>
       <td class="num">{trace.spans}</td>
       <td class={trace.errors > 0 ? 'num bad' : 'num'}>{trace.errors > 0 ? trace.errors : ''}</td>

@@ -61,7 +61,11 @@ function Row(props: Props & { row: number; place: number; isMatch: boolean }) {
       style={{ transform: `translateY(${place * ROW_HEIGHT}px)` }}
       onClick={() => choose(row === chosen ? -1 : row)}
     >
-      <div class="cell-name" role="gridcell" style={{ paddingLeft: `${Math.min(tree.depth[row]!, MOST_INDENT) * 12 + 4}px` }}>
+      <div
+        class="cell-name"
+        role="gridcell"
+        style={{ paddingLeft: `${Math.min(tree.depth[row]!, MOST_INDENT) * 12 + 4}px` }}
+      >
         {below > 0 ? (
           <button
             type="button"
@@ -79,7 +83,11 @@ function Row(props: Props & { row: number; place: number; isMatch: boolean }) {
           <span class="twist" />
         )}
         <span class="strip" style={{ background: serviceColor(service) }} />
-        {tree.status[row] === 2 && <span class="bad flag" title="error" aria-label="error">!</span>}
+        {tree.status[row] === 2 && (
+          <span class="bad flag" title="error" aria-label="error">
+            !
+          </span>
+        )}
         <span class="svc">{service}</span>
         <span class="op" title={`${service} ${name}`}>
           {name}
@@ -115,7 +123,9 @@ function Bar({ tree, row, window, critical, service }: Props & { row: number; se
         style={{ left: `${place.left * 100}%`, width: `${place.width * 100}%`, background: serviceColor(service) }}
       />
       {critical && <Stretches critical={critical} row={row} window={window} />}
-      {tree.events[row]! > 0 && <i class="has-events" style={{ left: `${place.left * 100}%` }} title={`${tree.events[row]} events`} />}
+      {tree.events[row]! > 0 && (
+        <i class="has-events" style={{ left: `${place.left * 100}%` }} title={`${tree.events[row]} events`} />
+      )}
       <span
         class={isOver ? 'took over' : 'took'}
         style={isOver ? { right: '4px', background: serviceColor(service) } : labelPlace}

@@ -44,12 +44,16 @@ export function TraceView() {
     <div class="trace" data-spans={tree.count}>
       <TraceHead id={id} loaded={loaded} tabs={TABS} tab={tab} isLive={isLive} again={again} />
       {isLive && (
-        <Notice kind="info">not yet complete: spans of this trace are still being taken in.{' '}
-          {size <= MOST_REREAD ? 'It is read again as they come.' : 'It is too large to be read again by itself.'}</Notice>
+        <Notice kind="info">
+          not yet complete: spans of this trace are still being taken in.{' '}
+          {size <= MOST_REREAD ? 'It is read again as they come.' : 'It is too large to be read again by itself.'}
+        </Notice>
       )}
       {tree.partial && <Notice kind="warning">{tree.partial}</Notice>}
       {orphans > 0 && (
-        <Notice kind="warning">{plural(orphans, 'span')} {orphans === 1 ? 'names a parent' : 'name parents'} not in this trace.</Notice>
+        <Notice kind="warning">
+          {plural(orphans, 'span')} {orphans === 1 ? 'names a parent' : 'name parents'} not in this trace.
+        </Notice>
       )}
       {tab === 'waterfall' && <Waterfall loaded={loaded} source={source} />}
       {tab === 'flame' && <FlameView tree={tree} />}
@@ -77,7 +81,8 @@ export function useTrace(id: string, round: number) {
   const [state, setState] = useState<{ loaded: Loaded | null; problem: string }>({ loaded: null, problem: '' });
   useEffect(() => () => source?.close(), [source]);
   useEffect(() => {
-    if (!source) return setState({ loaded: null, problem: `"${id}" is no trace id, expected 1 to 32 hexadecimal digits` });
+    if (!source)
+      return setState({ loaded: null, problem: `"${id}" is no trace id, expected 1 to 32 hexadecimal digits` });
     let isHere = true;
     source.load().then(
       (loaded) => isHere && setState((before) => (isSame(before.loaded, loaded) ? before : { loaded, problem: '' })),

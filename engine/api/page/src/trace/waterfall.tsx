@@ -62,8 +62,19 @@ export function Waterfall({ loaded, source }: { loaded: Loaded; source: TraceSou
   const [first, last] = inSight(top, height, ROW_HEIGHT, rows.length, MORE_ROWS);
   return (
     <div class="waterfall-view">
-      <Toolbar tree={tree} rows={rows.length} matches={matches} chosen={chosen} choose={choose} setCollapsed={setCollapsed} />
-      <Minimap tree={tree} window={window} setWindow={(next) => go(linkWith({ zoom: writeWindow(next, tree.total) }), true)} />
+      <Toolbar
+        tree={tree}
+        rows={rows.length}
+        matches={matches}
+        chosen={chosen}
+        choose={choose}
+        setCollapsed={setCollapsed}
+      />
+      <Minimap
+        tree={tree}
+        window={window}
+        setWindow={(next) => go(linkWith({ zoom: writeWindow(next, tree.total) }), true)}
+      />
       <div class={chosen >= 0 ? 'panes has-detail' : 'panes'}>
         <div class="rows-frame">
           <Ruler window={window} />
@@ -96,7 +107,9 @@ export function Waterfall({ loaded, source }: { loaded: Loaded; source: TraceSou
             </div>
           </div>
         </div>
-        {chosen >= 0 && <DetailPanel key={chosen} tree={tree} row={chosen} source={source} close={() => choose(-1)} show={choose} />}
+        {chosen >= 0 && (
+          <DetailPanel key={chosen} tree={tree} row={chosen} source={source} close={() => choose(-1)} show={choose} />
+        )}
       </div>
     </div>
   );
@@ -125,7 +138,11 @@ function useMatches(source: TraceSource, tree: Tree, text: string): Uint32Array 
   useEffect(() => {
     let isHere = true;
     if (text === '') setMatches(new Uint32Array());
-    else source.find(text).then((found) => isHere && setMatches(found as Uint32Array<ArrayBuffer>), () => undefined);
+    else
+      source.find(text).then(
+        (found) => isHere && setMatches(found as Uint32Array<ArrayBuffer>),
+        () => undefined,
+      );
     return () => void (isHere = false);
   }, [source, tree, text]);
   return matches;
