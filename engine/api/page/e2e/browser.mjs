@@ -37,7 +37,7 @@ export class Browser {
         console.error(`policy: ${event.violatedDirective} of ${event.blockedURI} ${event.sourceFile}`);
       });
     });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     page.noteWrong = (what) => wrong.push(what);
     page.nothingWrong = () => {
       if (wrong.length > 0) throw new Error(wrong.join('\n       '));
