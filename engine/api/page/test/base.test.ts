@@ -143,7 +143,7 @@ test('numbers', () => {
     '4.5M',
     '2.0G',
   ]);
-  expect([0, 0.001, 0.5, 2500].map(showRate)).toEqual(['0', '1.0e-3', '0.5', '2,500']);
+  expect([0, 0.001, 0.5, 2500].map(showRate)).toEqual(['0', '0.001', '0.5', '2,500']);
   expect([0, 0.0001, 0.015, 0.5, NaN].map(showPercent)).toEqual(['0 %', '<0.1 %', '1.5 %', '50 %', '']);
   expect([0, 1023, 1536, 5e9].map(showBytes)).toEqual(['0 B', '1023 B', '1.5 KiB', '4.7 GiB']);
   expect([plural(1, 'span'), plural(2, 'span')]).toEqual(['1 span', '2 spans']);

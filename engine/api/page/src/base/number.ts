@@ -14,7 +14,7 @@ export function showCount(value: number): string {
 export function showRate(value: number): string {
   if (value === 0) return '0';
   return value < 0.01
-    ? value.toExponential(1)
+    ? String(Number(value.toPrecision(1)))
     : value < 10
       ? String(Number(value.toFixed(2)))
       : showCount(Math.round(value));

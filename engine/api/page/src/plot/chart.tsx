@@ -122,7 +122,7 @@ function optionsOf({ lines, range, width, show, setHover, zone, open }: OptionsO
         label: line.label,
         stroke: line.color,
         width: 1.5,
-        points: { show: false },
+        points: { show: true, size: 4, filter: alone },
         spanGaps: false,
         ...(line.dash ? { dash: line.dash } : {}),
       })),
@@ -143,6 +143,13 @@ function optionsOf({ lines, range, width, show, setHover, zone, open }: OptionsO
       ],
     },
   };
+}
+
+/** Samples without neighbours, which no line goes through. */
+function alone(plot: uPlot, line: number): number[] {
+  const values = plot.data[line]!;
+  const isThere = (at: number) => values[at] !== null && values[at] !== undefined;
+  return Array.from(values.keys()).filter((at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1));
 }
 
 /** The line that is next to the cursor at a time. */
