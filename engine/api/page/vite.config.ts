@@ -20,17 +20,19 @@ function packed(): Plugin {
     apply: 'build',
     closeBundle() {
       const folder = join(import.meta.dirname, 'dist', FOLDER);
-      const lines = readdirSync(folder).sort().map((name) => {
-        const bytes = readFileSync(join(folder, name));
-        const out = gzipSync(bytes, { level: 9 });
-        out[9] = 255; // the system it was packed on is not told
-        writeFileSync(join(folder, `${name}.gz`), out);
-        rmSync(join(folder, name));
-        const type = TYPES[name.split('.').pop() ?? ''];
-        if (type === undefined) throw new Error(`${name} has no content type, expected one of ${Object.keys(TYPES)}`);
-        const path = `concat!(env!("CARGO_MANIFEST_DIR"), "/page/dist/${FOLDER}/${name}.gz")`;
-        return `    File { name: "${name}", content_type: "${type}", packed: include_bytes!(${path}) },\n`;
-      });
+      const lines = readdirSync(folder)
+        .sort()
+        .map((name) => {
+          const bytes = readFileSync(join(folder, name));
+          const out = gzipSync(bytes, { level: 9 });
+          out[9] = 255; // the system it was packed on is not told
+          writeFileSync(join(folder, `${name}.gz`), out);
+          rmSync(join(folder, name));
+          const type = TYPES[name.split('.').pop() ?? ''];
+          if (type === undefined) throw new Error(`${name} has no content type, expected one of ${Object.keys(TYPES)}`);
+          const path = `concat!(env!("CARGO_MANIFEST_DIR"), "/page/dist/${FOLDER}/${name}.gz")`;
+          return `    File { name: "${name}", content_type: "${type}", packed: include_bytes!(${path}) },\n`;
+        });
       writeFileSync(join(import.meta.dirname, 'dist', 'files.in'), `[\n${lines.join('')}]\n`);
     },
   };
@@ -49,5 +51,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: Object.fromEntries(['/api', '/status', '/metrics', '/ring', '/memberlist'].map((p) => [p, behind])) },
+  server: {
+    proxy: Object.fromEntries(['/api', '/status', '/metrics', '/ring', '/memberlist'].map((p) => [p, behind])),
+  },
 });

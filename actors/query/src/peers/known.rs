@@ -55,15 +55,6 @@ impl Known {
         name.parse().ok().filter(|_| !self.is_live)
     }
 
-    /// One for tests, that is here.
-    #[cfg(test)]
-    pub fn here(node: NodeName, name: &str, listed: Listed, sealed: &[u32], is_live: bool) -> Arc<Self> {
-        let tenant = listed.block.meta().tenant.clone();
-        let key = key(&node, 1, &tenant, name).into();
-        let is_brought = AtomicBool::new(true);
-        Arc::new(Self { node, key, listed, sealed: sealed.into(), is_live, name: name.into(), is_brought })
-    }
-
     /// Whether its metadata was never brought.
     pub fn is_fresh(&self) -> bool {
         !self.is_brought.load(Ordering::Relaxed)

@@ -29,14 +29,15 @@ export class Browser {
       if (!url.startsWith(server.query) && !url.startsWith('blob:')) wrong.push(`a request to ${url}`);
     });
     page.on('response', (response) => {
-      if (response.status() >= 400 && !allowed(response.url())) wrong.push(`${response.url()} is answered ${response.status()}`);
+      if (response.status() >= 400 && !allowed(response.url()))
+        wrong.push(`${response.url()} is answered ${response.status()}`);
     });
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {
         console.error(`policy: ${event.violatedDirective} of ${event.blockedURI} ${event.sourceFile}`);
       });
     });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     page.noteWrong = (what) => wrong.push(what);
     page.nothingWrong = () => {
       if (wrong.length > 0) throw new Error(wrong.join('\n       '));

@@ -20,7 +20,12 @@ import { hostile, OTHER, SHOP, shop } from './feed.mjs';
 import { Server } from './server.mjs';
 
 const { values } = parseArgs({
-  options: { spanloom: { type: 'string' }, chromium: { type: 'string' }, out: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    spanloom: { type: 'string' },
+    chromium: { type: 'string' },
+    out: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
 const SPANS = 100_000;
 const LOADED = 3000;

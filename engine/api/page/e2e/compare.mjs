@@ -8,10 +8,12 @@ import { gunzipSync } from 'node:zlib';
 const [built, committed] = process.argv.slice(2);
 
 function files(folder, within = '') {
-  return readdirSync(join(folder, within)).sort().flatMap((name) => {
-    const path = join(within, name);
-    return statSync(join(folder, path)).isDirectory() ? files(folder, path) : [path];
-  });
+  return readdirSync(join(folder, within))
+    .sort()
+    .flatMap((name) => {
+      const path = join(within, name);
+      return statSync(join(folder, path)).isDirectory() ? files(folder, path) : [path];
+    });
 }
 
 const read = (path) => (path.endsWith('.gz') ? gunzipSync(readFileSync(path)) : readFileSync(path));

@@ -39,14 +39,28 @@ export const OTHER = 'a2'.padEnd(32, '0');
 /** A checkout: six spans in three services, with an error, events and attributes. */
 export function shop(trace, slow) {
   const failed = slow
-    ? { ...ERROR, events: [{ timeUnixNano: nanos(BASE_MS + 90), name: 'exception', attributes: [text('exception.type', 'Timeout')] }] }
+    ? {
+        ...ERROR,
+        events: [
+          { timeUnixNano: nanos(BASE_MS + 90), name: 'exception', attributes: [text('exception.type', 'Timeout')] },
+        ],
+      }
     : {};
-  const query = { kind: 3, attributes: [text('db.system', 'postgresql'), number('db.rows', 42), text('doc', 'https://example.org/doc?a=1')] };
+  const query = {
+    kind: 3,
+    attributes: [text('db.system', 'postgresql'), number('db.rows', 42), text('doc', 'https://example.org/doc?a=1')],
+  };
   return request({
-    'page-shop': [span(trace, 1, 0, 'POST /checkout', 0, slow ? 200 : 100), span(trace, 2, 1, 'load cart', 5, 40, { kind: 3 })],
+    'page-shop': [
+      span(trace, 1, 0, 'POST /checkout', 0, slow ? 200 : 100),
+      span(trace, 2, 1, 'load cart', 5, 40, { kind: 3 }),
+    ],
     'page-cart': [span(trace, 3, 2, 'GET /cart', 8, 36), span(trace, 4, 3, 'SELECT items', 10, 30, query)],
     'page-pay': [
-      span(trace, 5, 1, 'POST /charge', 45, slow ? 190 : 90, { ...failed, attributes: [number('http.status_code', slow ? 504 : 200)] }),
+      span(trace, 5, 1, 'POST /charge', 45, slow ? 190 : 90, {
+        ...failed,
+        attributes: [number('http.status_code', slow ? 504 : 200)],
+      }),
       ...(slow ? [span(trace, 6, 5, 'retry', 100, 180, { kind: 1 })] : []),
     ],
   });
@@ -67,7 +81,9 @@ export function hostile() {
   const events = [{ timeUnixNano: nanos(BASE_MS + 301), name: MARKUP, attributes: [text(MARKUP, MARKUP)] }];
   const links = [{ traceId: SHOP, spanId: hex(1, 16), attributes: [text(MARKUP, 'javascript:window.wasHit=1')] }];
   const more = { attributes, events, links, traceState: MARKUP, status: { code: 2, message: MARKUP } };
-  const made = request({ [`page-hostile ${MARKUP}`]: [span(HOSTILE, 1, 0, MARKUP, 300, 330, more)] }, [text(MARKUP, MARKUP)]);
+  const made = request({ [`page-hostile ${MARKUP}`]: [span(HOSTILE, 1, 0, MARKUP, 300, 330, more)] }, [
+    text(MARKUP, MARKUP),
+  ]);
   made.resourceSpans[0].scopeSpans[0].scope = { name: MARKUP, version: MARKUP };
   return made;
 }
@@ -83,9 +99,15 @@ export function* large(count) {
       const parent = id === 1 ? 0 : Math.ceil((id - 1) / 10);
       const [begin, end] = place(id);
       const service = `page-large-${id % 12}`;
-      const attributes = [text('page.key', `value ${id % 97}`), number('page.number', id), text('http.route', `/route/${id % 31}`)];
+      const attributes = [
+        text('page.key', `value ${id % 97}`),
+        number('page.number', id),
+        text('http.route', `/route/${id % 31}`),
+      ];
       const failed = id % 1013 === 0 ? ERROR : {};
-      (groups[service] ??= []).push(span(LARGE, id, parent, `operation ${id % 53}`, begin, end, { attributes, ...failed }));
+      (groups[service] ??= []).push(
+        span(LARGE, id, parent, `operation ${id % 53}`, begin, end, { attributes, ...failed }),
+      );
     }
     yield request(groups);
   }

@@ -53,7 +53,8 @@ export class Server {
     server.process = spawn(binary, ['serve', '--config', config], { stdio: ['ignore', log, log] });
     closeSync(log);
     await until('server that is ready', async () => {
-      if (server.process.exitCode !== null) throw new Error(`spanloom ended before it was ready:\n${readFileSync(server.log)}`);
+      if (server.process.exitCode !== null)
+        throw new Error(`spanloom ended before it was ready:\n${readFileSync(server.log)}`);
       return (await fetch(`${server.query}/ready`).catch(() => null))?.status === 200;
     });
     return server;
@@ -66,7 +67,8 @@ export class Server {
       body: JSON.stringify(body),
     });
     const said = await answer.text();
-    if (answer.status !== 200 || said.includes('rejected')) throw new Error(`a request is answered ${answer.status}: ${said}`);
+    if (answer.status !== 200 || said.includes('rejected'))
+      throw new Error(`a request is answered ${answer.status}: ${said}`);
   }
 
   async stop() {

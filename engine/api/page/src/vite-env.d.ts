@@ -1,1 +1,3 @@
+// Types of what Vite makes of imports.
+
 /// <reference types="vite/client" />

@@ -1,6 +1,9 @@
 // Bytes of traces for tests, written by a small encoder of its own.
 
-type Field = [number, 'varint' | 'fixed64' | 'double', bigint | number] | [number, 'bytes', Uint8Array | number[]] | [number, 'text', string];
+type Field =
+  | [number, 'varint' | 'fixed64' | 'double', bigint | number]
+  | [number, 'bytes', Uint8Array | number[]]
+  | [number, 'text', string];
 
 function varint(value: bigint): number[] {
   const out: number[] = [];
@@ -43,11 +46,15 @@ export interface MadeSpan {
 
 export const BASE = 1_700_000_000_000_000_001n;
 
-const id = (value: number) => Array.from({ length: 8 }, (_, i) => Number((BigInt(value) >> BigInt(8 * (7 - i))) & 255n));
+const id = (value: number) =>
+  Array.from({ length: 8 }, (_, i) => Number((BigInt(value) >> BigInt(8 * (7 - i))) & 255n));
 
 export function span(made: MadeSpan): number[] {
   const { start = 0, end = 0 } = made;
-  const fields: Field[] = [[1, 'bytes', Array(16).fill(1)], [2, 'bytes', id(made.id)]];
+  const fields: Field[] = [
+    [1, 'bytes', Array(16).fill(1)],
+    [2, 'bytes', id(made.id)],
+  ];
   if (made.parent) fields.push([4, 'bytes', id(made.parent)]);
   fields.push([5, 'text', made.name ?? `span ${made.id}`], [6, 'varint', made.kind ?? 1]);
   fields.push([7, 'fixed64', BASE + BigInt(start)], [8, 'fixed64', BASE + BigInt(end)]);
@@ -58,7 +65,10 @@ export function span(made: MadeSpan): number[] {
 /** A `TraceByIDResponse` with spans by service. */
 export function trace(groups: Record<string, MadeSpan[]>, ...more: Field[]): Uint8Array {
   const resources = Object.entries(groups).map(([service, spans]): Field => {
-    const resource = message([1, 'bytes', pair('service.name', string(service))], [1, 'bytes', pair('host', string(`${service}-1`))]);
+    const resource = message(
+      [1, 'bytes', pair('service.name', string(service))],
+      [1, 'bytes', pair('host', string(`${service}-1`))],
+    );
     const scope = message([1, 'text', 'made'], [2, 'text', '2']);
     const scopeSpans = message([1, 'bytes', scope], ...spans.map((one): Field => [2, 'bytes', span(one)]));
     return [1, 'bytes', message([1, 'bytes', resource], [2, 'bytes', scopeSpans])];

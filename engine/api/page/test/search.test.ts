@@ -11,13 +11,18 @@ import { queryOf, rangeOf, readState } from '../src/search/state';
 
 describe('form', () => {
   const check = (form: object, expected: string) =>
-    expect(formQuery({ ...EMPTY_FORM, ...form })).toEqual(expected.startsWith('{') ? { q: expected } : { wrong: expected });
+    expect(formQuery({ ...EMPTY_FORM, ...form })).toEqual(
+      expected.startsWith('{') ? { q: expected } : { wrong: expected },
+    );
 
   test('what is said becomes conditions of one span', () => {
     check({}, '{ }');
     check({ service: 'shop' }, '{ resource.service.name = "shop" }');
     check({ service: 'a"\\b', operation: 'GET /\n' }, '{ resource.service.name = "a\\"\\\\b" && name = "GET /\\n" }');
-    check({ status: 'error', min: '100ms', max: '1m30s' }, '{ status = error && duration >= 100ms && duration <= 1m30s }');
+    check(
+      { status: 'error', min: '100ms', max: '1m30s' },
+      '{ status = error && duration >= 100ms && duration <= 1m30s }',
+    );
     check({ min: '5' }, 'the duration is "5", expected one such as 100ms or 1.5s');
   });
 
@@ -69,26 +74,61 @@ describe('editor', () => {
   test('pieces', () => {
     const kinds = (text: string) => pieces(text).map(({ kind, text: part }) => `${kind}:${part}`);
     expect(kinds('{ resource.service.name = "a\\"b" && duration>100ms }')).toEqual([
-      'brace:{', 'field:resource.service.name', 'operator:=', 'string:"a\\"b"', 'operator:&&', 'intrinsic:duration',
-      'operator:>', 'number:100ms', 'brace:}',
+      'brace:{',
+      'field:resource.service.name',
+      'operator:=',
+      'string:"a\\"b"',
+      'operator:&&',
+      'intrinsic:duration',
+      'operator:>',
+      'number:100ms',
+      'brace:}',
     ]);
     expect(kinds('{ span."a b" !~ `x` } | rate() by (.c)')).toEqual([
-      'brace:{', 'field:span."a b"', 'operator:!~', 'string:`x`', 'brace:}', 'operator:|', 'function:rate', 'brace:(',
-      'brace:)', 'function:by', 'brace:(', 'field:.c', 'brace:)',
+      'brace:{',
+      'field:span."a b"',
+      'operator:!~',
+      'string:`x`',
+      'brace:}',
+      'operator:|',
+      'function:rate',
+      'brace:(',
+      'brace:)',
+      'function:by',
+      'brace:(',
+      'field:.c',
+      'brace:)',
     ]);
     expect(kinds('{ status = error && "open')).toContain('literal:error');
     expect(pieces('\u0000\u00e4 #')).toHaveLength(3);
   });
 
   test.each([
-    ['{ ', 'field', 2], ['{ res', 'field', 2], ['{ resource.ser', 'field', 2], ['{ .a ', 'operator', 5], ['{ .a = ', 'value', 7],
-    ['{ .a = "x', 'value', 7], ['{ status = e', 'value', 11], ['{ .a = 1 ', 'operator', 9], ['{ .a = 1 && ', 'field', 12],
-    ['{ } | ', 'stage', 6], ['{ } | ra', 'stage', 6], ['{ } | rate() by (', 'field', 17], ['{ } ', 'nothing', 4], ['', 'nothing', 0],
-  ])('at the end of %j stands a %s', (text, what, from) => expect(placeAt(text, text.length)).toMatchObject({ what, from }));
+    ['{ ', 'field', 2],
+    ['{ res', 'field', 2],
+    ['{ resource.ser', 'field', 2],
+    ['{ .a ', 'operator', 5],
+    ['{ .a = ', 'value', 7],
+    ['{ .a = "x', 'value', 7],
+    ['{ status = e', 'value', 11],
+    ['{ .a = 1 ', 'operator', 9],
+    ['{ .a = 1 && ', 'field', 12],
+    ['{ } | ', 'stage', 6],
+    ['{ } | ra', 'stage', 6],
+    ['{ } | rate() by (', 'field', 17],
+    ['{ } ', 'nothing', 4],
+    ['', 'nothing', 0],
+  ])('at the end of %j stands a %s', (text, what, from) =>
+    expect(placeAt(text, text.length)).toMatchObject({ what, from }),
+  );
 
   test('errors are placed', () => {
     const text = '{ .a = 1 &&\n  "ä" }';
-    expect(placeOfError('{ .a = }', 'the query is wrong: line 1, column 8: found `}`')).toEqual({ from: 7, to: 8, said: 'found `}`' });
+    expect(placeOfError('{ .a = }', 'the query is wrong: line 1, column 8: found `}`')).toEqual({
+      from: 7,
+      to: 8,
+      said: 'found `}`',
+    });
     expect(placeOfError(text, 'line 2, column 3: x')).toEqual({ from: 14, to: 17, said: 'x' });
     expect(placeOfError('{ .a', 'line 1, column 5: found the end')).toEqual({ from: 3, to: 4, said: 'found the end' });
     expect(placeOfError('{', 'line 9, column 1: x')).toBeNull();
@@ -101,11 +141,25 @@ describe('editor', () => {
 test('found traces are read and sorted', () => {
   const raw = (id: string, start: string, more = {}) => readTrace({ traceID: id, startTimeUnixNano: start, ...more });
   const a = raw('1', '1700000000000000001', {
-    rootServiceName: 'shop', rootTraceName: 'x', durationMs: 7,
+    rootServiceName: 'shop',
+    rootTraceName: 'x',
+    durationMs: 7,
     serviceStats: { b: { spanCount: 1 }, a: { spanCount: 3, errorCount: 2 } },
-    spanSets: [{ matched: 2, spans: [{ spanID: 's', durationNanos: '5', attributes: [{ key: 'k', value: { intValue: '3' } }] }] }],
+    spanSets: [
+      {
+        matched: 2,
+        spans: [{ spanID: 's', durationNanos: '5', attributes: [{ key: 'k', value: { intValue: '3' } }] }],
+      },
+    ],
   });
-  expect(a).toMatchObject({ id: '1'.padStart(32, '0'), spans: 4, errors: 2, matched: 2, hasRoot: true, startMs: 1.7e12 });
+  expect(a).toMatchObject({
+    id: '1'.padStart(32, '0'),
+    spans: 4,
+    errors: 2,
+    matched: 2,
+    hasRoot: true,
+    startMs: 1.7e12,
+  });
   expect(a.services.map((one) => one.name)).toEqual(['a', 'b']);
   expect(a.shown[0]!.attributes).toEqual([['k', '3']]);
   const b = raw('2', '1700000000000000002', { rootServiceName: '<root span not yet received>' });
@@ -118,6 +172,10 @@ test('found traces are read and sorted', () => {
 
 test('series stand on the same times', () => {
   const series = (times: number[], values: number[]) => ({ labels: {}, times, values });
-  expect(align([series([1000, 2000], [1, NaN]), series([2000, 3000], [5, 6])])).toEqual([[1, 2, 3], [1, null, null], [null, 5, 6]]);
+  expect(align([series([1000, 2000], [1, NaN]), series([2000, 3000], [5, 6])])).toEqual([
+    [1, 2, 3],
+    [1, null, null],
+    [null, 5, 6],
+  ]);
   expect([stepFor(0, 3600e3), stepFor(0, 60e3), stepFor(0, 1e12)]).toEqual([60, 1, 3600]);
 });

@@ -1,8 +1,7 @@
-// Reading a trace: protobuf, the tree, the critical path, rows, what is found.
+// Reading a trace: protobuf, what a span says, rows, windows of time, what is found.
 
 import { describe, expect, test } from 'vitest';
 import { idText, readTrace } from '../src/trace/columns';
-import { criticalPath, firstStretch } from '../src/trace/critical';
 import { readDetail } from '../src/trace/detail';
 import { findRows } from '../src/trace/find';
 import { ProtoError } from '../src/trace/proto';
@@ -11,13 +10,13 @@ import { buildTree } from '../src/trace/tree';
 import { readWindow, within, writeWindow } from '../src/trace/window';
 import { BASE, type MadeSpan, message, pair, string, trace } from './made';
 
-const tree = (spans: MadeSpan[]) => buildTree(readTrace(trace({ s: spans })));
-const ids = (list: Iterable<number>, from: Uint32Array) => Array.from(list, (row) => parseInt(idText(from, row), 16));
-
 describe('columns', () => {
   const bytes = trace({
     a: [{ id: 1, name: 'root', kind: 2, start: 1000, end: 5000, status: 2 }],
-    b: [{ id: 2, parent: 1, name: 'child', start: 1001, end: 900 }, { id: 0xfedcba98, parent: 1, name: 'root', start: 0, end: 10 }],
+    b: [
+      { id: 2, parent: 1, name: 'child', start: 1001, end: 900 },
+      { id: 0xfedcba98, parent: 1, name: 'root', start: 0, end: 10 },
+    ],
   });
 
   test('spans are read with names and services once', () => {
@@ -65,7 +64,21 @@ describe('columns', () => {
   });
 
   test('unknown fields are passed over', () => {
-    const more = trace({ a: [{ id: 1, more: [[99, 'text', 'x'], [98, 'varint', 7], [97, 'fixed64', 1n]] }] }, [50, 'text', 'y']);
+    const more = trace(
+      {
+        a: [
+          {
+            id: 1,
+            more: [
+              [99, 'text', 'x'],
+              [98, 'varint', 7],
+              [97, 'fixed64', 1n],
+            ],
+          },
+        ],
+      },
+      [50, 'text', 'y'],
+    );
     expect(readTrace(more).count).toBe(1);
   });
 });
@@ -74,30 +87,49 @@ describe('detail', () => {
   const list = message([1, 'bytes', string('a')], [1, 'bytes', message([3, 'varint', -1])]);
   const map = message([1, 'bytes', pair('k', message([2, 'varint', 1]))]);
   const values: [string, number[]][] = [
-    ['string', string('<b>')], ['int', message([3, 'varint', -5])], ['true', message([2, 'varint', 1])],
-    ['float', message([4, 'double', 0.5])], ['bytes', message([7, 'bytes', [1, 255]])],
-    ['list', message([5, 'bytes', list])], ['map', message([6, 'bytes', map])], ['none', []],
+    ['string', string('<b>')],
+    ['int', message([3, 'varint', -5])],
+    ['true', message([2, 'varint', 1])],
+    ['float', message([4, 'double', 0.5])],
+    ['bytes', message([7, 'bytes', [1, 255]])],
+    ['list', message([5, 'bytes', list])],
+    ['map', message([6, 'bytes', map])],
+    ['none', []],
   ];
   const event = message([1, 'fixed64', BASE + 7n], [2, 'text', 'e'], [3, 'bytes', pair('x', string('y'))]);
   const link = message([1, 'bytes', Array(16).fill(0xab)], [2, 'bytes', Array(8).fill(0xcd)]);
   const bytes = trace({
-    s: [{
-      id: 1, status: 2,
-      more: [
-        ...values.map(([key, value]): [number, 'bytes', number[]] => [9, 'bytes', pair(key, value)]),
-        [11, 'bytes', event], [13, 'bytes', link], [3, 'text', 'a=b'], [10, 'varint', 2],
-      ],
-    }],
+    s: [
+      {
+        id: 1,
+        status: 2,
+        more: [
+          ...values.map(([key, value]): [number, 'bytes', number[]] => [9, 'bytes', pair(key, value)]),
+          [11, 'bytes', event],
+          [13, 'bytes', link],
+          [3, 'text', 'a=b'],
+          [10, 'varint', 2],
+        ],
+      },
+    ],
   });
 
   test('everything that a span says', () => {
     const columns = readTrace(bytes);
     const detail = readDetail(bytes, columns, 0);
     expect(detail.attributes.map(({ key, value }) => [key, value.type, value.text])).toEqual([
-      ['string', 'string', '<b>'], ['int', 'int', '-5'], ['true', 'bool', 'true'], ['float', 'float', '0.5'],
-      ['bytes', 'bytes', '01ff'], ['list', 'list', '["a", -1]'], ['map', 'map', '{"k": true}'], ['none', 'none', ''],
+      ['string', 'string', '<b>'],
+      ['int', 'int', '-5'],
+      ['true', 'bool', 'true'],
+      ['float', 'float', '0.5'],
+      ['bytes', 'bytes', '01ff'],
+      ['list', 'list', '["a", -1]'],
+      ['map', 'map', '{"k": true}'],
+      ['none', 'none', ''],
     ]);
-    expect(detail.events).toEqual([{ at: 7, name: 'e', attributes: [{ key: 'x', value: { type: 'string', text: 'y' } }] }]);
+    expect(detail.events).toEqual([
+      { at: 7, name: 'e', attributes: [{ key: 'x', value: { type: 'string', text: 'y' } }] },
+    ]);
     expect(detail.links[0]).toMatchObject({ traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8) });
     expect(detail.traceState).toBe('a=b');
     expect(detail.dropped).toEqual([2, 0, 0]);
@@ -114,95 +146,6 @@ describe('detail', () => {
   });
 });
 
-describe('tree', () => {
-  test('rows are depth first, children by start', () => {
-    const made = tree([
-      { id: 4, parent: 2, start: 30, end: 35 }, { id: 3, parent: 1, start: 50, end: 60 },
-      { id: 2, parent: 1, start: 10, end: 40 }, { id: 1, start: 0, end: 100 }, { id: 5, parent: 2, start: 20, end: 25 },
-    ]);
-    expect(ids([0, 1, 2, 3, 4], made.id)).toEqual([1, 2, 5, 4, 3]);
-    expect([...made.depth]).toEqual([0, 1, 2, 2, 1]);
-    expect([...made.end]).toEqual([5, 4, 3, 4, 5]);
-    expect([...made.parent]).toEqual([-1, 0, 1, 1, 0]);
-    expect(made.total).toBe(100);
-    expect([...made.self]).toEqual([60, 20, 5, 5, 10]);
-  });
-
-  test('orphans and circles are tops, each span once', () => {
-    const made = tree([
-      { id: 1, start: 0, end: 9 }, { id: 2, parent: 77, start: 1, end: 2 }, { id: 3, parent: 4, start: 3, end: 4 },
-      { id: 4, parent: 3, start: 2, end: 5 }, { id: 5, parent: 5, start: 4, end: 5 }, { id: 6, parent: 3, start: 5, end: 6 },
-    ]);
-    expect(ids([0, 1, 2, 3, 4, 5], made.id)).toEqual([1, 2, 4, 3, 6, 5]);
-    expect([...made.orphan]).toEqual([0, 1, 1, 0, 0, 1]);
-    expect([...made.depth]).toEqual([0, 0, 0, 1, 2, 0]);
-  });
-
-  test('spans that share an id: the server is below the client, others below the server', () => {
-    const made = tree([
-      { id: 1, kind: 3, start: 0, end: 10, name: 'client' }, { id: 1, kind: 2, start: 1, end: 9, name: 'server' },
-      { id: 2, parent: 1, start: 2, end: 3, name: 'inner' },
-    ]);
-    expect(Array.from(made.name, (at) => made.names[at])).toEqual(['client', 'server', 'inner']);
-    expect([...made.depth]).toEqual([0, 1, 2]);
-  });
-
-  test('a deep trace needs no deep stack', () => {
-    const spans = Array.from({ length: 5000 }, (_, i): MadeSpan => ({ id: i + 1, parent: i, start: i, end: 10_000 - i }));
-    const made = tree(spans);
-    expect(made.depth[4999]).toBe(4999);
-    expect(criticalPath(made).row).toHaveLength(9999);
-  });
-});
-
-describe('critical path', () => {
-  const stretches = (spans: MadeSpan[]) => {
-    const made = tree(spans);
-    const path = criticalPath(made);
-    return Array.from(path.row, (row, at) => [...ids([row], made.id), path.from[at], path.to[at]]);
-  };
-
-  test('what ran last before each moment was waited for', () => {
-    expect(stretches([{ id: 1, start: 0, end: 100 }])).toEqual([[1, 0, 100]]);
-    expect(stretches([
-      { id: 1, start: 0, end: 100 }, { id: 2, parent: 1, start: 10, end: 60 },
-      { id: 3, parent: 1, start: 20, end: 80 }, { id: 4, parent: 3, start: 30, end: 50 },
-    ])).toEqual([[1, 0, 10], [1, 80, 100], [2, 10, 20], [3, 20, 30], [3, 50, 80], [4, 30, 50]]);
-  });
-
-  test('children that outlive their parent, or began before it, are cut', () => {
-    expect(stretches([{ id: 1, start: 10, end: 50 }, { id: 2, parent: 1, start: 30, end: 90 }])).toEqual([[1, 0, 20], [2, 20, 40]]);
-    expect(stretches([{ id: 1, start: 10, end: 50 }, { id: 2, parent: 1, start: 0, end: 20 }])).toEqual([[1, 20, 50], [2, 10, 20]]);
-  });
-
-  test('its stretches add up to the whole, without overlap', () => {
-    let seed = 7;
-    const random = (n: number) => (seed = (seed * 48271) % 2147483647) % n;
-    for (let round = 0; round < 50; round++) {
-      const spans: MadeSpan[] = [{ id: 1, start: 500, end: 1500 }];
-      for (let id = 2; id < 40; id++) {
-        const start = random(1900);
-        spans.push({ id, parent: 1 + random(id - 1), start, end: start + random(800) });
-      }
-      const made = tree(spans);
-      const root = ids(Array(made.count).keys(), made.id).indexOf(1);
-      const path = criticalPath(made, root);
-      const list = Array.from(path.from, (from, at) => [from, path.to[at]!] as const).sort((a, b) => a[0] - b[0]);
-      let at = made.start[root]!;
-      for (const [from, to] of list) {
-        expect(from).toBe(at);
-        at = to;
-      }
-      expect(at).toBe(made.start[root]! + made.duration[root]!);
-    }
-  });
-
-  test('stretches of a row are found', () => {
-    const path = { row: Uint32Array.of(1, 1, 4), from: new Float64Array(3), to: new Float64Array(3) };
-    expect([0, 1, 2, 4, 5].map((row) => firstStretch(path, row))).toEqual([0, 0, 2, 2, 3]);
-  });
-});
-
 test('rows that are collapsed, revealed, in sight', () => {
   const [end, depth] = [Uint32Array.of(6, 4, 3, 4, 6, 6), Uint16Array.of(0, 1, 2, 2, 1, 2)];
   const parent = Int32Array.of(-1, 0, 1, 1, 0, 4);
@@ -215,7 +158,9 @@ test('rows that are collapsed, revealed, in sight', () => {
   expect(inSight(240, 100, 24, 1000, 2)).toEqual([8, 17]);
   expect(inSight(0, 100, 24, 3, 5)).toEqual([0, 3]);
   const before = { id: Uint32Array.of(0, 1, 0, 2, 0, 3) };
-  expect([...carried(new Set([1]), before, { id: Uint32Array.of(0, 1, 0, 9, 0, 2, 0, 3), end: Uint32Array.of(4, 2, 4, 4) })]).toEqual([2]);
+  expect([
+    ...carried(new Set([1]), before, { id: Uint32Array.of(0, 1, 0, 9, 0, 2, 0, 3), end: Uint32Array.of(4, 2, 4, 4) }),
+  ]).toEqual([2]);
 });
 
 test('windows of time', () => {
@@ -232,7 +177,10 @@ test('windows of time', () => {
 test('spans are found by text, id and attribute', () => {
   const attribute = (key: string, value: number[]): MadeSpan['more'] => [[9, 'bytes', pair(key, value)]];
   const bytes = trace({
-    shop: [{ id: 1, name: 'POST /Cart' }, { id: 2, name: 'x', more: attribute('http.Status', message([3, 'varint', 504])) }],
+    shop: [
+      { id: 1, name: 'POST /Cart' },
+      { id: 2, name: 'x', more: attribute('http.Status', message([3, 'varint', 504])) },
+    ],
     pay: [{ id: 0xabc, name: 'y', more: attribute('user', string('Änne')) }],
   });
   const columns = readTrace(bytes);

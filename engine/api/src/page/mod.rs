@@ -128,6 +128,12 @@ fn protected(mut response: Response, is_packed: bool, kept: &'static str) -> Res
     response
 }
 
+/// The name of a file that is there.
+#[cfg(test)]
+pub(crate) fn a_file() -> &'static str {
+    FILES[0].name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -222,6 +222,7 @@ async fn every_listed_endpoint_is_routed() {
         server.fake.searches.will_be(vec![Ok(SearchPart { done: true, ..SearchPart::default() })]);
         server.fake.series.will_be(vec![Ok(MetricsPart { done: true, ..MetricsPart::default() })]);
         let path = endpoint.path.replace("{id}", ID).replace("{tag}", ".a");
+        let path = path.replace("{file}", crate::page::a_file());
         let query = if path.starts_with("/api/metrics") { "?q=%7B%7D%7Crate()" } else { "" };
         let got = server.get(&format!("{path}{query}")).await;
         match endpoint.methods.contains("GET") {

@@ -5,6 +5,7 @@
 //! | `mod.rs` | the fake engine, a server, a client |
 //! | `basics.rs` | traces by id, and what operators ask |
 //! | `cluster.rs` | `/ring`, `/memberlist` |
+//! | `page.rs` | the web page |
 //! | `redact.rs` | `/api/redact` |
 //! | `search.rs` | `/api/search` |
 //! | `tags.rs` | names and values |
@@ -17,6 +18,7 @@ mod basics;
 mod cluster;
 mod graph;
 mod jaeger;
+mod page;
 mod redact;
 mod search;
 mod series;

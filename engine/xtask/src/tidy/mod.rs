@@ -6,12 +6,14 @@
 //! | `manifests.rs` | versions in one place, lints in every crate |
 //! | `source.rs` | Rust text told apart into code and comments |
 //! | `rust.rs` | sizes, opening lines, unfinished work, `unsafe`, stops of the walk |
+//! | `page.rs` | the web page's sources: sizes, opening lines, nothing that makes markup of text |
 //! | `links.rs` | links in Markdown lead somewhere |
 //! | `text.rs` | nothing that is true on one machine only, no merge left undone |
 
 mod crates;
 mod links;
 mod manifests;
+mod page;
 mod rust;
 mod source;
 mod text;
@@ -59,6 +61,7 @@ fn check_files(files: &[TextFile]) -> Vec<Violation> {
     let mut found = Vec::new();
     for file in files {
         found.extend(text::check(file));
+        found.extend(page::check(file));
         if file.path.ends_with("Cargo.toml") {
             found.extend(manifests::check(file));
         }

@@ -16,6 +16,8 @@ const VIEWS = [
   '/?from=%3Cscript%3Ealert(1)%3C%2Fscript%3E',
   '/?view=trace&id=%22%3E%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E',
   '/?service=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E',
+  '/?view=trace&id=..%2F..%2F..%2Fshutdown',
+  '/?view=compare&a=..%2F..%2F..%2Fshutdown&b=..',
   '/?view=%3Cscript%3E&tab=__proto__&sort=constructor-up',
 ];
 
@@ -33,11 +35,18 @@ async function isClean(page, where) {
 export async function attack({ server, browser, check }) {
   await check('what senders and addresses say stays text', async () => {
     const page = await browser.page(server, { allowed: (url) => url.includes('/api/') });
+    const asked = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
     for (const view of VIEWS) {
       await page.visit(view);
       await page.settled();
       await isClean(page, view);
     }
+    same(
+      asked.filter((path) => !/^\/(api\/|page\/|$)/.test(path)),
+      [],
+      'what else was asked for',
+    );
     page.nothingWrong();
     await page.context().close();
   });

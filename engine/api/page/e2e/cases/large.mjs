@@ -50,7 +50,10 @@ export async function large({ server, browser, check, spans, out }) {
     for (const tab of ['flame', 'statistics', 'structure']) {
       const clicked = performance.now();
       await page.getByRole('link', { name: tab, exact: true }).click();
-      await page.locator(tab === 'flame' ? '.flame-part' : `table.${tab} tbody tr`).first().waitFor();
+      await page
+        .locator(tab === 'flame' ? '.flame-part' : `table.${tab} tbody tr`)
+        .first()
+        .waitFor();
       console.log(`       ${tab} in ${Math.round(performance.now() - clicked)} ms`);
     }
     page.nothingWrong();

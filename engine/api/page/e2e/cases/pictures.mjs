@@ -6,7 +6,7 @@ import { SHOP } from '../feed.mjs';
 
 const VIEWS = {
   search: '/?limit=100',
-  traceql: `/?q=${encodeURIComponent('{ resource.service.name =~ "page-.*" && duration > 10ms } | select(span.db.system)')}`,
+  traceql: `/?q=${encodeURIComponent('{ resource.service.name =~ "page-.*" && duration > 10ms } | select(span.db.system)')}&matched=1`,
   trace: `/?view=trace&id=${SHOP}&critical=1&span=0000000000000005`,
   flame: `/?view=trace&id=${SHOP}&tab=flame`,
   statistics: `/?view=trace&id=${SHOP}&tab=statistics`,
@@ -19,7 +19,13 @@ const VIEWS = {
 const SCREENS = {
   light: { viewport: { width: 1440, height: 900 }, colorScheme: 'light' },
   dark: { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' },
-  phone: { viewport: { width: 390, height: 844 }, colorScheme: 'light', deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+  phone: {
+    viewport: { width: 390, height: 844 },
+    colorScheme: 'light',
+    deviceScaleFactor: 2,
+    isMobile: true,
+    hasTouch: true,
+  },
 };
 
 export async function pictures({ server, browser, check, out }) {

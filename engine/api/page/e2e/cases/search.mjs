@@ -3,7 +3,7 @@
 import { holds, same } from '../browser.mjs';
 import { request, SHOP, span } from '../feed.mjs';
 
-const rows = (page) => page.locator('table.traces tbody tr');
+const rows = (page) => page.locator('table.traces tbody tr:not(.matched)');
 
 export async function search({ server, browser, check }) {
   await check('search by form', async () => {
@@ -55,6 +55,8 @@ export async function search({ server, browser, check }) {
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.querySelectorAll('table.traces tbody tr').length === 2);
     holds(new URL(page.url()).searchParams.get('q').includes('.db.rows = 42'), 'the query is in the address');
+    await page.getByRole('button', { name: 'matched spans' }).click();
+    await page.locator('.matched', { hasText: 'SELECT items' }).first().getByText('db.rows=42').waitFor();
     await page.getByRole('button', { name: 'searches' }).click();
     await page.getByRole('button', { name: 'save' }).click();
     await page.reload();
@@ -86,11 +88,18 @@ export async function search({ server, browser, check }) {
       return link && link.getAttribute('href') !== before && document.querySelector('.results[aria-busy=false]');
     }, first);
     await page.goBack();
-    await page.waitForFunction((before) => document.querySelector('table.traces tbody a')?.getAttribute('href') === before, first);
+    await page.waitForFunction(
+      (before) => document.querySelector('table.traces tbody a')?.getAttribute('href') === before,
+      first,
+    );
     await page.getByRole('columnheader', { name: 'Spans' }).getByRole('link').click();
     await page.waitForFunction(() => document.querySelector('th[aria-sort=descending]')?.textContent.includes('Spans'));
     const spans = (await rows(page).locator('td:nth-child(5)').allInnerTexts()).map(Number);
-    same(spans, [...spans].sort((a, b) => b - a), 'spans in descending order');
+    same(
+      spans,
+      [...spans].sort((a, b) => b - a),
+      'spans in descending order',
+    );
     page.nothingWrong();
     await page.context().close();
   });
@@ -99,7 +108,10 @@ export async function search({ server, browser, check }) {
     const page = await browser.page(server);
     await page.visit('/?service=page-live&live=1');
     await page.getByText('following: 0 traces').waitFor();
-    for (const [trace, name] of [['c1', 'first to come'], ['c2', 'next to come']]) {
+    for (const [trace, name] of [
+      ['c1', 'first to come'],
+      ['c2', 'next to come'],
+    ]) {
       const now = Date.now() - (await import('../feed.mjs')).BASE_MS;
       await server.post(request({ 'page-live': [span(trace.padEnd(32, '0'), 1, 0, name, now, now + 5)] }));
       await page.getByText(name).waitFor();

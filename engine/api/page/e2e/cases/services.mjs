@@ -18,6 +18,41 @@ const GRAPH = {
   message: 'the newest 100 of 200 traces',
 };
 
+const member = (name, status) => ({
+  name,
+  me: name === 'a',
+  state: 'active',
+  status,
+  removed: false,
+  zone: 'z1',
+  roles: ['all'],
+  gossip: '10.0.0.1:7946',
+  peer: '',
+  api: name === 'a' ? '10.0.0.1:3200' : '10.0.0.2:3200',
+  generation: 1,
+  renewal: 0,
+  sinceMs: 1,
+  tokenCount: 128,
+  ownedPercent: 50,
+  firstPercent: 50,
+  liveBytes: name === 'a' ? 12_345_678 : null,
+  spansPerSecond: name === 'a' ? 1500 : null,
+});
+const RING = {
+  enabled: true,
+  me: 'a',
+  label: 'test',
+  notes: ['b does not answer'],
+  fingerprint: '0123456789abcdef',
+  replication: 1,
+  zoneAware: false,
+  ranges: 256,
+  ringChanges: 3,
+  ringSinceMs: 1,
+  members: [member('a', 'up'), member('b', 'down')],
+  gossip: {},
+};
+
 export async function services({ server, browser, check }) {
   await check('rates, errors and durations of services and operations', async () => {
     const page = await browser.page(server);
@@ -42,7 +77,9 @@ export async function services({ server, browser, check }) {
   await check('the map of services, from the server', async () => {
     const page = await browser.page(server, { allowed: (url) => url.includes('/api/service-graph') });
     await page.visit('/?view=map');
-    const graph = await fetch(`${server.query}/api/service-graph?start=${Math.floor(Date.now() / 1000) - 3600}&end=${Math.floor(Date.now() / 1000)}`);
+    const graph = await fetch(
+      `${server.query}/api/service-graph?start=${Math.floor(Date.now() / 1000) - 3600}&end=${Math.floor(Date.now() / 1000)}`,
+    );
     if (graph.status === 404) await page.getByText('This server has no map of services').waitFor();
     else await page.locator('.map .box').first().waitFor();
     page.nothingWrong();
@@ -77,6 +114,21 @@ export async function services({ server, browser, check }) {
     await page.getByText('This server is alone').waitFor();
     holds((await page.locator('.engine').innerText()).includes('log: sync a group'), 'stages are shown');
     await page.waitForFunction(() => !document.querySelector('.figures dd').textContent.includes('…'));
+    page.nothingWrong();
+    await page.context().close();
+  });
+
+  await check('the engine of a cluster', async () => {
+    const page = await browser.page(server);
+    await page.route('**/ring?*', (route) => route.fulfill({ json: RING }));
+    await page.visit('/?view=engine');
+    await page.getByRole('row', { name: /^b / }).getByText('down').waitFor();
+    await page.getByText('b does not answer').waitFor();
+    same(
+      await page.getByRole('link', { name: '10.0.0.2:3200' }).getAttribute('href'),
+      'http://10.0.0.2:3200/',
+      'the link of a node',
+    );
     page.nothingWrong();
     await page.context().close();
   });

@@ -14,7 +14,9 @@ function ask(url, headers = {}) {
     get(url, { headers }, (answer) => {
       const parts = [];
       answer.on('data', (part) => parts.push(part));
-      answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }));
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }),
+      );
     }).on('error', reject);
   });
 }
@@ -60,7 +62,8 @@ export async function serving({ server, browser, check }) {
     const page = await browser.page(server);
     const sizes = new Map();
     page.on('response', async (response) => {
-      if (response.url().includes('/page/')) sizes.set(response.url(), (await response.request().sizes()).responseBodySize);
+      if (response.url().includes('/page/'))
+        sizes.set(response.url(), (await response.request().sizes()).responseBodySize);
     });
     await page.visit('/?view=engine');
     await page.locator('.figures').waitFor();
@@ -73,7 +76,9 @@ export async function serving({ server, browser, check }) {
     await page.visit('/?view=compare');
     await page.locator('.compare').waitFor();
     const all = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-    console.log(`       the first view has ${(first / 1024).toFixed(1)} KiB of files, all have ${(all / 1024).toFixed(1)} KiB, packed`);
+    console.log(
+      `       the first view has ${(first / 1024).toFixed(1)} KiB of files, all have ${(all / 1024).toFixed(1)} KiB, packed`,
+    );
     holds(first < MOST_FIRST_BYTES, `the first view has ${first} bytes, expected less than ${MOST_FIRST_BYTES}`);
     holds(all < MOST_BYTES, `all files have ${all} bytes, expected less than ${MOST_BYTES}`);
     const paints = [];

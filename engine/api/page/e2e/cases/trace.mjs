@@ -11,7 +11,11 @@ export async function trace({ server, browser, check }) {
     const page = await browser.page(server);
     await page.visit(`/?view=trace&id=${SHOP}`);
     await page.locator('.row').nth(5).waitFor();
-    same(await names(page), ['POST /checkout', 'load cart', 'GET /cart', 'SELECT items', 'POST /charge', 'retry'], 'rows');
+    same(
+      await names(page),
+      ['POST /checkout', 'load cart', 'GET /cart', 'SELECT items', 'POST /charge', 'retry'],
+      'rows',
+    );
     holds((await page.locator('.facts').innerText()).includes('200 ms'), 'the duration is shown');
     await page.getByText('not yet complete').waitFor();
     await page.locator('.row', { hasText: 'load cart' }).getByRole('button', { name: 'collapse' }).click();
@@ -43,6 +47,8 @@ export async function trace({ server, browser, check }) {
     await page.locator('.row', { hasText: 'SELECT items' }).click();
     const detail = page.getByRole('complementary', { name: 'span' });
     await detail.getByText('db.system').waitFor();
+    await detail.getByLabel('copy the value of db.system').click();
+    await detail.getByText('copied').waitFor();
     const link = detail.getByRole('link', { name: 'https://example.org/doc?a=1' });
     same(await link.getAttribute('rel'), 'noopener noreferrer', 'rel of a link to elsewhere');
     await page.keyboard.press('ArrowDown');
@@ -105,7 +111,10 @@ export async function trace({ server, browser, check }) {
   await check('a trace is downloaded, and linked to its logs', async () => {
     const page = await browser.page(server);
     await page.visit(`/?view=trace&id=${SHOP}`);
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON' }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'JSON' }).click(),
+    ]);
     const otlp = JSON.parse(readFileSync(await download.path(), 'utf8'));
     same(otlp.resourceSpans.flatMap((one) => one.scopeSpans.flatMap((scope) => scope.spans)).length, 6, 'spans');
     await page.getByRole('button', { name: 'settings' }).click();
@@ -124,7 +133,9 @@ export async function trace({ server, browser, check }) {
   await check('a trace that is not there', async () => {
     const page = await browser.page(server);
     await page.visit('/?view=trace&id=123');
-    await page.getByText('There is no trace 123').waitFor();
+    await page.getByText(`There is no trace ${'123'.padStart(32, '0')}`).waitFor();
+    await page.visit('/?view=trace&id=12x');
+    await page.getByText('"12x" is no trace id').waitFor();
     page.nothingWrong();
     await page.context().close();
   });

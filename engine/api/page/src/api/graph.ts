@@ -28,14 +28,18 @@ export interface ServiceGraph {
   message: string;
 }
 
+/** Zeros may be left out of answers. */
+const NO_SPANS = { spans: 0, errors: 0 };
+const NO_CALLS = { calls: 0, errors: 0, p50Ms: 0, p95Ms: 0 };
+
 /** The map of a range; null when this server has none. */
 export async function serviceGraph(from: number, to: number, signal?: AbortSignal): Promise<ServiceGraph | null> {
   try {
     const params = { start: Math.floor(from / 1e3), end: Math.ceil(to / 1e3) };
     const { body } = await ask<Partial<ServiceGraph>>('api/service-graph', params, signal);
     return {
-      nodes: (body.nodes ?? []).map((node) => ({ ...node, spans: node.spans ?? 0, errors: node.errors ?? 0 })),
-      edges: (body.edges ?? []).map((edge) => ({ ...edge, calls: edge.calls ?? 0, errors: edge.errors ?? 0 })),
+      nodes: (body.nodes ?? []).map((node) => ({ ...NO_SPANS, ...node })),
+      edges: (body.edges ?? []).map((edge) => ({ ...NO_CALLS, ...edge })),
       traces: body.traces ?? 0,
       complete: body.complete ?? true,
       message: body.message ?? '',

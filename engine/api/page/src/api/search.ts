@@ -97,7 +97,9 @@ const NO_ROOT = '<root span not yet received>';
 
 export function readTrace(raw: RawTrace): FoundTrace {
   const stats = Object.entries(raw.serviceStats ?? {}).map(([name, one]) => ({
-    name, spans: one.spanCount ?? 0, errors: one.errorCount ?? 0,
+    name,
+    spans: one.spanCount ?? 0,
+    errors: one.errorCount ?? 0,
   }));
   stats.sort((a, b) => b.spans - a.spans || (a.name < b.name ? -1 : 1));
   const startNs = BigInt(raw.startTimeUnixNano ?? '0');

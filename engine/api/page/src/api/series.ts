@@ -23,9 +23,16 @@ export interface AskedSeries {
   step: number;
 }
 
-export async function querySeries(asked: AskedSeries, signal?: AbortSignal): Promise<{ series: Series[]; partial: string }> {
+export async function querySeries(
+  asked: AskedSeries,
+  signal?: AbortSignal,
+): Promise<{ series: Series[]; partial: string }> {
   const params = {
-    q: asked.q, start: seconds(asked.from), end: seconds(asked.to), step: `${asked.step}s`, exemplars: 0,
+    q: asked.q,
+    start: seconds(asked.from),
+    end: seconds(asked.to),
+    step: `${asked.step}s`,
+    exemplars: 0,
   };
   type Raw = { series?: RawSeries[]; message?: string };
   const { body } = await ask<Raw>('api/metrics/query_range', params, signal);

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { SearchView } from '../search/view';
 import { told } from '../api/client';
 import { Help } from './help';
+import { readTraceId } from '../base/link';
 import { useKeys } from './keys';
 import { lazy } from './lazy';
 import { Button, Link } from './parts';
@@ -117,8 +118,8 @@ function TraceById() {
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const field = (event.currentTarget as HTMLFormElement).elements.namedItem('id') as HTMLInputElement;
-    const id = field.value.trim().toLowerCase();
-    if (/^[0-9a-f]{1,32}$/.test(id)) go(linkTo('trace', { id: id.padStart(32, '0') }));
+    const id = readTraceId(field.value);
+    if (id !== null) go(linkTo('trace', { id }));
     else field.setCustomValidity('expected 1 to 32 hexadecimal digits');
     field.reportValidity();
   };

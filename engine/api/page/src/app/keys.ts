@@ -1,6 +1,6 @@
 // The keyboard: one listener for the page, a list of what is bound, which is also what the help shows.
 
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 
 export interface Binding {
   /** Keys in their order: `g s`, `/`, `?`, `ArrowDown`. */
@@ -9,21 +9,25 @@ export interface Binding {
   run: () => void;
 }
 
-const stack: Binding[][] = [];
+/** What each view that is there binds, in the order in which they came. */
+const stack: { bindings: Binding[] }[] = [];
 let pending = '';
 let pendingAt = 0;
 
 /** Bindings that hold while a view is there; the last view wins. */
 export function useKeys(bindings: Binding[]): void {
+  const slot = useRef({ bindings });
+  slot.current.bindings = bindings;
   useEffect(() => {
-    stack.push(bindings);
-    return () => void stack.splice(stack.indexOf(bindings), 1);
-  });
+    const mine = slot.current;
+    stack.push(mine);
+    return () => void stack.splice(stack.indexOf(mine), 1);
+  }, []);
 }
 
-/** What is bound now, outermost first. */
+/** What is bound now, by view. */
 export function boundKeys(): Binding[][] {
-  return stack.map((bindings) => bindings.filter(({ about }) => about !== ''));
+  return stack.map(({ bindings }) => bindings.filter(({ about }) => about !== ''));
 }
 
 function isTyping(event: KeyboardEvent): boolean {
@@ -38,7 +42,9 @@ export function startKeys(): void {
     if (event.key !== 'Escape' && isTyping(event)) return;
     if (['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)) return;
     const typed = performance.now() - pendingAt < 1000 && pending !== '' ? `${pending} ${event.key}` : event.key;
-    const all = [...stack].reverse().flat();
+    // Over an open dialog nothing else is asked of the page.
+    if (event.key !== '?' && document.querySelector('dialog[open]')) return;
+    const all = [...stack].reverse().flatMap(({ bindings }) => bindings);
     const found = all.find(({ keys }) => keys === typed) ?? all.find(({ keys }) => keys === event.key);
     pending = found ? '' : event.key;
     pendingAt = performance.now();

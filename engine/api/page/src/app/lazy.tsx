@@ -8,7 +8,10 @@ import { Notice } from './parts';
 export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): ComponentType<P> {
   let loaded: ComponentType<P> | null = null;
   return function Lazy(props: P) {
-    const [state, setState] = useState<{ part: ComponentType<P> | null; failed: boolean }>({ part: loaded, failed: false });
+    const [state, setState] = useState<{ part: ComponentType<P> | null; failed: boolean }>({
+      part: loaded,
+      failed: false,
+    });
     useEffect(() => {
       if (state.part) return;
       let isHere = true;

@@ -84,8 +84,20 @@ async function writeClipboard(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false;
+    return copyBySelection(text);
   }
+}
+
+/** Browsers keep the clipboard from pages that came over plain HTTP from another machine; a selection may be copied. */
+function copyBySelection(text: string): boolean {
+  const field = document.createElement('textarea');
+  field.value = text;
+  field.className = 'sr';
+  (document.querySelector('dialog[open]') ?? document.body).append(field);
+  field.select();
+  const isDone = document.execCommand('copy');
+  field.remove();
+  return isDone;
 }
 
 /** A window over the page. Escape and a click beside it close it. */
@@ -97,12 +109,7 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
     return () => dialog?.close();
   }, []);
   return (
-    <dialog
-      ref={box}
-      aria-label={title}
-      onClose={close}
-      onClick={(event) => event.target === box.current && close()}
-    >
+    <dialog ref={box} aria-label={title} onClose={close} onClick={(event) => event.target === box.current && close()}>
       <header class="dialog-head">
         <h2>{title}</h2>
         <Button class="quiet" aria-label="close" onClick={close}>

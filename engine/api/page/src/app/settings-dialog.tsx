@@ -34,13 +34,16 @@ export function SettingsDialog({ close }: { close: () => void }) {
             rows={3}
             value={template}
             spellcheck={false}
-            placeholder="https://grafana.example/explore?query={app=&quot;x&quot;}|=&quot;${traceId}&quot;&from=${startMs}&to=${endMs}"
+            placeholder='https://grafana.example/explore?query={app="x"}|="${traceId}"&from=${startMs}&to=${endMs}'
             onInput={(event) => (logsTemplate.value = event.currentTarget.value.trim())}
           />
         </label>
         <p class="faint">
-          Names that are filled in: {Object.keys(LOG_NAMES).map((name) => `\${${name}}`).join(' ')}. It must begin with
-          http:// or https:// and name its host.
+          Names that are filled in:{' '}
+          {Object.keys(LOG_NAMES)
+            .map((name) => `\${${name}}`)
+            .join(' ')}
+          . It must begin with http:// or https:// and name its host.
         </p>
         {template !== '' && fillTemplate(template, LOG_NAMES) === null && (
           <Notice kind="error">this is no such template; no link is shown</Notice>

@@ -35,7 +35,11 @@ export function keptSignal<T>(name: string, initial: T, isValid: (value: unknown
 const isText = (value: unknown): value is string => typeof value === 'string';
 
 export type Theme = 'auto' | 'light' | 'dark';
-export const theme = keptSignal<Theme>('theme', 'auto', (v): v is Theme => v === 'auto' || v === 'light' || v === 'dark');
+export const theme = keptSignal<Theme>(
+  'theme',
+  'auto',
+  (v): v is Theme => v === 'auto' || v === 'light' || v === 'dark',
+);
 
 export const zone = keptSignal<Zone>('zone', 'local', (v): v is Zone => v === 'local' || v === 'utc');
 

@@ -22,6 +22,12 @@ export function href(params: Record<string, string | number | undefined>): strin
   return text === '' ? './' : `./?${text}`;
 }
 
+/** A trace's id in 32 lower-case digits; null when the text is none. Nothing else may become a part of a path. */
+export function readTraceId(text: string): string | null {
+  const id = text.trim().toLowerCase();
+  return /^[0-9a-f]{1,32}$/.test(id) ? id.padStart(32, '0') : null;
+}
+
 /** The address if it is one of http or https, written out in full; else null. */
 export function safeLink(text: string): string | null {
   if (!/^https?:\/\//i.test(text)) return null;

@@ -3,7 +3,8 @@
 /** A count: `1,234`, `12.3k`, `4.5M`. */
 export function showCount(value: number): string {
   const size = Math.abs(value);
-  if (size < 10_000) return value.toLocaleString('en-US', { maximumFractionDigits: size < 10 && value % 1 !== 0 ? 2 : 0 });
+  if (size < 10_000)
+    return value.toLocaleString('en-US', { maximumFractionDigits: size < 10 && value % 1 !== 0 ? 2 : 0 });
   if (size < 1e6) return `${(value / 1e3).toFixed(size < 1e5 ? 1 : 0)}k`;
   if (size < 1e9) return `${(value / 1e6).toFixed(1)}M`;
   return `${(value / 1e9).toFixed(1)}G`;
@@ -12,7 +13,11 @@ export function showCount(value: number): string {
 /** Something per second. */
 export function showRate(value: number): string {
   if (value === 0) return '0';
-  return value < 0.01 ? value.toExponential(1) : value < 10 ? String(Number(value.toFixed(2))) : showCount(Math.round(value));
+  return value < 0.01
+    ? String(Number(value.toPrecision(1)))
+    : value < 10
+      ? String(Number(value.toFixed(2)))
+      : showCount(Math.round(value));
 }
 
 /** A share as percent. */

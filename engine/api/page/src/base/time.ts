@@ -1,7 +1,15 @@
 // Points in time and durations: what a person writes, what is shown.
 
 const UNITS_NS: Record<string, number> = {
-  ns: 1, us: 1e3, 'µs': 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86400e9, w: 604800e9,
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+  d: 86400e9,
+  w: 604800e9,
 };
 
 /** A duration such as `1h30m` or `100ms`, in nanoseconds; null when it is none. */

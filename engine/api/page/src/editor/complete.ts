@@ -12,7 +12,8 @@ export function complete(props: () => EditorProps) {
     const text = context.state.doc.toString();
     const place = placeAt(text, context.pos);
     if (place.what === 'nothing') return context.explicit && text.trim() === '' ? start(context.pos) : null;
-    if (place.from === context.pos && !context.explicit && !/[{(=~<>&|,\s.]$/.test(text.slice(0, context.pos))) return null;
+    if (place.from === context.pos && !context.explicit && !/[{(=~<>&|,\s.]$/.test(text.slice(0, context.pos)))
+      return null;
     const options = await optionsOf(place, props);
     return options.length === 0 ? null : { from: place.from, options, validFor: /^[^\s(){},]*$/ };
   };
@@ -43,12 +44,15 @@ async function fields(range: { from: number; to: number }): Promise<Completion[]
   const scopes = await tagNames(range);
   const attributes = scopes
     .filter(({ scope }) => scope !== 'intrinsic')
-    .flatMap(({ scope, tags }) => tags.map((tag) => ({ label: attributeField(scope, tag), boost: scope === 'resource' ? 1 : 0 })));
+    .flatMap(({ scope, tags }) =>
+      tags.map((tag) => ({ label: attributeField(scope, tag), boost: scope === 'resource' ? 1 : 0 })),
+    );
   return [...attributes, ...INTRINSICS.map((label) => ({ label, boost: -1 }))];
 }
 
 async function valuesOf(field: string, range: { from: number; to: number }): Promise<Completion[]> {
   if (/duration|Duration|timeSinceStart/.test(field)) return words(['10ms', '100ms', '500ms', '1s', '5s']);
+  if (/\.$/.test(field)) return []; // a scope without a name
   const values = await tagValues(field, range);
   return values.map(({ type, value }) => ({ label: type === 'string' ? quote(value) : value, detail: type }));
 }

@@ -25,11 +25,14 @@ export function Editor(props: EditorProps) {
   written.current = typed;
   useEffect(() => {
     let isHere = true;
-    import('./mount').then(({ mount }) => {
-      if (!isHere || !host.current) return;
-      mounted.current = mount(host.current, written.current, () => latest.current);
-      setIsReady(true);
-    }, () => undefined); // the plain field goes on
+    import('./mount').then(
+      ({ mount }) => {
+        if (!isHere || !host.current) return;
+        mounted.current = mount(host.current, written.current, () => latest.current);
+        setIsReady(true);
+      },
+      () => undefined,
+    ); // the plain field goes on
     return () => {
       isHere = false;
       mounted.current?.destroy();

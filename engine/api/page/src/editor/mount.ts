@@ -1,7 +1,13 @@
 // CodeMirror with TraceQL. It lives in a shadow root: there it keeps its styles in constructed style sheets, which
 // the page's Content-Security-Policy allows, instead of style elements, which it does not.
 
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import {
+  acceptCompletion,
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { bracketMatching, HighlightStyle, StreamLanguage, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, setDiagnostics } from '@codemirror/lint';
@@ -49,14 +55,27 @@ const colors = HighlightStyle.define([
 ]);
 
 const theme = EditorView.theme({
-  '&': { background: 'var(--field)', color: 'var(--text)', fontSize: '13px', borderRadius: '4px', border: '1px solid var(--edge)' },
+  '&': {
+    background: 'var(--field)',
+    color: 'var(--text)',
+    fontSize: '13px',
+    borderRadius: '4px',
+    border: '1px solid var(--edge)',
+  },
   '&.cm-focused': { outline: '2px solid var(--focus)', outlineOffset: '-1px' },
   '.cm-content': { fontFamily: 'var(--mono)', caretColor: 'var(--text)', padding: '6px 0' },
   '.cm-cursor': { borderLeftColor: 'var(--text)' },
   '.cm-placeholder': { color: 'var(--faint)' },
   '.cm-gutters': { background: 'transparent', border: 'none' },
-  '&.cm-focused .cm-selectionBackground, .cm-selectionBackground, ::selection': { background: 'var(--select) !important' },
-  '.cm-tooltip': { background: 'var(--raised)', color: 'var(--text)', border: '1px solid var(--edge)', borderRadius: '4px' },
+  '&.cm-focused .cm-selectionBackground, .cm-selectionBackground, ::selection': {
+    background: 'var(--select) !important',
+  },
+  '.cm-tooltip': {
+    background: 'var(--raised)',
+    color: 'var(--text)',
+    border: '1px solid var(--edge)',
+    borderRadius: '4px',
+  },
   '.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--mono)', maxHeight: '16em' },
   '.cm-tooltip-autocomplete > ul > li': { padding: '2px 8px' },
   '.cm-tooltip-autocomplete > ul > li[aria-selected]': { background: 'var(--accent)', color: 'var(--on-accent)' },
@@ -78,8 +97,11 @@ const typeOverSelection = EditorView.domEventHandlers({
     const { main } = view.state.selection;
     if (event.inputType !== 'insertText' || event.data === null || main.empty || view.composing) return false;
     const typed = event.data;
-    const insert = () => view.state.update(view.state.replaceSelection(typed), { userEvent: 'input.type', scrollIntoView: true });
-    const isHandled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, typed, insert));
+    const insert = () =>
+      view.state.update(view.state.replaceSelection(typed), { userEvent: 'input.type', scrollIntoView: true });
+    const isHandled = view.state
+      .facet(EditorView.inputHandler)
+      .some((handle) => handle(view, main.from, main.to, typed, insert));
     if (!isHandled) view.dispatch(insert());
     return true;
   },
@@ -110,7 +132,12 @@ export function mount(host: HTMLElement, text: string, props: () => EditorProps)
         placeholder('{ resource.service.name = "shop" && duration > 100ms }'),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ 'aria-label': 'TraceQL', spellcheck: 'false' }),
-        keymap.of([...completionKeymap, { key: 'Tab', run: acceptCompletion }, { key: 'Enter', run: submit }, { key: 'Mod-Enter', run: submit }]),
+        keymap.of([
+          ...completionKeymap,
+          { key: 'Tab', run: acceptCompletion },
+          { key: 'Enter', run: submit },
+          { key: 'Mod-Enter', run: submit },
+        ]),
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !isOurs) props().onChange(update.state.doc.toString());

@@ -2,11 +2,36 @@
 // docs/TRACEQL.md has the language; `storage/traceql/src/names.rs` the names.
 
 export const INTRINSICS = [
-  'duration', 'name', 'status', 'statusMessage', 'kind', 'parent', 'rootName', 'rootServiceName', 'traceDuration',
-  'nestedSetLeft', 'nestedSetRight', 'nestedSetParent', 'trace:duration', 'trace:rootName', 'trace:rootService',
-  'trace:id', 'span:duration', 'span:name', 'span:kind', 'span:status', 'span:statusMessage', 'span:id',
-  'span:parentID', 'span:childCount', 'event:name', 'event:timeSinceStart', 'link:traceID', 'link:spanID',
-  'instrumentation:name', 'instrumentation:version',
+  'duration',
+  'name',
+  'status',
+  'statusMessage',
+  'kind',
+  'parent',
+  'rootName',
+  'rootServiceName',
+  'traceDuration',
+  'nestedSetLeft',
+  'nestedSetRight',
+  'nestedSetParent',
+  'trace:duration',
+  'trace:rootName',
+  'trace:rootService',
+  'trace:id',
+  'span:duration',
+  'span:name',
+  'span:kind',
+  'span:status',
+  'span:statusMessage',
+  'span:id',
+  'span:parentID',
+  'span:childCount',
+  'event:name',
+  'event:timeSinceStart',
+  'link:traceID',
+  'link:spanID',
+  'instrumentation:name',
+  'instrumentation:version',
 ];
 export const STATUSES = ['error', 'ok', 'unset'];
 export const KINDS = ['server', 'client', 'producer', 'consumer', 'internal', 'unspecified'];
@@ -14,18 +39,28 @@ export const LITERALS = [...STATUSES, ...KINDS, 'true', 'false', 'nil', 'minInt'
 export const SCOPES = ['span', 'resource', 'event', 'link', 'instrumentation', 'parent'];
 export const AGGREGATES = ['count', 'avg', 'min', 'max', 'sum'];
 export const METRICS = [
-  'rate', 'count_over_time', 'min_over_time', 'max_over_time', 'avg_over_time', 'sum_over_time', 'quantile_over_time',
-  'histogram_over_time', 'compare',
+  'rate',
+  'count_over_time',
+  'min_over_time',
+  'max_over_time',
+  'avg_over_time',
+  'sum_over_time',
+  'quantile_over_time',
+  'histogram_over_time',
+  'compare',
 ];
 export const STAGES = ['by', 'coalesce', 'select', 'topk', 'bottomk', 'with'];
 
 export type PieceKind =
-  | 'string' | 'number' | 'field' | 'intrinsic' | 'literal' | 'function' | 'operator' | 'brace' | 'space' | 'other';
+  'string' | 'number' | 'field' | 'intrinsic' | 'literal' | 'function' | 'operator' | 'brace' | 'space' | 'other';
 
 const PATTERNS: [PieceKind, RegExp][] = [
   ['space', /\s+/y],
   ['string', /"(?:[^"\\\n]|\\.)*"?|`[^`]*`?/y],
-  ['field', /(?:(?:span|resource|event|link|instrumentation|parent)\.|\.)(?:"(?:[^"\\\n]|\\.)*"?|[^\s"{}()=~!<>&|^,;*+])*/y],
+  [
+    'field',
+    /(?:(?:span|resource|event|link|instrumentation|parent)\.|\.)(?:"(?:[^"\\\n]|\\.)*"?|[^\s"{}()=~!<>&|^,;*+])*/y,
+  ],
   ['number', /\d+(?:\.\d+)?(?:e[+-]?\d+)?(?:ns|us|µs|ms|s|m|h)?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))*/y],
   ['other', /[A-Za-z_][\w:]*/y],
   ['operator', /&&|\|\||!>>|!<<|&>>|&<<|!>|!<|!~|&>|&<|&~|>>|<<|>=|<=|!=|=~|[=<>!~+\-*/%^|]/y],
@@ -58,7 +93,7 @@ export interface Piece {
 /** All pieces but spaces, up to `end`. */
 export function pieces(text: string, end = text.length): Piece[] {
   const found: Piece[] = [];
-  for (let at = 0; at < end; ) {
+  for (let at = 0; at < end;) {
     const piece = pieceAt(text, at);
     const to = Math.min(piece.end, end);
     if (piece.kind !== 'space') found.push({ kind: piece.kind, from: at, to, text: text.slice(at, to) });
@@ -89,7 +124,8 @@ export function placeAt(text: string, cursor: number): Place {
     return { what: 'value', from, field: operand!.text };
   }
   const call = openCall(rest);
-  if (call !== '') return STAGES.concat(METRICS, AGGREGATES).includes(call) ? { what: 'field', from } : { what: 'nothing', from };
+  if (call !== '')
+    return STAGES.concat(METRICS, AGGREGATES).includes(call) ? { what: 'field', from } : { what: 'nothing', from };
   if (depth > 0) {
     const isAfterValue = previous && ['string', 'number', 'literal'].includes(previous.kind);
     return isAfterValue || (isField(previous) && !isOpen) ? { what: 'operator', from } : { what: 'field', from };

@@ -1,7 +1,7 @@
 // The nodes of the cluster, from `/ring?format=json`, whose members are those of `/memberlist`.
 
 import { Notice } from '../app/parts';
-import { showBytes, showCount } from '../base/number';
+import { plural, showBytes, showCount } from '../base/number';
 import { safeLink } from '../base/link';
 
 export interface Member {
@@ -46,7 +46,8 @@ export function Cluster({ page }: { page: ClusterPage | null }) {
       <h2>
         Ring and members{' '}
         <span class="faint">
-          {page.label} · {page.replication} copies{page.zoneAware ? ', by zone' : ''} · ring {page.fingerprint}
+          {page.label} · {plural(page.replication, 'copy', 'copies')}
+          {page.zoneAware ? ', by zone' : ''} · ring {page.fingerprint}
         </span>
       </h2>
       {page.notes.map((note) => (

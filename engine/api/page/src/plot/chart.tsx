@@ -56,7 +56,17 @@ export function Chart({ title, range, lines, data, show, open }: ChartProps) {
   );
 }
 
-function Legend({ lines, data, at, show }: { lines: Line[]; data: ChartProps['data']; at: number | null; show: ChartProps['show'] }) {
+function Legend({
+  lines,
+  data,
+  at,
+  show,
+}: {
+  lines: Line[];
+  data: ChartProps['data'];
+  at: number | null;
+  show: ChartProps['show'];
+}) {
   const time = at === null ? undefined : data[0][at];
   return (
     <span class="legend">
@@ -87,7 +97,12 @@ interface OptionsOf {
 
 function optionsOf({ lines, range, width, show, setHover, zone, open }: OptionsOf): uPlot.Options {
   const [faint, grid] = [themeColor('faint'), themeColor('line')];
-  const axis = { stroke: faint, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+  const axis = {
+    stroke: faint,
+    grid: { stroke: grid, width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui, sans-serif',
+  };
   const label = (_: uPlot, ticks: number[]) => {
     const far = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) > 86400;
     return ticks.map((tick) => showTime(tick * 1e3, zone).slice(far ? 5 : 11, tick % 60 === 0 ? 16 : 19));
@@ -97,14 +112,17 @@ function optionsOf({ lines, range, width, show, setHover, zone, open }: OptionsO
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    scales: { x: { time: true, range: [range.from / 1e3, range.to / 1e3] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+    scales: {
+      x: { time: true, range: [range.from / 1e3, range.to / 1e3] },
+      y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
+    },
     series: [
       {},
       ...lines.map((line) => ({
         label: line.label,
         stroke: line.color,
         width: 1.5,
-        points: { show: false },
+        points: { show: true, size: 4, filter: alone },
         spanGaps: false,
         ...(line.dash ? { dash: line.dash } : {}),
       })),
@@ -125,6 +143,13 @@ function optionsOf({ lines, range, width, show, setHover, zone, open }: OptionsO
       ],
     },
   };
+}
+
+/** Samples without neighbours, which no line goes through. */
+function alone(plot: uPlot, line: number): number[] {
+  const values = plot.data[line]!;
+  const isThere = (at: number) => values[at] !== null && values[at] !== undefined;
+  return Array.from(values.keys()).filter((at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1));
 }
 
 /** The line that is next to the cursor at a time. */

@@ -106,8 +106,21 @@ function FormFields({ state, range, again }: FormProps) {
         submit({ ...form, q: undefined }, again);
       }}
     >
-      <Suggested label="service" field="resource.service.name" value={form.service} range={range} set={set('service')} />
-      <Suggested label="operation" field="name" q={within} value={form.operation} range={range} set={set('operation')} />
+      <Suggested
+        label="service"
+        field="resource.service.name"
+        value={form.service}
+        range={range}
+        set={set('service')}
+      />
+      <Suggested
+        label="operation"
+        field="name"
+        q={within}
+        value={form.operation}
+        range={range}
+        set={set('operation')}
+      />
       <label>
         status
         <select value={form.status} onChange={set('status')}>
@@ -127,7 +140,12 @@ function FormFields({ state, range, again }: FormProps) {
       </label>
       <label class="wide">
         tags
-        <input value={form.tags} placeholder='http.status_code=500 user="a b"' onInput={set('tags')} spellcheck={false} />
+        <input
+          value={form.tags}
+          placeholder='http.status_code=500 user="a b"'
+          onInput={set('tags')}
+          spellcheck={false}
+        />
       </label>
       <button type="submit" class="primary">
         search
@@ -162,7 +180,15 @@ function Suggested({ label, field, q = '', value, range, set }: SuggestedProps) 
   return (
     <label>
       {label}
-      <input value={value} list={list} placeholder="any" onInput={set} onFocus={ask} spellcheck={false} autoComplete="off" />
+      <input
+        value={value}
+        list={list}
+        placeholder="any"
+        onInput={set}
+        onFocus={ask}
+        spellcheck={false}
+        autoComplete="off"
+      />
       <datalist id={list}>
         {values.map((one) => (
           <option key={one} value={one} />

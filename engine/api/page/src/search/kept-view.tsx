@@ -18,7 +18,8 @@ export function Kept({ state, query }: { state: SearchState; query: { q: string 
         <Dialog title="Searches" close={close}>
           {q !== '' && !isSaved && (
             <p>
-              <code class="clip">{q}</code> <Button onClick={() => save({ q, from: state.from, to: state.to })}>save</Button>
+              <code class="clip">{q}</code>{' '}
+              <Button onClick={() => save({ q, from: state.from, to: state.to })}>save</Button>
             </p>
           )}
           <List title="Saved" searches={saved.value} close={close} canForget />

@@ -87,7 +87,10 @@ export function formQuery(form: Form): { q: string } | { wrong: string } {
   if (form.service !== '') conditions.push(`resource.service.name = ${quote(form.service)}`);
   if (form.operation !== '') conditions.push(`name = ${quote(form.operation)}`);
   if (form.status !== '') conditions.push(`status = ${form.status}`);
-  for (const [name, operator] of [['min', '>='], ['max', '<=']] as const) {
+  for (const [name, operator] of [
+    ['min', '>='],
+    ['max', '<='],
+  ] as const) {
     const text = form[name].trim();
     if (text === '') continue;
     if (!DURATION.test(text)) return { wrong: `the duration is "${text}", expected one such as 100ms or 1.5s` };

@@ -1,5 +1,6 @@
 // What was found: a scatter of starts and durations, and a table.
 
+import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Found, type FoundTrace } from '../api/search';
 import { useKeys } from '../app/keys';
@@ -8,6 +9,7 @@ import { go, linkTo, linkWith, params } from '../app/router';
 import { serviceColor } from '../base/color';
 import { plural, showBytes, showCount } from '../base/number';
 import { showDuration } from '../base/time';
+import { Matched } from './matched';
 import { Scatter } from './scatter';
 import type { SearchState } from './state';
 import { type SortKey, sortTraces } from './sort';
@@ -24,6 +26,7 @@ interface Props {
 export function Results({ traces, found, state, isBusy, isLive, failed }: Props) {
   const [key, isUp] = readSort(params.value.sort);
   const rows = sortTraces(traces, key, isUp);
+  const withSpans = params.value.matched === '1';
   const [chosen, setChosen] = useState(-1);
   useEffect(() => setChosen(-1), [found]);
   const move = (step: number) => setChosen(Math.min(rows.length - 1, Math.max(0, chosen + step)));
@@ -46,17 +49,25 @@ export function Results({ traces, found, state, isBusy, isLive, failed }: Props)
             compare the two
           </Link>
         )}
+        <Button
+          pressed={withSpans}
+          title="the spans that matched, with the fields that the query names"
+          onClick={() => go(linkWith({ matched: withSpans ? undefined : '1' }), true)}
+        >
+          matched spans
+        </Button>
         <Pages found={found} state={state} />
       </div>
       {rows.length > 0 && (
         <>
           <Scatter traces={rows} open={(trace) => go(traceLink(trace))} />
-          <Table rows={rows} sort={[key, isUp]} chosen={chosen} marked={marked} mark={mark} />
+          <Table withSpans={withSpans} rows={rows} sort={[key, isUp]} chosen={chosen} marked={marked} mark={mark} />
         </>
       )}
       {rows.length === 0 && !isBusy && !failed && found && (
         <p class="empty">
-          No trace in this range. <Link to={linkWith({ from: 'now-24h', to: undefined, cursor: undefined })}>Look at the last 24 h</Link>
+          No trace in this range.{' '}
+          <Link to={linkWith({ from: 'now-24h', to: undefined, cursor: undefined })}>Look at the last 24 h</Link>
         </p>
       )}
     </section>
@@ -105,6 +116,7 @@ const COLUMNS: [SortKey, string, string][] = [
 ];
 
 type TableProps = {
+  withSpans: boolean;
   rows: FoundTrace[];
   sort: [SortKey, boolean];
   chosen: number;
@@ -112,7 +124,7 @@ type TableProps = {
   mark: (id: string) => void;
 };
 
-function Table({ rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
+function Table({ withSpans, rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
   const longest = Math.max(...rows.map((trace) => trace.durationMs), 1);
   return (
     <div class="scroll-x">
@@ -123,7 +135,12 @@ function Table({ rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
               <span class="sr">compare</span>
             </th>
             {COLUMNS.map(([column, label, style]) => (
-              <th key={column} scope="col" class={style} aria-sort={column !== key ? 'none' : isUp ? 'ascending' : 'descending'}>
+              <th
+                key={column}
+                scope="col"
+                class={style}
+                aria-sort={column !== key ? 'none' : isUp ? 'ascending' : 'descending'}
+              >
                 <Link to={linkWith({ sort: `${column}-${column === key && !isUp ? 'up' : 'down'}` })}>
                   {label}
                   {column === key ? (isUp ? ' ↑' : ' ↓') : ''}
@@ -135,7 +152,10 @@ function Table({ rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
         </thead>
         <tbody>
           {rows.map((trace, at) => (
-            <Row key={trace.id} {...{ trace, longest, mark }} isChosen={at === chosen} isMarked={marked.includes(trace.id)} />
+            <Fragment key={trace.id}>
+              <Row {...{ trace, longest, mark }} isChosen={at === chosen} isMarked={marked.includes(trace.id)} />
+              {withSpans && <Matched trace={trace} />}
+            </Fragment>
           ))}
         </tbody>
       </table>
@@ -143,13 +163,24 @@ function Table({ rows, sort: [key, isUp], chosen, marked, mark }: TableProps) {
   );
 }
 
-type RowProps = { trace: FoundTrace; longest: number; isChosen: boolean; isMarked: boolean; mark: (id: string) => void };
+type RowProps = {
+  trace: FoundTrace;
+  longest: number;
+  isChosen: boolean;
+  isMarked: boolean;
+  mark: (id: string) => void;
+};
 
 function Row({ trace, longest, isChosen, isMarked, mark }: RowProps) {
   return (
     <tr class={isChosen ? 'chosen' : ''} aria-selected={isChosen}>
       <td class="mark">
-        <input type="checkbox" checked={isMarked} onChange={() => mark(trace.id)} aria-label={`compare ${trace.name}`} />
+        <input
+          type="checkbox"
+          checked={isMarked}
+          onChange={() => mark(trace.id)}
+          aria-label={`compare ${trace.name}`}
+        />
       </td>
       <td class="nowrap">
         <Time ms={trace.startMs} />
@@ -168,7 +199,10 @@ function Row({ trace, longest, isChosen, isMarked, mark }: RowProps) {
       </td>
       <td class="num duration">
         {trace.durationMs === 0 ? '<1 ms' : showDuration(trace.durationMs * 1e6)}
-        <span class="length" style={{ width: `${(100 * trace.durationMs) / longest}%`, background: serviceColor(trace.service) }} />
+        <span
+          class="length"
+          style={{ width: `${(100 * trace.durationMs) / longest}%`, background: serviceColor(trace.service) }}
+        />
       </td>
       <td class="num">{trace.spans}</td>
       <td class={trace.errors > 0 ? 'num bad' : 'num'}>{trace.errors > 0 ? trace.errors : ''}</td>

@@ -59,8 +59,8 @@ function Tip({ point: { x, y, trace }, width }: { point: Point; width: number })
     <div class="tip" style={{ ...place, top: `${Math.max(0, y - 20)}px` }}>
       <b>{trace.hasRoot ? `${trace.service} ${trace.name}` : 'root not yet received'}</b>
       <br />
-      {showTime(trace.startMs, zone.value)} · {trace.durationMs === 0 ? '<1 ms' : showDuration(trace.durationMs * 1e6)} ·{' '}
-      {plural(trace.spans, 'span')}
+      {showTime(trace.startMs, zone.value)} · {trace.durationMs === 0 ? '<1 ms' : showDuration(trace.durationMs * 1e6)}{' '}
+      · {plural(trace.spans, 'span')}
       {trace.errors > 0 && `, ${plural(trace.errors, 'error')}`}
     </div>
   );

@@ -14,9 +14,10 @@ export interface Tail {
   stop: () => void;
 }
 
-/** Tells of each trace once, when it is first seen, and of problems; goes on until it is stopped. */
+/** Tells of traces when they are first seen, and again while more of them comes; and of problems. Goes on until it is stopped. */
 export function follow(q: string, tell: (traces: FoundTrace[]) => void, trouble: (problem: unknown) => void): Tail {
-  const known = new Set<string>();
+  /** How many spans each trace had. */
+  const known = new Map<string, number>();
   const abort = new AbortController();
   let timer = 0;
   let since = Date.now() - OVERLAP_MS;
@@ -25,9 +26,9 @@ export function follow(q: string, tell: (traces: FoundTrace[]) => void, trouble:
       const now = Date.now();
       // Clocks of senders may be ahead.
       const found = await search({ q, limit: MOST, from: since, to: now + 3_600_000 }, abort.signal);
-      const fresh = found.traces.filter(({ id }) => !known.has(id));
+      const fresh = found.traces.filter(({ id, spans }) => known.get(id) !== spans);
       if (known.size > MOST_KNOWN) known.clear();
-      found.traces.forEach(({ id }) => known.add(id));
+      found.traces.forEach(({ id, spans }) => known.set(id, spans));
       since = now - OVERLAP_MS;
       if (fresh.length > 0) tell(fresh);
     } catch (problem) {

@@ -123,7 +123,8 @@ function useTail(isLive: boolean, q: string): { traces: FoundTrace[]; problem: s
     setProblem('');
     if (!isLive || q === '') return;
     const tell = (fresh: FoundTrace[]) => {
-      newest.current = [...fresh, ...newest.current].slice(0, MOST_LIVE);
+      const isFresh = new Set(fresh.map(({ id }) => id));
+      newest.current = [...fresh, ...newest.current.filter(({ id }) => !isFresh.has(id))].slice(0, MOST_LIVE);
       setTraces(newest.current);
       setProblem('');
     };

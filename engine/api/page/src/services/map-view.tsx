@@ -24,7 +24,8 @@ export function MapView({ range }: { range: { from: number; to: number } }) {
   }, [range, tenant.value]);
   if (problem !== '') return <Notice kind="error">{problem}</Notice>;
   if (graph === undefined) return <p class="loading">looking who calls whom…</p>;
-  if (graph === null) return <Notice kind="info">This server has no map of services: it answers /api/service-graph with 404.</Notice>;
+  if (graph === null)
+    return <Notice kind="info">This server has no map of services: it answers /api/service-graph with 404.</Notice>;
   return (
     <>
       {!graph.complete && <Notice kind="warning">{graph.message || 'the map is of a part of the traces'}</Notice>}
@@ -46,16 +47,35 @@ const edgeKey = (edge: GraphEdge) => `${edge.client}\u0000${edge.server}`;
 
 function Picture({ graph }: { graph: ServiceGraph }) {
   const { nodes, width, height } = useMemo(
-    () => layout(graph.nodes.map((node) => node.name), graph.edges),
+    () =>
+      layout(
+        graph.nodes.map((node) => node.name),
+        graph.edges,
+      ),
     [graph],
   );
   const most = Math.max(1, ...graph.edges.map((edge) => edge.calls));
   const chosen = params.value.node ?? '';
   return (
     <div class="map scroll-x">
-      <svg viewBox={`0 0 ${width} ${height + 40}`} width={width} height={height + 40} role="group" aria-label="map of services">
+      <svg
+        viewBox={`0 0 ${width} ${height + 40}`}
+        width={width}
+        height={height + 40}
+        role="group"
+        aria-label="map of services"
+      >
         <defs>
-          <marker id="arrow" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
+          <marker
+            id="arrow"
+            viewBox="0 0 8 8"
+            refX="6"
+            refY="4"
+            markerWidth="8"
+            markerHeight="8"
+            markerUnits="userSpaceOnUse"
+            orient="auto"
+          >
             <path d="M0 0L8 4L0 8z" class="arrow" />
           </marker>
         </defs>
@@ -63,7 +83,15 @@ function Picture({ graph }: { graph: ServiceGraph }) {
           const [from, to] = [nodes.get(edge.client), nodes.get(edge.server)];
           if (!from || !to) return null;
           const isFaded = chosen !== '' && edge.client !== chosen && edge.server !== chosen;
-          return <Edge key={edgeKey(edge)} edge={edge} path={edgePath(from, to, height)} wide={1 + 3 * (Math.log1p(edge.calls) / Math.log1p(most))} isFaded={isFaded} />;
+          return (
+            <Edge
+              key={edgeKey(edge)}
+              edge={edge}
+              path={edgePath(from, to, height)}
+              wide={1 + 3 * (Math.log1p(edge.calls) / Math.log1p(most))}
+              isFaded={isFaded}
+            />
+          );
         })}
         {graph.nodes.map((node) => {
           const place = nodes.get(node.name);
@@ -77,7 +105,11 @@ function Picture({ graph }: { graph: ServiceGraph }) {
 function Edge({ edge, path, wide, isFaded }: { edge: GraphEdge; path: string; wide: number; isFaded: boolean }) {
   const about = edgeText(edge);
   return (
-    <a href={tracesOf(edge)} onClick={follow(tracesOf(edge))} aria-label={`${edge.client} calls ${edge.server}: ${about}`}>
+    <a
+      href={tracesOf(edge)}
+      onClick={follow(tracesOf(edge))}
+      aria-label={`${edge.client} calls ${edge.server}: ${about}`}
+    >
       <path d={path} class="edge-reach" />
       <path
         d={path}
@@ -184,7 +216,9 @@ function Calls({ graph }: { graph: ServiceGraph }) {
                 <Service service={edge.server} />
               </td>
               <td class="num">{showCount(edge.calls)}</td>
-              <td class={edge.errors > 0 ? 'num bad' : 'num'}>{edge.errors > 0 ? showPercent(edge.errors / edge.calls) : ''}</td>
+              <td class={edge.errors > 0 ? 'num bad' : 'num'}>
+                {edge.errors > 0 ? showPercent(edge.errors / edge.calls) : ''}
+              </td>
               <td class="num">{showDuration(edge.p50Ms * 1e6)}</td>
               <td class="num">{showDuration(edge.p95Ms * 1e6)}</td>
               <td>

@@ -44,7 +44,11 @@ export function RedView({ range }: { range: { from: number; to: number } }) {
           )}
         </h2>
         <nav class="switch" aria-label="which spans are counted">
-          <Link to={linkWith({ spans: undefined })} class={which === 'entry' ? 'button on' : 'button'} title="kind server or consumer">
+          <Link
+            to={linkWith({ spans: undefined })}
+            class={which === 'entry' ? 'button on' : 'button'}
+            title="kind server or consumer"
+          >
             entry spans
           </Link>
           <Link to={linkWith({ spans: 'all' })} class={which === 'all' ? 'button on' : 'button'}>
@@ -72,7 +76,10 @@ export function RedView({ range }: { range: { from: number; to: number } }) {
 
 /** Where a click on a chart leads: the traces of that moment. */
 function tracesAt(row: Red, service: string, which: Which, time: number, step: number, more = ''): string {
-  const within = service === '' ? filterOf(which, row.name, more) : filterOf(which, service, [`name = ${quote(row.name)}`, more].filter(Boolean).join(' && '));
+  const within =
+    service === ''
+      ? filterOf(which, row.name, more)
+      : filterOf(which, service, [`name = ${quote(row.name)}`, more].filter(Boolean).join(' && '));
   return linkTo('search', { q: within, from: Math.round((time - step) * 1e3), to: Math.round(time * 1e3) });
 }
 
@@ -84,7 +91,8 @@ function Charts({ answer, range, service, which }: ChartsProps) {
   const color = (row: Red) => serviceColor(row.name);
   const charts = useMemo(() => {
     const lines = shown.map((row) => ({ label: row.name || 'none', color: color(row) }));
-    const of = (pick: (row: Red) => Red['rate']) => align(shown.map((row) => pick(row) ?? { labels: {}, times: [], values: [] }));
+    const of = (pick: (row: Red) => Red['rate']) =>
+      align(shown.map((row) => pick(row) ?? { labels: {}, times: [], values: [] }));
     return {
       lines,
       rate: of((row) => row.rate),
@@ -92,13 +100,28 @@ function Charts({ answer, range, service, which }: ChartsProps) {
       durations: of((row) => row.durations.get(0.95) ?? null),
     };
   }, [answer]);
-  const open = (more: string) => (time: number, line: number) => go(tracesAt(shown[line]!, service, which, time, step, more));
+  const open = (more: string) => (time: number, line: number) =>
+    go(tracesAt(shown[line]!, service, which, time, step, more));
   return (
     <>
       <div class="charts">
         <Chart range={range} title="spans/s" lines={charts.lines} data={charts.rate} show={showRate} open={open('')} />
-        <Chart range={range} title="errors/s" lines={charts.lines} data={charts.errors} show={showRate} open={open('status = error')} />
-        <Chart range={range} title="p95" lines={charts.lines} data={charts.durations} show={(s) => showDuration(s * 1e9)} open={open('')} />
+        <Chart
+          range={range}
+          title="errors/s"
+          lines={charts.lines}
+          data={charts.errors}
+          show={showRate}
+          open={open('status = error')}
+        />
+        <Chart
+          range={range}
+          title="p95"
+          lines={charts.lines}
+          data={charts.durations}
+          show={(s) => showDuration(s * 1e9)}
+          open={open('')}
+        />
       </div>
       <p class="faint">A click on a chart shows the traces of that moment.</p>
       <Table rows={rows} service={service} which={which} />
@@ -111,7 +134,9 @@ function Table({ rows, service, which }: { rows: Red[]; service: string; which: 
     service === ''
       ? linkWith({ service: row.name })
       : linkTo('search', {
-          q: filterOf(which, service, `name = ${quote(row.name)}`), from: params.value.from, to: params.value.to,
+          q: filterOf(which, service, `name = ${quote(row.name)}`),
+          from: params.value.from,
+          to: params.value.to,
         });
   return (
     <div class="scroll-x">
@@ -141,7 +166,9 @@ function Table({ rows, service, which }: { rows: Red[]; service: string; which: 
               </td>
               <td>{row.rate && <Spark values={row.rate.values} color={serviceColor(service || row.name)} />}</td>
               <td class="num">{showRate(row.meanRate)}</td>
-              <td class={row.errorShare > 0 ? 'num bad' : 'num'}>{row.errorShare > 0 ? showPercent(row.errorShare) : ''}</td>
+              <td class={row.errorShare > 0 ? 'num bad' : 'num'}>
+                {row.errorShare > 0 ? showPercent(row.errorShare) : ''}
+              </td>
               {QUANTILES.map((q) => (
                 <td key={q} class="num">
                   {showDuration(typical(row, q))}

@@ -65,8 +65,9 @@ function isEqual(known: Uint8Array, bytes: Uint8Array, from: number, to: number)
 }
 
 /** What is kept of a span as whole numbers of 32 bits: so many columns. */
-const [ID, PARENT, START, END, NAME, SERVICE, KIND, STATUS, EVENTS, FROM, TO, RESOURCE, SCOPE] =
-  [0, 2, 4, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16] as const;
+const [ID, PARENT, START, END, NAME, SERVICE, KIND, STATUS, EVENTS, FROM, TO, RESOURCE, SCOPE] = [
+  0, 2, 4, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+] as const;
 const WIDTH = 17;
 
 class Builder {
@@ -150,14 +151,22 @@ class Builder {
     return {
       count,
       ...this.times(),
-      id: pairs(ID), parentId: pairs(PARENT),
-      name: pick(new Uint32Array(count), NAME), service: pick(new Uint32Array(count), SERVICE),
-      kind: pick(new Uint8Array(count), KIND), status: pick(new Uint8Array(count), STATUS),
+      id: pairs(ID),
+      parentId: pairs(PARENT),
+      name: pick(new Uint32Array(count), NAME),
+      service: pick(new Uint32Array(count), SERVICE),
+      kind: pick(new Uint8Array(count), KIND),
+      status: pick(new Uint8Array(count), STATUS),
       events: pick(new Uint16Array(count), EVENTS),
-      from: pick(new Uint32Array(count), FROM), to: pick(new Uint32Array(count), TO),
-      resource: pick(new Uint32Array(count), RESOURCE), scope: pick(new Uint32Array(count), SCOPE),
-      names: this.names.list, services: this.services.list,
-      resources: this.resources, scopes: this.scopes, partial,
+      from: pick(new Uint32Array(count), FROM),
+      to: pick(new Uint32Array(count), TO),
+      resource: pick(new Uint32Array(count), RESOURCE),
+      scope: pick(new Uint32Array(count), SCOPE),
+      names: this.names.list,
+      services: this.services.list,
+      resources: this.resources,
+      scopes: this.scopes,
+      partial,
     };
   }
 

@@ -133,7 +133,12 @@ function verdict({ count, total }: PathNode): 'only-a' | 'only-b' | 'slower' | '
 
 const SAID = { 'only-a': 'only in A', 'only-b': 'only in B', slower: 'slower in B', faster: 'faster in B', same: '' };
 
-type RowProps = { node: PathNode; most: number; collapsed: ReadonlySet<number>; setCollapsed: (rows: ReadonlySet<number>) => void };
+type RowProps = {
+  node: PathNode;
+  most: number;
+  collapsed: ReadonlySet<number>;
+  setCollapsed: (rows: ReadonlySet<number>) => void;
+};
 
 function Row({ node, most, collapsed, setCollapsed }: RowProps) {
   const is = verdict(node);
@@ -151,7 +156,9 @@ function Row({ node, most, collapsed, setCollapsed }: RowProps) {
         {showDuration(Math.abs(by))}
       </td>
       <td class="difference">
-        <span class={by > 0 ? 'delta more' : 'delta less'} style={{ width: `${(Math.abs(by) / most) * 60}px` }} />
+        {by !== 0 && (
+          <span class={by > 0 ? 'delta more' : 'delta less'} style={{ width: `${(Math.abs(by) / most) * 60}px` }} />
+        )}
         <span class="faint">{SAID[is]}</span>
       </td>
     </tr>

@@ -47,7 +47,9 @@ export function DetailPanel({ tree, row, source, close, show }: Props) {
         </Fact>
         <Fact name="kind">{KINDS[tree.kind[row]!] ?? String(tree.kind[row])}</Fact>
         <Fact name="status">
-          <span class={tree.status[row] === 2 ? 'bad' : ''}>{STATUSES[tree.status[row]!] ?? String(tree.status[row])}</span>{' '}
+          <span class={tree.status[row] === 2 ? 'bad' : ''}>
+            {STATUSES[tree.status[row]!] ?? String(tree.status[row])}
+          </span>{' '}
           {detail?.statusMessage}
         </Fact>
         <Fact name="span id">
@@ -69,7 +71,9 @@ export function DetailPanel({ tree, row, source, close, show }: Props) {
       </dl>
       <LogsOfSpan tree={tree} row={row} id={id} service={service} startMs={startMs} />
       <p class="detail-links">
-        <Filter q={`resource.service.name = ${quote(service)} && name = ${quote(name)}`}>traces with this operation</Filter>
+        <Filter q={`resource.service.name = ${quote(service)} && name = ${quote(name)}`}>
+          traces with this operation
+        </Filter>
       </p>
       {problem !== '' && <Notice kind="error">{problem}</Notice>}
       {detail && <Parts detail={detail} spanStart={tree.start[row]!} />}
@@ -180,7 +184,12 @@ function AttributeRow({ scope, attribute: { key, value } }: { scope: string; att
       <td class="tools">
         <Copy text={value.text} label={`copy the value of ${key}`} />
         {literal(value) !== null && (
-          <Link class="small" to={linkTo('search', { q: `{ ${attributeField(scope, key)} = ${literal(value)} }` })} label={`filter for ${key}`} title="filter for this">
+          <Link
+            class="small"
+            to={linkTo('search', { q: `{ ${attributeField(scope, key)} = ${literal(value)} }` })}
+            label={`filter for ${key}`}
+            title="filter for this"
+          >
             filter
           </Link>
         )}

@@ -44,8 +44,14 @@ const MOST_DEPTH = 16;
 
 export function readDetail(bytes: Uint8Array, columns: Columns, row: number): Detail {
   const detail: Detail = {
-    traceState: '', statusMessage: '', attributes: [], events: [], links: [], resource: [],
-    scope: { name: '', version: '', attributes: [] }, dropped: [0, 0, 0],
+    traceState: '',
+    statusMessage: '',
+    attributes: [],
+    events: [],
+    links: [],
+    resource: [],
+    scope: { name: '', version: '', attributes: [] },
+    dropped: [0, 0, 0],
   };
   const span = new Reader(bytes, columns.from[row]!, columns.to[row]!);
   each(span, (field) => {
@@ -142,7 +148,8 @@ function value(any: Reader, depth: number): Value {
 }
 
 /** Within lists and maps strings stand in quotes. */
-const inner = (one: Value) => (one.type === 'string' ? JSON.stringify(one.text) : one.type === 'none' ? 'null' : one.text);
+const inner = (one: Value) =>
+  one.type === 'string' ? JSON.stringify(one.text) : one.type === 'none' ? 'null' : one.text;
 
 function list(array: Reader, depth: number): string {
   const found: string[] = [];

@@ -22,8 +22,8 @@ export function FlameView({ tree }: { tree: Tree }) {
   return (
     <section aria-label="flame graph">
       <p class="faint">
-        Widths are time spent in the spans themselves and all below them, {showDuration(whole)} in all; spans with the same
-        path are one part. Click a part to see it alone, its top to go back.
+        Widths are time spent in the spans themselves and all below them, {showDuration(whole)} in all; spans with the
+        same path are one part. Click a part to see it alone, its top to go back.
       </p>
       <div class="flame" style={{ height: `${depth * ROW_HEIGHT}px` }}>
         {parts.map((part) => (
@@ -34,7 +34,15 @@ export function FlameView({ tree }: { tree: Tree }) {
   );
 }
 
-function Part({ part: { node, depth, left, width }, whole, show }: { part: Flame; whole: number; show: (at: number) => void }) {
+function Part({
+  part: { node, depth, left, width },
+  whole,
+  show,
+}: {
+  part: Flame;
+  whole: number;
+  show: (at: number) => void;
+}) {
   const about =
     `${node.service} ${node.name}\n${plural(node.count[0]!, 'span')}, ` +
     `${showDuration(node.weight[0]!)} (${showPercent(node.weight[0]! / whole)}), self ${showDuration(node.self[0]!)}`;

@@ -108,8 +108,17 @@ function addNode(nodes: PathNode[], { service, name, above, traces }: NewNode): 
   const depth = above < 0 ? 0 : nodes[above]!.depth + 1;
   const at = nodes.length;
   nodes.push({
-    service, name, at, parent: above, depth, children: [],
-    count: zeros(), errors: zeros(), total: zeros(), self: zeros(), weight: zeros(),
+    service,
+    name,
+    at,
+    parent: above,
+    depth,
+    children: [],
+    count: zeros(),
+    errors: zeros(),
+    total: zeros(),
+    self: zeros(),
+    weight: zeros(),
   });
   if (above >= 0) nodes[above]!.children.push(at);
   return at;

@@ -47,7 +47,11 @@ export function TraceHead({ id, loaded, tabs, tab, isLive, again }: Props) {
       <div class="actions">
         <nav class="switch" aria-label="ways to look at the trace">
           {tabs.map((one) => (
-            <Link key={one} to={linkWith({ tab: one === 'waterfall' ? undefined : one })} class={one === tab ? 'button on' : 'button'}>
+            <Link
+              key={one}
+              to={linkWith({ tab: one === 'waterfall' ? undefined : one })}
+              class={one === tab ? 'button on' : 'button'}
+            >
               {one}
             </Link>
           ))}
@@ -69,9 +73,13 @@ function Logs({ id, loaded: { tree } }: { id: string; loaded: Loaded }) {
   const startMs = tree.baseNs / 1_000_000n;
   const endMs = startMs + BigInt(Math.ceil(tree.total / 1e6)) + 1n;
   const to = fillTemplate(logsTemplate.value, {
-    traceId: id, spanId: '', service: tree.services[tree.service[0]!] ?? '',
-    startMs: String(startMs), endMs: String(endMs),
-    startNs: String(startMs * 1_000_000n), endNs: String(endMs * 1_000_000n),
+    traceId: id,
+    spanId: '',
+    service: tree.services[tree.service[0]!] ?? '',
+    startMs: String(startMs),
+    endMs: String(endMs),
+    startNs: String(startMs * 1_000_000n),
+    endNs: String(endMs * 1_000_000n),
   });
   if (to === null) return null;
   return (

@@ -11,8 +11,13 @@ export function LogsOfSpan({ tree, row, id, service, startMs }: Props) {
   const start = BigInt(Math.floor(startMs));
   const end = start + BigInt(Math.ceil(tree.duration[row]! / 1e6)) + 1n;
   const to = fillTemplate(logsTemplate.value, {
-    traceId: new URLSearchParams(location.search).get('id') ?? '', spanId: id, service,
-    startMs: String(start), endMs: String(end), startNs: String(start * 1_000_000n), endNs: String(end * 1_000_000n),
+    traceId: new URLSearchParams(location.search).get('id') ?? '',
+    spanId: id,
+    service,
+    startMs: String(start),
+    endMs: String(end),
+    startNs: String(start * 1_000_000n),
+    endNs: String(end * 1_000_000n),
   });
   if (to === null) return null;
   return (

@@ -6,7 +6,6 @@ import { isDark } from '../app/settings';
 import { serviceColor } from '../base/color';
 import { showDuration } from '../base/time';
 import { prepare, themeColor } from '../plot/canvas';
-import { Ruler } from './row';
 import type { Tree } from './tree';
 import type { Window } from './window';
 
@@ -54,7 +53,6 @@ export function Minimap({ tree, window, setWindow }: Props) {
         <span class="shade" style={{ left: '0', width: `${(100 * shown.from) / total}%` }} />
         <span class="shade" style={{ right: '0', width: `${100 - (100 * shown.to) / total}%` }} />
       </div>
-      <Ruler window={window} />
     </div>
   );
 }

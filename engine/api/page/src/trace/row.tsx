@@ -53,6 +53,7 @@ function Row(props: Props & { row: number; place: number; isMatch: boolean }) {
     <div
       class={style}
       role="row"
+      id={`row-${row}`}
       aria-rowindex={place + 1}
       aria-level={tree.depth[row]! + 1}
       aria-selected={row === chosen}
@@ -60,7 +61,11 @@ function Row(props: Props & { row: number; place: number; isMatch: boolean }) {
       style={{ transform: `translateY(${place * ROW_HEIGHT}px)` }}
       onClick={() => choose(row === chosen ? -1 : row)}
     >
-      <div class="cell-name" role="gridcell" style={{ paddingLeft: `${Math.min(tree.depth[row]!, MOST_INDENT) * 12 + 4}px` }}>
+      <div
+        class="cell-name"
+        role="gridcell"
+        style={{ paddingLeft: `${Math.min(tree.depth[row]!, MOST_INDENT) * 12 + 4}px` }}
+      >
         {below > 0 ? (
           <button
             type="button"
@@ -78,7 +83,11 @@ function Row(props: Props & { row: number; place: number; isMatch: boolean }) {
           <span class="twist" />
         )}
         <span class="strip" style={{ background: serviceColor(service) }} />
-        {tree.status[row] === 2 && <span class="bad flag" title="error" aria-label="error">!</span>}
+        {tree.status[row] === 2 && (
+          <span class="bad flag" title="error" aria-label="error">
+            !
+          </span>
+        )}
         <span class="svc">{service}</span>
         <span class="op" title={`${service} ${name}`}>
           {name}
@@ -114,8 +123,13 @@ function Bar({ tree, row, window, critical, service }: Props & { row: number; se
         style={{ left: `${place.left * 100}%`, width: `${place.width * 100}%`, background: serviceColor(service) }}
       />
       {critical && <Stretches critical={critical} row={row} window={window} />}
-      {tree.events[row]! > 0 && <i class="has-events" style={{ left: `${place.left * 100}%` }} title={`${tree.events[row]} events`} />}
-      <span class={isOver ? 'took over' : 'took'} style={isOver ? { right: '4px' } : labelPlace}>
+      {tree.events[row]! > 0 && (
+        <i class="has-events" style={{ left: `${place.left * 100}%` }} title={`${tree.events[row]} events`} />
+      )}
+      <span
+        class={isOver ? 'took over' : 'took'}
+        style={isOver ? { right: '4px', background: serviceColor(service) } : labelPlace}
+      >
         {label}
       </span>
     </div>
@@ -134,16 +148,21 @@ function Stretches({ critical, row, window }: { critical: CriticalPath; row: num
   return <>{found}</>;
 }
 
-/** The times above the rows. */
+/** The times above the rows, and lines down from them. */
 export function Ruler({ window }: { window: Window }) {
-  const ticks = niceTicks(window.from, window.to, 6);
+  const ticks = niceTicks(window.from, window.to, 6).map((tick) => ({
+    label: tick === 0 ? '0' : showDuration(tick),
+    left: `${within(tick, tick, window)!.left * 100}%`,
+  }));
   return (
     <div class="ruler" aria-hidden="true">
-      {ticks.map((tick) => (
-        <span key={tick} style={{ left: `${within(tick, tick, window)!.left * 100}%` }}>
-          {tick === 0 ? '0' : showDuration(tick)}
-        </span>
-      ))}
+      <div>
+        {ticks.map(({ label, left }) => (
+          <span key={left} style={{ left }}>
+            {label}
+          </span>
+        ))}
+      </div>
     </div>
   );
 }

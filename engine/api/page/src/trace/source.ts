@@ -10,7 +10,10 @@ export type { Loaded };
 type Question = Ask extends infer One ? (One extends { ask: number } ? Omit<One, 'ask'> : never) : never;
 
 interface TrustedTypes {
-  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): { createScriptURL(url: string): string };
+  createPolicy(
+    name: string,
+    rules: { createScriptURL: (url: string) => string },
+  ): { createScriptURL(url: string): string };
 }
 
 /**

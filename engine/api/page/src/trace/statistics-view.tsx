@@ -29,7 +29,11 @@ export function StatisticsView({ tree }: { tree: Tree }) {
       <div class="toolbar">
         <nav class="switch" aria-label="group by">
           {(['operation', 'service'] as const).map((one) => (
-            <Link key={one} to={linkWith({ by: one === 'operation' ? undefined : one })} class={one === by ? 'button on' : 'button'}>
+            <Link
+              key={one}
+              to={linkWith({ by: one === 'operation' ? undefined : one })}
+              class={one === by ? 'button on' : 'button'}
+            >
               {one}
             </Link>
           ))}
@@ -66,7 +70,8 @@ export function StatisticsView({ tree }: { tree: Tree }) {
                   </td>
                 ))}
                 <td class="share">
-                  <span class="meter" style={{ width: `${(70 * row.self) / allSelf}%` }} /> {showPercent(row.self / allSelf)}
+                  <span class="meter" style={{ width: `${(70 * row.self) / allSelf}%` }} />{' '}
+                  {showPercent(row.self / allSelf)}
                 </td>
               </tr>
             ))}

@@ -41,7 +41,9 @@ export function StructureView({ tree }: { tree: Tree }) {
           ))}
         </tbody>
       </table>
-      {rows.length > MOST_ROWS && <p class="faint">{plural(rows.length - MOST_ROWS, 'more row')} not shown; collapse some.</p>}
+      {rows.length > MOST_ROWS && (
+        <p class="faint">{plural(rows.length - MOST_ROWS, 'more row')} not shown; collapse some.</p>
+      )}
     </section>
   );
 }
@@ -59,7 +61,13 @@ export function PathCell({ node, collapsed, setCollapsed }: CellProps) {
   return (
     <th scope="row" class="path" style={{ paddingLeft: `${Math.min(node.depth, 40) * 16}px` }}>
       {node.children.length > 0 ? (
-        <button type="button" class="twist" aria-label={isOpen ? 'collapse' : 'expand'} aria-expanded={isOpen} onClick={toggle}>
+        <button
+          type="button"
+          class="twist"
+          aria-label={isOpen ? 'collapse' : 'expand'}
+          aria-expanded={isOpen}
+          onClick={toggle}
+        >
           {isOpen ? '▾' : '▸'}
         </button>
       ) : (

@@ -44,7 +44,8 @@ export function buildTree(columns: Columns): Tree {
 function spanOrder({ count, start, id, kind }: Columns): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   return order.sort(
-    (a, b) => start[a]! - start[b]! || id[2 * a]! - id[2 * b]! || id[2 * a + 1]! - id[2 * b + 1]! || kind[a]! - kind[b]!,
+    (a, b) =>
+      start[a]! - start[b]! || id[2 * a]! - id[2 * b]! || id[2 * a + 1]! - id[2 * b + 1]! || kind[a]! - kind[b]!,
   );
 }
 
@@ -174,9 +175,19 @@ function permute(columns: Columns, rows: Uint32Array): Columns {
   const c = columns;
   return {
     ...c,
-    start: pick(c.start), duration: pick(c.duration), id: pairs(c.id), parentId: pairs(c.parentId),
-    name: pick(c.name), service: pick(c.service), kind: pick(c.kind), status: pick(c.status),
-    events: pick(c.events), from: pick(c.from), to: pick(c.to), resource: pick(c.resource), scope: pick(c.scope),
+    start: pick(c.start),
+    duration: pick(c.duration),
+    id: pairs(c.id),
+    parentId: pairs(c.parentId),
+    name: pick(c.name),
+    service: pick(c.service),
+    kind: pick(c.kind),
+    status: pick(c.status),
+    events: pick(c.events),
+    from: pick(c.from),
+    to: pick(c.to),
+    resource: pick(c.resource),
+    scope: pick(c.scope),
   };
 }
 

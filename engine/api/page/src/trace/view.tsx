@@ -5,6 +5,7 @@ import { messageOf, tenant } from '../api/client';
 import { useKeys } from '../app/keys';
 import { Notice } from '../app/parts';
 import { go, linkWith, params } from '../app/router';
+import { readTraceId } from '../base/link';
 import { plural } from '../base/number';
 import { FlameView } from './flame-view';
 import { TraceHead } from './head';
@@ -21,7 +22,8 @@ const MOST_REREAD = 5000;
 export type Tab = (typeof TABS)[number];
 
 export function TraceView() {
-  const id = params.value.id ?? '';
+  const named = params.value.id ?? '';
+  const id = readTraceId(named) ?? named;
   const [round, setRound] = useState(0);
   const { source, loaded, problem } = useTrace(id, round);
   const again = () => setRound((before) => before + 1);
@@ -42,12 +44,16 @@ export function TraceView() {
     <div class="trace" data-spans={tree.count}>
       <TraceHead id={id} loaded={loaded} tabs={TABS} tab={tab} isLive={isLive} again={again} />
       {isLive && (
-        <Notice kind="info">not yet complete: spans of this trace are still being taken in.{' '}
-          {size <= MOST_REREAD ? 'It is read again as they come.' : 'It is too large to be read again by itself.'}</Notice>
+        <Notice kind="info">
+          not yet complete: spans of this trace are still being taken in.{' '}
+          {size <= MOST_REREAD ? 'It is read again as they come.' : 'It is too large to be read again by itself.'}
+        </Notice>
       )}
       {tree.partial && <Notice kind="warning">{tree.partial}</Notice>}
       {orphans > 0 && (
-        <Notice kind="warning">{plural(orphans, 'span')} {orphans === 1 ? 'names a parent' : 'name parents'} not in this trace.</Notice>
+        <Notice kind="warning">
+          {plural(orphans, 'span')} {orphans === 1 ? 'names a parent' : 'name parents'} not in this trace.
+        </Notice>
       )}
       {tab === 'waterfall' && <Waterfall loaded={loaded} source={source} />}
       {tab === 'flame' && <FlameView tree={tree} />}
@@ -68,11 +74,15 @@ function isSame(before: Loaded | null, now: Loaded): boolean {
 
 /** Reads a trace; what was read before stays until the new one is there. */
 export function useTrace(id: string, round: number) {
-  const source = useMemo(() => (id === '' ? null : new TraceSource(id)), [id]);
+  const source = useMemo(() => {
+    const known = readTraceId(id);
+    return known === null ? null : new TraceSource(known);
+  }, [id]);
   const [state, setState] = useState<{ loaded: Loaded | null; problem: string }>({ loaded: null, problem: '' });
   useEffect(() => () => source?.close(), [source]);
   useEffect(() => {
-    if (!source) return setState({ loaded: null, problem: 'no trace is named, expected ?view=trace&id=…' });
+    if (!source)
+      return setState({ loaded: null, problem: `"${id}" is no trace id, expected 1 to 32 hexadecimal digits` });
     let isHere = true;
     source.load().then(
       (loaded) => isHere && setState((before) => (isSame(before.loaded, loaded) ? before : { loaded, problem: '' })),

@@ -8,7 +8,7 @@ import { plural } from '../base/number';
 import { idText } from './columns';
 import { DetailPanel } from './detail-view';
 import { Minimap } from './minimap';
-import { Rows } from './row';
+import { Rows, Ruler } from './row';
 import { carried, inSight, parentsFrom, placeOf, reveal, visibleRows } from './rows';
 import type { Loaded, TraceSource } from './source';
 import type { Tree } from './tree';
@@ -62,37 +62,54 @@ export function Waterfall({ loaded, source }: { loaded: Loaded; source: TraceSou
   const [first, last] = inSight(top, height, ROW_HEIGHT, rows.length, MORE_ROWS);
   return (
     <div class="waterfall-view">
-      <Toolbar tree={tree} rows={rows.length} matches={matches} chosen={chosen} choose={choose} setCollapsed={setCollapsed} />
-      <Minimap tree={tree} window={window} setWindow={(next) => go(linkWith({ zoom: writeWindow(next, tree.total) }), true)} />
+      <Toolbar
+        tree={tree}
+        rows={rows.length}
+        matches={matches}
+        chosen={chosen}
+        choose={choose}
+        setCollapsed={setCollapsed}
+      />
+      <Minimap
+        tree={tree}
+        window={window}
+        setWindow={(next) => go(linkWith({ zoom: writeWindow(next, tree.total) }), true)}
+      />
       <div class={chosen >= 0 ? 'panes has-detail' : 'panes'}>
-        <div class="rows-frame" ref={box}>
-          <div
-            class="rows-scroll"
-            ref={scroller}
-            role="treegrid"
-            aria-label="spans"
-            aria-rowcount={rows.length}
-            tabIndex={0}
-            onScroll={(event) => setTop(event.currentTarget.scrollTop)}
-          >
-            <div class="rows-space" role="rowgroup" style={{ height: `${rows.length * ROW_HEIGHT}px` }}>
-              <Rows
-                tree={tree}
-                rows={rows}
-                first={first}
-                last={last}
-                window={window}
-                critical={isCritical ? critical : null}
-                collapsed={collapsed}
-                chosen={chosen}
-                matches={matches}
-                choose={choose}
-                toggle={toggle}
-              />
+        <div class="rows-frame">
+          <Ruler window={window} />
+          <div class="rows-box" ref={box}>
+            <div
+              class="rows-scroll"
+              ref={scroller}
+              role="treegrid"
+              aria-label="spans"
+              aria-rowcount={rows.length}
+              aria-activedescendant={chosen >= 0 ? `row-${chosen}` : undefined}
+              tabIndex={0}
+              onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+            >
+              <div class="rows-space" role="rowgroup" style={{ height: `${rows.length * ROW_HEIGHT}px` }}>
+                <Rows
+                  tree={tree}
+                  rows={rows}
+                  first={first}
+                  last={last}
+                  window={window}
+                  critical={isCritical ? critical : null}
+                  collapsed={collapsed}
+                  chosen={chosen}
+                  matches={matches}
+                  choose={choose}
+                  toggle={toggle}
+                />
+              </div>
             </div>
           </div>
         </div>
-        {chosen >= 0 && <DetailPanel key={chosen} tree={tree} row={chosen} source={source} close={() => choose(-1)} show={choose} />}
+        {chosen >= 0 && (
+          <DetailPanel key={chosen} tree={tree} row={chosen} source={source} close={() => choose(-1)} show={choose} />
+        )}
       </div>
     </div>
   );
@@ -107,12 +124,25 @@ function rowOfSpan(tree: Tree, span = ''): number {
   return -1;
 }
 
+/** The next row with an error, from the first again behind the last; the same row when there is none. */
+function nextError(tree: Tree, chosen: number): number {
+  for (let step = 1; step <= tree.count; step++) {
+    const row = (chosen + step + tree.count) % tree.count;
+    if (tree.status[row] === 2) return row;
+  }
+  return chosen;
+}
+
 function useMatches(source: TraceSource, tree: Tree, text: string): Uint32Array {
   const [matches, setMatches] = useState(new Uint32Array());
   useEffect(() => {
     let isHere = true;
     if (text === '') setMatches(new Uint32Array());
-    else source.find(text).then((found) => isHere && setMatches(found as Uint32Array<ArrayBuffer>), () => undefined);
+    else
+      source.find(text).then(
+        (found) => isHere && setMatches(found as Uint32Array<ArrayBuffer>),
+        () => undefined,
+      );
     return () => void (isHere = false);
   }, [source, tree, text]);
   return matches;
@@ -205,6 +235,7 @@ function useWaterfallKeys({ tree, rows, chosen, matches, collapsed, choose, togg
     { keys: '/', about: 'find in the trace', run: () => document.querySelector<HTMLElement>('input.find')?.focus() },
     { keys: 'n', about: 'next match', run: () => match(1) },
     { keys: 'N', about: 'match before', run: () => match(-1) },
+    { keys: 'x', about: 'next error', run: () => choose(nextError(tree, chosen)) },
     { keys: 'c', about: 'critical path', run: critical },
     { keys: 'e', about: 'expand all', run: () => setCollapsed(new Set()) },
     { keys: 'E', about: 'collapse', run: () => setCollapsed(parentsFrom(tree.depth, tree.end, 1)) },

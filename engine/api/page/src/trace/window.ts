@@ -15,7 +15,10 @@ export function readWindow(text: string | undefined, total: number): Window {
 
 /** As it stands in the address; undefined for the whole time. */
 export function writeWindow({ from, to }: Window, total: number): string | undefined {
-  const [a, b] = [Math.max(0, Math.round(Math.min(from, to))), Math.min(Math.max(total, 1), Math.round(Math.max(from, to)))];
+  const [a, b] = [
+    Math.max(0, Math.round(Math.min(from, to))),
+    Math.min(Math.max(total, 1), Math.round(Math.max(from, to))),
+  ];
   return b <= a || (a <= 0 && b >= total) ? undefined : `${a}-${b}`;
 }
 

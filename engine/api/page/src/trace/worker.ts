@@ -27,7 +27,9 @@ export interface Loaded {
   timings: Timings;
 }
 
-export type Answer = { ask: number } & ({ failed: string } | { loaded: Loaded } | { detail: Detail } | { rows: Uint32Array });
+export type Answer = { ask: number } & (
+  { failed: string } | { loaded: Loaded } | { detail: Detail } | { rows: Uint32Array }
+);
 
 let bytes = new Uint8Array();
 let tree: Tree | null = null;
