@@ -345,8 +345,7 @@ impl Asks {
                     max_series: *max_series,
                     stream: *exemplars % 2 == 1,
                 };
-                let shown = shown(query, range, *exemplars, hints);
-                let most = if *max_series == 0 { usize::MAX } else { *max_series };
+                let (shown, most) = (shown(query, range, *exemplars, hints), most_series(*max_series));
                 metrics(house, request, series::metrics(&judged.traces, query, range), most, &shown)
             }
             Self::Names { condition, scope, times, limit } => {
@@ -376,16 +375,21 @@ impl Asks {
                 Ok(Outcome::of(agrees, !found.values.is_empty()))
             }
             Self::Graph((start, end)) => {
-                let (start, end) = (start.unwrap_or(0), end.unwrap_or(u64::MAX));
-                graphs(house, GraphRequest { tenants, start, end }, judged)
+                let time = (start.unwrap_or(0), end.unwrap_or(u64::MAX));
+                graphs(house, GraphRequest { tenants, start: time.0, end: time.1 }, judged)
             }
             Self::Trace(id) => {
-                let found = house.trace(&tenants, *id)?;
                 let expected = judged.traces.iter().find(|trace| trace.id == *id);
-                Ok(Outcome::of(differ::whole_trace(found.as_ref(), expected), expected.is_some()))
+                let agrees = differ::whole_trace(house.trace(&tenants, *id)?.as_ref(), expected);
+                Ok(Outcome::of(agrees, expected.is_some()))
             }
         }
     }
+}
+
+/// How many series an answer may have; 0 asks for all.
+fn most_series(asked: usize) -> usize {
+    if asked == 0 { usize::MAX } else { asked }
 }
 
 /// What exemplars the answer to a query may have.
