@@ -38,7 +38,7 @@ async fn browsers_are_given_the_page_and_others_text() {
 async fn files_are_packed_for_those_who_take_it() {
     let server = running(1);
     let page = server.ask(false, Method::GET, "/", &[HTML]).await;
-    let path = format!("/page/{}", script(&page.text()));
+    let path = format!("/page/{}", script(page.text()));
     let plain = server.ask(false, Method::GET, &path, &[]).await;
     assert_eq!((plain.status, plain.header("content-encoding")), (StatusCode::OK, ""));
     assert_eq!(plain.header("content-type"), "text/javascript; charset=utf-8");
@@ -63,7 +63,7 @@ async fn the_page_lies_below_the_prefix() {
         assert_eq!(page.status, StatusCode::OK, "{path}");
         assert!(page.text().contains("<base href=\"/traces/\" />"), "{path}: {page:?}");
         assert!(page.text().contains(";multitenancy\""), "{path}: {page:?}");
-        let file = format!("/traces/page/{}", script(&page.text()));
+        let file = format!("/traces/page/{}", script(page.text()));
         assert_eq!(server.get(&file).await.status, StatusCode::OK, "{file}");
     }
     assert_eq!(server.ask(false, Method::GET, "/", &[HTML]).await.status, StatusCode::NOT_FOUND);
