@@ -9,10 +9,11 @@ import type { Tree } from './tree';
 
 /** Of larger structures the first rows are shown. */
 const MOST_ROWS = 2000;
+const MOST_AT_FIRST = 500;
 
 export function StructureView({ tree }: { tree: Tree }) {
   const nodes = useMemo(() => byPath([tree]), [tree]);
-  const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
+  const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(() => atFirst(nodes));
   const rows = inOrder(nodes, collapsed);
   const whole = nodes.filter((node) => node.parent < 0).reduce((sum, node) => sum + node.weight[0]!, 0) || 1;
   return (
@@ -46,6 +47,12 @@ export function StructureView({ tree }: { tree: Tree }) {
       )}
     </section>
   );
+}
+
+/** What is collapsed at first: nothing, or in large structures all below the third level. */
+function atFirst(nodes: readonly PathNode[]): Set<number> {
+  if (nodes.length <= MOST_AT_FIRST) return new Set();
+  return new Set(nodes.filter((node) => node.depth >= 2).map((node) => node.at));
 }
 
 type CellProps = { node: PathNode; collapsed: ReadonlySet<number>; setCollapsed: (rows: ReadonlySet<number>) => void };
