@@ -334,3 +334,85 @@ async fn a_block_that_is_not_there_is_missing() {
     let expected = "block 0000000000000001-0000000000000002 is not in the store, as this node sees it";
     assert_eq!(error, PeerError::Missing(expected.into()));
 }
+
+/// A split of three blocks that one other node takes first, of which it was given one.
+fn given() -> (Split, Arc<Errand>) {
+    let pool = crate::pool::Pool::start(1, 0, 1).unwrap();
+    let pieces = [2, 1, 0].map(|block| Piece { block, bytes: ERRAND_BYTES, line: THEIRS });
+    let helper = Helper { name: NodeName::new("a").unwrap(), peer: Arc::new(Wire::default()) };
+    let split = Split::new(
+        pieces.into(),
+        vec![helper],
+        pool.waker(),
+        Duration::ZERO,
+        Arc::new(SplitCounters::default()),
+    );
+    let errand = split.pull(0, 1, |_| true).unwrap();
+    assert_eq!(errand.blocks, [2], "the youngest");
+    assert!(split.pull(0, 1, |_| true).is_none(), "it has as many as it may");
+    (split, errand)
+}
+
+/// The blocks that wait; they are done.
+fn waiting(split: &Split) -> Vec<usize> {
+    let block = || match split.next() {
+        Task::Block(block) => Some(block),
+        _ => None,
+    };
+    std::iter::from_fn(block).inspect(|_| split.did(1, Duration::ZERO)).collect()
+}
+
+/// Lets a thread of this node begin with what takes long.
+fn begun_here(split: &Split, errand: &Arc<Errand>) {
+    assert_eq!(waiting(split), [1, 0], "what waits comes first");
+    assert!(split.look_for_overdue().is_none());
+    assert!(matches!(split.next(), Task::Again(again) if Arc::ptr_eq(&again, errand)));
+    assert!(matches!(split.next(), Task::Nothing));
+}
+
+#[test]
+fn the_first_outcome_counts() {
+    for first_by_other in [true, false] {
+        let (split, errand) = given();
+        begun_here(&split, &errand);
+        assert!(split.settle(&errand, first_by_other));
+        assert!(errand.is_settled(), "whoever works on it is told to stop");
+        assert!(!split.settle(&errand, !first_by_other));
+        assert!(split.is_open(), "it is not added up yet");
+        split.done(&errand);
+        assert!(!split.is_open());
+        let counts = split.counters.now();
+        assert_eq!((counts.blocks_there, counts.slow), (first_by_other.into(), (!first_by_other).into()));
+    }
+}
+
+#[test]
+fn what_fails_comes_back_once() {
+    let error = PeerError::Garbled("nonsense".into());
+    let (split, errand) = given();
+    split.failed(&errand, &error);
+    assert!(!split.settle(&errand, true), "what comes late counts no more");
+    assert_eq!(waiting(&split), [2, 1, 0]);
+    assert!(!split.is_open());
+    let (split, errand) = given();
+    begun_here(&split, &errand);
+    split.failed(&errand, &error);
+    assert_eq!(waiting(&split), [0; 0], "it is being done here");
+    assert!(split.pull(0, 9, |_| true).is_none(), "the node gets no more");
+    assert!(split.settle(&errand, false));
+    split.done(&errand);
+    assert!(!split.is_open());
+}
+
+#[test]
+fn what_is_abandoned_comes_back_and_what_nobody_wants_is_left_here() {
+    let (split, errand) = given();
+    split.abandon();
+    assert!(!split.settle(&errand, true));
+    assert!(split.pull(0, 9, |_| true).is_none());
+    assert_eq!(waiting(&split), [2, 1, 0]);
+    let (split, errand) = given();
+    assert!(split.settle(&errand, true));
+    assert!(split.pull(0, 1, |_| false).is_none());
+    assert_eq!(waiting(&split), [1, 0]);
+}
