@@ -6,7 +6,7 @@
 mod house;
 
 use house::House;
-use house::load::{Spans, check, load_while, some_traces};
+use house::load::{Spans, check, load_gently, load_while, some_traces};
 use house::nodes::{MOST, Nodes, counted, counts, load};
 
 #[test]
@@ -42,7 +42,7 @@ fn three_nodes_lose_nothing_whatever_happens_to_one() {
     for node in 0..3 {
         let stopped = nodes.houses[node].take().unwrap();
         let other = nodes.house((node + 1) % 3);
-        all.extend(load_while(other.otlp, 500 + 10 * node as u64, |count| {
+        all.extend(load_gently(other.otlp, 500 + 10 * node as u64, |count| {
             other.wait_until("some are acknowledged", || count() >= 500);
             stopped.stop();
             let so_far = count();

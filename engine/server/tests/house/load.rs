@@ -28,6 +28,11 @@ pub fn load_for(
     load_to(("127.0.0.1", port), tenant, seed, meanwhile)
 }
 
+/// As [`load_while`], at no more than some 5,000 spans a second: for what takes longer the more there is.
+pub fn load_gently(port: u16, seed: u64, meanwhile: impl FnOnce(&dyn Fn() -> usize)) -> Spans {
+    load_at(("127.0.0.1", port), None, seed, Duration::from_millis(50), meanwhile)
+}
+
 /// The same, to a server at another address.
 pub fn load_to(
     to: (&str, u16),
@@ -35,12 +40,23 @@ pub fn load_to(
     seed: u64,
     meanwhile: impl FnOnce(&dyn Fn() -> usize),
 ) -> Spans {
+    load_at(to, tenant, seed, Duration::ZERO, meanwhile)
+}
+
+/// The same, with a pause after each request.
+fn load_at(
+    to: (&str, u16),
+    tenant: Option<&'static str>,
+    seed: u64,
+    pause: Duration,
+    meanwhile: impl FnOnce(&dyn Fn() -> usize),
+) -> Spans {
     let acknowledged: Mutex<Spans> = Mutex::default();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for sender in 0..4 {
             let (acknowledged, stop) = (&acknowledged, &stop);
-            scope.spawn(move || send(to, tenant, seed + sender, acknowledged, stop));
+            scope.spawn(move || send(to, tenant, (seed + sender, pause), acknowledged, stop));
         }
         meanwhile(&|| acknowledged.lock().unwrap().len());
         stop.store(true, Ordering::Relaxed);
@@ -51,7 +67,7 @@ pub fn load_to(
 fn send(
     (host, port): (&str, u16),
     tenant: Option<&'static str>,
-    seed: u64,
+    (seed, pause): (u64, Duration),
     acknowledged: &Mutex<Spans>,
     stop: &AtomicBool,
 ) {
@@ -68,6 +84,7 @@ fn send(
             200 => {
                 assert_eq!(answer.body, b"", "nothing may be refused");
                 acknowledged.lock().unwrap().extend(&request.spans);
+                std::thread::sleep(pause);
             }
             429 | 503 => std::thread::sleep(Duration::from_millis(20)),
             status => panic!("{status}: {}", String::from_utf8_lossy(&answer.body)),
