@@ -65,7 +65,9 @@ pub(crate) fn service(name: &str) -> FieldExpr {
     let field = attribute(Scope::Resource, "service.name");
     match name {
         jaeger::out::NO_SERVICE => {
-            let none = equal(field.clone(), Literal::Nil);
+            // Of a resource's own name nobody may ask whether it is there: every query takes it to be.
+            let named = Attribute { parent: false, scope: None, name: "service.name".to_owned() };
+            let none = equal(Field::Attribute(named), Literal::Nil);
             join(BinaryOp::Or, none, equal(field, Literal::Text(name.to_owned())))
         }
         name => equal(field, Literal::Text(name.to_owned())),
@@ -166,7 +168,7 @@ mod tests {
         );
         check_filter(
             any().service("OTLPResourceNoServiceName"),
-            r#"{ resource.service.name = nil || resource.service.name = "OTLPResourceNoServiceName" }"#,
+            r#"{ .service.name = nil || resource.service.name = "OTLPResourceNoServiceName" }"#,
         );
         let tag = |key: &str, value: &str, expected: &str| {
             check_filter(any().and(jaeger_tag(key, value)), expected);

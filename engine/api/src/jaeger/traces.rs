@@ -84,22 +84,23 @@ pub(super) async fn find<Q: Queries>(
 ) -> Result<Response, Failed> {
     let params = Params(params);
     let tenants = tenants_of(&inner, &headers)?;
-    let asked = Asked::from_params(&params, time::now())?;
+    let now = time::now();
+    let asked = Asked::from_params(&params, now)?;
     let is_raw = params.flag("raw")?;
-    let written = inner.within_time(found_or_named(&inner, &tenants, asked, is_raw)).await?;
+    let written = inner.within_time(found_or_named(&inner, &tenants, (asked, now), is_raw)).await?;
     written.response(&inner, &headers, &params).await
 }
 
 async fn found_or_named<Q: Queries>(
     inner: &Arc<Inner<Q>>,
     tenants: &[Tenant],
-    asked: Asked,
+    (asked, now): (Asked, u64),
     is_raw: bool,
 ) -> Result<Written, QueryError> {
     match asked {
         Asked::Ids(ids) => gather(inner, tenants, ids, true, is_raw).await,
         Asked::Find(asked) => {
-            let part = found::search(inner, tenants, wanted(asked, time::now())?).await?;
+            let part = found::search(inner, tenants, wanted(asked, now)?).await?;
             let ids = part.traces.iter().map(|trace| trace.id).collect();
             let mut written = gather(inner, tenants, ids, false, is_raw).await?;
             written.partial = part.partial.or(written.partial);

@@ -72,6 +72,9 @@ pub(super) fn wanted(params: &Params, now: u64) -> Result<Wanted, QueryError> {
 
 /// The conditions of an `annotationQuery`.
 fn split(query: &str) -> Vec<&str> {
+    let query = query.trim();
+    // As a form leaves it that has one more place to fill in.
+    let query = query.strip_suffix(" and").unwrap_or(query);
     query.split(" and ").map(str::trim).filter(|condition| !condition.is_empty()).collect()
 }
 
