@@ -33,7 +33,7 @@ function configuration({ query, otlp, data }, more) {
     '  jaeger: {ports: [], compact_ports: [], binary_ports: [], zipkin_compact_ports: []}',
     '  zipkin: {ports: []}',
     '  opencensus: {ports: []}',
-    `query: {port: ${query}}`,
+    `query: {port: ${query}, jaeger_ports: []}`,
     ...more,
   ];
   return `${lines.join('\n')}\n`;
