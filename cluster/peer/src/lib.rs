@@ -37,7 +37,7 @@ pub use live::{FindTrace, FoundParts, Live, LiveRequest};
 pub use members::{Cluster, Members, Node};
 pub use node::{
     BlockList, ListBlocks, MAX_RANGES, MAX_READ_BYTES, Peer, PeerBlock, Push, PushSliced, Pushed, ReadBlock,
-    TraceCopy,
+    TraceCopy, decode_copy,
 };
 pub use remote::{Deadlines, DialOptions, Dialer};
 pub use scan::{MAX_SCAN_BLOCKS, ScanBlocks, ScanList, ScanQuestion, Scanned, StoreBlock};

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use spanloom_span::Tenant;
+use spanloom_span::model::Trace;
+use spanloom_span::slice::{SliceLimits, slice};
+use spanloom_span::{Tenant, TraceId, TracePart, decode};
 
 use crate::{Answer, FindTrace, ListTraces, PeerError, ScanBlocks, Scanned, TraceList};
 
@@ -56,6 +58,25 @@ pub struct TraceCopy {
     pub blocks: u64,
     /// Requests whose spans are live.
     pub live_parts: u64,
+}
+
+/// The spans of a [`TraceCopy`]; `None` when there are none.
+///
+/// # Errors
+/// [`PeerError::Garbled`] when they are no spans, or of another trace.
+pub fn decode_copy(id: &TraceId, spans: Bytes) -> Result<Option<Trace>, PeerError> {
+    let garbled =
+        |error: &dyn std::fmt::Display| PeerError::Garbled(format!("a copy of trace {id}: {error}"));
+    // A `TracesData` has the bytes of a request, and is checked as one.
+    let batch = slice(spans, &SliceLimits::default()).map_err(|error| garbled(&error))?;
+    match batch.groups() {
+        [] => Ok(None),
+        [one] if one.id == *id => {
+            let part = TracePart { batch: Arc::new(batch), group: 0, seq: 0 };
+            decode::trace_part(&part).map(Some).map_err(|error| garbled(&error))
+        }
+        _ => Err(garbled(&"it has spans of other traces")),
+    }
 }
 
 /// "Which blocks of a tenant do you have that nobody else can read?" Live spans are brought into blocks in memory

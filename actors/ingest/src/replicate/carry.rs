@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use spanloom_peer::{Answer, FindTrace, ListTraces, Node, PeerError, Push, TraceCopy, TraceList};
+use spanloom_peer::{
+    Answer, FindTrace, ListTraces, Node, PeerError, Push, TraceCopy, TraceList, decode_copy,
+};
 use spanloom_span::model::{Span, Trace};
-use spanloom_span::slice::{SliceLimits, slice};
-use spanloom_span::{Tenant, TraceId, TracePart, decode};
+use spanloom_span::{Tenant, TraceId};
 
 use super::Replicator;
 use super::errand::{Errand, Next, Unlike, Way};
@@ -197,7 +198,7 @@ impl Carrier<'_> {
         let (own, theirs) = (own?.spans, theirs?.spans);
         self.count(theirs.len()).await;
         let id = unlike.id;
-        let decoded = move || Ok((decoded(&id, own)?, decoded(&id, theirs)?));
+        let decoded = move || Ok((decode_copy(&id, own)?, decode_copy(&id, theirs)?));
         tokio::task::spawn_blocking(decoded).await.map_err(|_| PeerError::Gone)?
     }
 
@@ -233,20 +234,5 @@ impl Carrier<'_> {
     async fn count(&self, bytes: usize) {
         self.replicator.inner.metrics.bytes_compared.inc_by(bytes as u64);
         self.pace.keep(bytes).await;
-    }
-}
-
-/// A copy of a trace as a node sent it; `None` when it has nothing of it.
-fn decoded(id: &TraceId, spans: Bytes) -> Result<Option<Trace>, PeerError> {
-    let garbled =
-        |error: &dyn std::fmt::Display| PeerError::Garbled(format!("a copy of trace {id}: {error}"));
-    let batch = slice(spans, &SliceLimits::default()).map_err(|error| garbled(&error))?;
-    match batch.groups() {
-        [] => Ok(None),
-        [one] if one.id == *id => {
-            let part = TracePart { batch: Arc::new(batch), group: 0, seq: 0 };
-            decode::trace_part(&part).map(Some).map_err(|error| garbled(&error))
-        }
-        _ => Err(garbled(&"it has spans of other traces")),
     }
 }

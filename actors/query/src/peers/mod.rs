@@ -31,11 +31,10 @@ use spanloom_block::Block;
 use spanloom_bucket::Bucket;
 use spanloom_bucket::cache::{Cache, CacheOptions};
 use spanloom_bucket::catalog::Manifest;
-use spanloom_peer::{FindTrace, ListBlocks, Members, PeerError, TraceCopy};
+use spanloom_peer::{FindTrace, ListBlocks, Members, PeerError, TraceCopy, decode_copy};
 use spanloom_ring::NodeName;
 use spanloom_span::model::Trace;
-use spanloom_span::slice::{SliceLimits, slice};
-use spanloom_span::{Tenant, TraceId, TracePart, decode};
+use spanloom_span::{Tenant, TraceId};
 use spanloom_stage::Budget;
 use tokio::runtime::Handle;
 
@@ -250,29 +249,14 @@ fn source(known: &Arc<Known>, is_compared: bool) -> SourceBlock {
 /// Bytes of a copy that are decoded on a runtime's worker.
 const FEW_BYTES: usize = 64 << 10;
 
-/// A copy of a trace as another node sent it; `None` when it has nothing of it.
+/// A copy of a trace as another node sent it, as of [`decode_copy`].
 async fn decoded(id: &TraceId, spans: Bytes) -> Result<Option<Trace>, PeerError> {
     if spans.len() <= FEW_BYTES {
-        return decoded_now(id, spans);
+        return decode_copy(id, spans);
     }
     let id = *id;
-    let decoded = tokio::task::spawn_blocking(move || decoded_now(&id, spans));
+    let decoded = tokio::task::spawn_blocking(move || decode_copy(&id, spans));
     decoded.await.map_err(|_| PeerError::Unavailable("the engine is stopping".into()))?
-}
-
-fn decoded_now(id: &TraceId, spans: Bytes) -> Result<Option<Trace>, PeerError> {
-    let garbled =
-        |error: &dyn std::fmt::Display| PeerError::Garbled(format!("a copy of trace {id}: {error}"));
-    // A `TracesData` has the bytes of a request, and is checked as one.
-    let batch = slice(spans, &SliceLimits::default()).map_err(|error| garbled(&error))?;
-    match batch.groups() {
-        [] => Ok(None),
-        [one] if one.id == *id => {
-            let part = TracePart { batch: Arc::new(batch), group: 0, seq: 0 };
-            decode::trace_part(&part).map(Some).map_err(|error| garbled(&error))
-        }
-        _ => Err(garbled(&"it has spans of other traces")),
-    }
 }
 
 /// What is missing, of several tenants.
